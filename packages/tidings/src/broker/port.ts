@@ -1,0 +1,371 @@
+import type { Event, Position } from '../event/index.ts'
+import type { LogSettings, ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/**
+ * The interface under everything that is not the broker itself. A local broker over an engine and a remote one over
+ * HTTP are the same to their callers.
+ *
+ * Every call names its caller: the namespace that it works in and the principal on whose behalf it acts. A call may
+ * reject with `forbidden`, `namespace-unknown`, `stopped` and, remotely, `unavailable`; the other codes stand beside
+ * each method.
+ */
+export interface Broker {
+  start(): Promise<void>
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+
+  /**
+   * Says which database stands behind a service name. Another database under a known name is refused as
+   * `service-conflict` until `replace` says that it takes the first one's place.
+   */
+  registerService(caller: Caller, request: ServiceRegistration): Promise<void>
+
+  /** Creates a topic or updates schema and owner; `topic-conflict` when kind or shards differ from what exists. */
+  putTopic(caller: Caller, request: TopicDefinition): Promise<TopicDescription>
+  /** `topic-unknown` where there is none. */
+  topic(caller: Caller, topic: string): Promise<TopicDescription>
+  topics(caller: Caller): Promise<readonly TopicDescription[]>
+  /** Removes a topic with its events and subscriptions. */
+  removeTopic(caller: Caller, topic: string): Promise<void>
+
+  /**
+   * Publishes events in order; answers per event and is durable when it resolves. When it rejects, nothing is known of
+   * any of them: publish the same events again, the identity (`source`, `id`) makes that safe. An event that is itself
+   * at fault is answered as refused with its reason and does not disturb others of other keys.
+   */
+  publish(caller: Caller, request: PublishRequest): Promise<readonly PublishAnswer[]>
+  /** The highest epoch and counter seen of a producer. */
+  producer(caller: Caller, request: { topic: string; producer: string }): Promise<ProducerState | undefined>
+  /** Events after a position, oldest first; `position-unknown` for one of another life of the topic or trimmed away. */
+  read(caller: Caller, request: ReadRequest): Promise<ReadPage>
+  /** The newest event of every key of an entity topic, as a fuzzy listing: see `LatestPage`. */
+  latest(caller: Caller, request: LatestRequest): Promise<LatestPage>
+
+  /** Creates a subscription or changes its filter and policy; `from` counts at creation only. */
+  putSubscription(caller: Caller, request: SubscriptionDefinition): Promise<SubscriptionDescription>
+  /** `subscription-unknown` where there is none. */
+  subscription(caller: Caller, subscription: string): Promise<SubscriptionDescription>
+  subscriptions(caller: Caller): Promise<readonly SubscriptionDescription[]>
+  removeSubscription(caller: Caller, subscription: string): Promise<void>
+
+  /** Leases up to `max` deliveries for `leaseMs`, waiting up to `waitMs` for the first. */
+  pull(caller: Caller, request: PullRequest): Promise<PullAnswer>
+  /** Ends deliveries, durably when it resolves; answers per outcome. A lease twice in one call is a `bad-request`. */
+  settle(caller: Caller, request: SettleRequest): Promise<readonly SettleAnswer[]>
+  /** Makes leases last `leaseMs` from now; renewing one renews its run. */
+  renew(caller: Caller, request: RenewRequest): Promise<readonly SettleAnswer[]>
+  /** A standing flow of deliveries to one holder, whose leases last as long as it does. */
+  stream(caller: Caller, request: StreamRequest): Promise<DeliveryStream>
+  /** Deliveries that were settled with `wait` are handed out again without waiting longer. Answers how many were. */
+  wake(caller: Caller, request: { subscription: string; positions: readonly Position[] }): Promise<number>
+
+  /** Starts a new generation from another place. */
+  seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription>
+  deadLetters(caller: Caller, request: DeadLettersRequest): Promise<DeadLetterPage>
+  /** Hands dead letters back to their subscription; those that are not dead any more are answered `dead-letter-unknown`. */
+  redrive(caller: Caller, request: RedriveRequest): Promise<readonly RedriveAnswer[]>
+  stats(caller: Caller, subscription: string): Promise<SubscriptionStats>
+  /** Where one event stands at one subscription. */
+  explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation>
+}
+
+export interface Caller {
+  /** `default` unless somebody says otherwise. */
+  readonly namespace: string
+  /** Who acts: the name of a service, or of an operator. */
+  readonly principal: string
+}
+
+export interface ServiceRegistration {
+  readonly service: string
+  /** Names the database behind the service: made when its tables were. */
+  readonly database: string
+  readonly replace?: boolean
+}
+
+// ------------------------------------------------------------------------------------------------------- topics
+
+export interface TopicDefinition {
+  readonly topic: string
+  readonly kind: TopicKind
+  /** The service that publishes here (for a task topic: that consumes). */
+  readonly owner: string
+  /** JSON Schemas by event type; publishers are held to them. Types that are not named are refused once any is. */
+  readonly schemas?: Readonly<Record<string, JsonSchema>>
+  /** Fixed at creation; the engine's default where absent. */
+  readonly shards?: number
+}
+
+export type JsonSchema = Readonly<Record<string, unknown>> | boolean
+
+export interface TopicDescription extends TopicDefinition, LogSettings {
+  /** The position of the newest event; number 0 before the first. */
+  readonly head: Position
+  readonly deduplication: { readonly ids: number; readonly maxIds: number; readonly maxAgeMs: number }
+}
+
+export interface PublishRequest {
+  readonly topic: string
+  readonly events: readonly PublishedEvent[]
+}
+
+export interface PublishedEvent {
+  readonly event: Event
+  readonly producer?: ProducerStamp
+}
+
+export type PublishAnswer =
+  | { readonly status: 'stored'; readonly position: Position; readonly stale?: true }
+  | { readonly status: 'duplicate'; readonly position?: Position }
+  | { readonly status: 'refused'; readonly code: ErrorCode; readonly message: string }
+
+export interface ReadRequest {
+  readonly topic: string
+  /** A position, or `beginning` (the default). */
+  readonly after?: Position | 'beginning'
+  /** 1 to 1,000. */
+  readonly limit?: number
+}
+
+export interface PositionedEvent {
+  readonly position: Position
+  /** The broker's clock at the append: milliseconds since 1970. */
+  readonly appendedAt: number
+  /** Entity events always carry `sequence`. */
+  readonly event: Event
+}
+
+export interface ReadPage {
+  readonly events: readonly PositionedEvent[]
+  /** Read on from here. */
+  readonly until: Position
+  readonly head: Position
+}
+
+export interface LatestRequest {
+  readonly topic: string
+  readonly cursor?: string
+  readonly limit?: number
+}
+
+/** Complete once the deltas after the first page's `from` up to the last page's `until` are applied as well. */
+export interface LatestPage {
+  readonly events: readonly PositionedEvent[]
+  readonly from: Position
+  readonly until: Position
+  readonly next?: string
+}
+
+// ------------------------------------------------------------------------------------------------ subscriptions
+
+export interface SubscriptionDefinition {
+  /** `<service>.<name>` */
+  readonly subscription: string
+  readonly topic: string
+  /** Where a new subscription begins: a position to go on after, `beginning`, or `end`. */
+  readonly from: Position | 'beginning' | 'end'
+  readonly filter?: SubscriptionFilter
+  readonly policy?: SubscriptionPolicy
+}
+
+export interface SubscriptionFilter {
+  /** Only these event types. */
+  readonly types?: readonly string[]
+}
+
+export interface SubscriptionPolicy {
+  /** What happens to a key whose head is a dead letter; `park` by default. */
+  readonly onDeadLetter?: 'park' | 'supersede' | 'continue'
+  readonly retry?: Partial<RetryPolicy>
+}
+
+export interface RetryPolicy {
+  /** Delays of the first retries, in milliseconds. */
+  readonly quickDelaysMs: readonly number[]
+  /** After those: full jitter, doubling from `minDelayMs` to `maxDelayMs`. */
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+  /** Attempts in all, quick ones included, before an event is a dead letter. */
+  readonly maxAttempts: number
+}
+
+export interface SubscriptionDescription {
+  readonly subscription: string
+  readonly topic: string
+  readonly filter: SubscriptionFilter
+  readonly policy: { readonly onDeadLetter: 'park' | 'supersede' | 'continue'; readonly retry: RetryPolicy }
+  readonly generation: number
+  /** Everything up to here is settled or did not match. */
+  readonly floor: Position
+}
+
+export interface Delivery {
+  /** Opaque; needed to settle or renew. */
+  readonly lease: string
+  readonly position: Position
+  readonly appendedAt: number
+  readonly generation: number
+  /** An earlier generation acknowledged this event already, and the seek's `effects` say what to do about it. */
+  readonly replay?: ReplayEffects
+  /** 1 for the first. */
+  readonly attempt: number
+  readonly event: Event
+}
+
+/** `skip`: acknowledge without an effect; `run`: apply again; `missing`: apply unless any generation did. */
+export type ReplayEffects = 'skip' | 'run' | 'missing'
+
+export interface PullRequest {
+  readonly subscription: string
+  /** 1 to 1,000. */
+  readonly max?: number
+  /** 0 to 60,000. */
+  readonly waitMs?: number
+  /** 1,000 to 43,200,000; 30,000 by default. */
+  readonly leaseMs?: number
+}
+
+export interface PullAnswer {
+  readonly generation: number
+  readonly floor: Position
+  readonly deliveries: readonly Delivery[]
+}
+
+export interface SettleRequest {
+  readonly subscription: string
+  readonly outcomes: readonly Outcome[]
+}
+
+/** What became of one delivery. */
+export type Outcome = { readonly lease: string } & OutcomeAction
+
+export type OutcomeAction =
+  | { readonly action: 'ack' }
+  /** Tried again by the subscription's policy, not before `afterMs` where that is given. Counts an attempt. */
+  | { readonly action: 'retry'; readonly reason: string; readonly afterMs?: number }
+  | { readonly action: 'dead-letter'; readonly reason: string }
+  /** Data that it needs is not there yet: handed out again after `afterMs` or a `wake`. Counts no attempt. */
+  | { readonly action: 'wait'; readonly reason: string; readonly afterMs?: number }
+  /** Handed back untouched: counts no attempt. */
+  | { readonly action: 'release' }
+
+/** `lease-lost`: somebody else has it or had it since, nothing changed. `lease-out-of-order`: an earlier one of its run is open. */
+export type SettleAnswer =
+  | { readonly lease: string; readonly status: 'settled' }
+  | { readonly lease: string; readonly status: 'refused'; readonly code: 'lease-lost' | 'lease-out-of-order'; readonly message: string }
+
+export interface RenewRequest {
+  readonly subscription: string
+  readonly leases: readonly string[]
+  readonly leaseMs: number
+}
+
+export interface StreamRequest {
+  readonly subscription: string
+  /** Names the consumer across reconnects: 1 to 100 letters, digits, `-`, `_`. */
+  readonly holder: string
+  /** Leases that this holder still has from a stream before this one. */
+  readonly leases?: readonly string[]
+  /** Called with deliveries, never more than the credit granted. */
+  readonly onDeliveries: (deliveries: readonly Delivery[]) => void
+  /** Called when the floor or the generation has moved. */
+  readonly onProgress?: (progress: StreamProgress) => void
+  /** Called once when the stream has ended on its own; open another one, with the leases in hand. */
+  readonly onClosed: (reason: Error) => void
+}
+
+export interface StreamProgress {
+  readonly generation: number
+  readonly floor: Position
+}
+
+export interface DeliveryStream {
+  /** Leases of the request that are still held; the others are lost. */
+  readonly kept: readonly string[]
+  /** Allows so many more deliveries. */
+  grant(credit: number): void
+  /** Returns what is still leased, unattempted, and ends the stream. */
+  close(): Promise<void>
+}
+
+// ---------------------------------------------------------------------------------------------------- operators
+
+export interface SeekRequest {
+  readonly subscription: string
+  readonly to: Position | 'beginning' | 'end'
+  /** `skip` by default. */
+  readonly effects?: ReplayEffects
+}
+
+export interface DeadLettersRequest {
+  readonly subscription: string
+  readonly after?: Position
+  /** 1 to 1,000. */
+  readonly limit?: number
+}
+
+export interface DeadLetter {
+  readonly position: Position
+  readonly reason: string
+  readonly attempts: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** How many later events of its key wait behind it. */
+  readonly parked: number
+  readonly event: Event
+}
+
+export interface DeadLetterPage {
+  readonly deadLetters: readonly DeadLetter[]
+  readonly next?: Position
+}
+
+export interface RedriveRequest {
+  readonly subscription: string
+  readonly positions: readonly Position[] | 'all'
+}
+
+export type RedriveAnswer =
+  | { readonly position: Position; readonly status: 'redriven' }
+  | { readonly position: Position; readonly status: 'refused'; readonly code: 'dead-letter-unknown'; readonly message: string }
+
+/**
+ * Counts of one subscription since its generation began. They obey the law of conservation:
+ * acknowledged + filtered + superseded + skipped + dead + pending = the events from its start to `head`.
+ */
+export interface SubscriptionStats {
+  readonly subscription: string
+  readonly topic: string
+  readonly generation: number
+  readonly floor: Position
+  readonly head: Position
+  readonly acknowledged: number
+  readonly filtered: number
+  readonly superseded: number
+  /** Stale, damaged or trimmed before they could be delivered. */
+  readonly skipped: number
+  readonly dead: number
+  /** Not settled: `ready` + `leased` + `retrying` + `waiting` + `parked` + those not looked at yet. */
+  readonly pending: number
+  readonly ready: number
+  readonly leased: number
+  readonly retrying: number
+  readonly waiting: number
+  readonly parked: number
+  /** Age of the oldest event that is not settled; 0 when there is none. */
+  readonly oldestPendingMs: number
+  readonly consumers: number
+}
+
+export type EventReference = { readonly position: Position } | { readonly source: string; readonly id: string }
+
+/** Each state with what an operator needs to know about it. */
+export type Explanation = { readonly position: Position } & (
+  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'superseded' | 'acknowledged' | 'unread' | 'ready' }
+  | { readonly state: 'behind'; readonly key: string; readonly head: Position }
+  | { readonly state: 'parked'; readonly key: string; readonly deadLetter: Position }
+  | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
+  | { readonly state: 'retrying' | 'waiting'; readonly at: number; readonly attempts: number; readonly reason: string }
+  | { readonly state: 'dead'; readonly reason: string; readonly attempts: number; readonly at: number }
+)

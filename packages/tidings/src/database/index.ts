@@ -1,0 +1,1 @@
+export type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from './port.ts'

@@ -1,0 +1,87 @@
+/**
+ * Every error code of Tidings, in one table. `retryable` says whether the same call may succeed later
+ * without a change by the caller. HTTP statuses are the server's business and stand there.
+ */
+const errorTable = {
+  'bad-request': { retryable: false },
+  'name-invalid': { retryable: false },
+  'key-invalid': { retryable: false },
+  'event-invalid': { retryable: false },
+  'payload-too-large': { retryable: false },
+  'schema-violation': { retryable: false },
+  'id-conflict': { retryable: false },
+  'behind-refused': { retryable: false },
+  'producer-fenced': { retryable: false },
+  'namespace-unknown': { retryable: false },
+  'topic-unknown': { retryable: false },
+  'topic-conflict': { retryable: false },
+  'subscription-unknown': { retryable: false },
+  'subscription-conflict': { retryable: false },
+  'service-conflict': { retryable: false },
+  'position-unknown': { retryable: false },
+  'lease-lost': { retryable: false },
+  'lease-out-of-order': { retryable: false },
+  'dead-letter-unknown': { retryable: false },
+  forbidden: { retryable: false },
+  unauthenticated: { retryable: false },
+  'ownership-lost': { retryable: true },
+  'store-locked': { retryable: false },
+  'store-corrupt': { retryable: false },
+  'store-version': { retryable: false },
+  'store-full': { retryable: true },
+  'store-failed': { retryable: false },
+  'protocol-version': { retryable: false },
+  'protocol-violation': { retryable: false },
+  'port-in-use': { retryable: false },
+  unavailable: { retryable: true },
+  stopped: { retryable: true },
+  'replica-not-ready': { retryable: true },
+  'replica-conflict': { retryable: false },
+  'database-not-durable': { retryable: false },
+  'database-busy': { retryable: true },
+  'database-failed': { retryable: true },
+  'transaction-misuse': { retryable: false },
+  internal: { retryable: true },
+} as const satisfies Record<string, { retryable: boolean }>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** The codes, for those who map them to something else (HTTP statuses, exit codes). */
+export const errorCodes = Object.keys(errorTable) as readonly ErrorCode[]
+
+export interface TidingsErrorOptions {
+  /** The ids that a caller needs to act: topic, subscription, key, path … */
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly cause?: unknown
+}
+
+/** An error that a caller can act on: `code` says what, the message says where and what to do next. */
+export class TidingsError extends Error {
+  override readonly name = 'TidingsError'
+  readonly code: ErrorCode
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, options: TidingsErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryable = errorTable[code].retryable
+    this.details = options.details ?? {}
+  }
+}
+
+/** A handler throws this when trying again is useless: the delivery is dead-lettered at once. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError'
+}
+
+/** A handler throws this to be tried again not earlier than `afterMs` milliseconds from then. */
+export class RetryError extends Error {
+  override readonly name = 'RetryError'
+  readonly afterMs: number
+
+  constructor(message: string, options: { afterMs: number; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.afterMs = options.afterMs
+  }
+}

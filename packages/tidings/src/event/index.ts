@@ -1,0 +1,10 @@
+export {
+  compareVersions,
+  formatSequence,
+  isTombstone,
+  versionOf,
+  type AttributeValue,
+  type EntityVersion,
+  type Event,
+} from './event.ts'
+export { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'

@@ -1,0 +1,1 @@
+export { errorCodes, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
