@@ -1,5 +1,5 @@
 import type { Event, Position } from '../event/index.ts'
-import type { LogSettings, ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
+import type { ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
 import type { ErrorCode } from '../errors.ts'
 
 /**
@@ -99,7 +99,8 @@ export interface TopicDefinition {
 
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean
 
-export interface TopicDescription extends TopicDefinition, LogSettings {
+export interface TopicDescription extends TopicDefinition {
+  readonly shards: number
   /** The position of the newest event; number 0 before the first. */
   readonly head: Position
   readonly deduplication: { readonly ids: number; readonly maxIds: number; readonly maxAgeMs: number }

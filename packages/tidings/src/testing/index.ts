@@ -1,0 +1,1 @@
+export { mulberry32, simulatedEnvironment, type SimulatedEnvironment } from './simulated.ts'

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+const source = ['source', 'node', 'import', 'module', 'default']
+
+export default defineConfig({
+  resolve: { conditions: source },
+  ssr: { resolve: { conditions: source, externalConditions: source } },
+  test: {
+    include: ['{packages,examples,tools,benchmarks}/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
