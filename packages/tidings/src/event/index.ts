@@ -1,3 +1,4 @@
+export { decodeEvent, encodeEvent } from './codec.ts'
 export {
   compareVersions,
   formatSequence,
