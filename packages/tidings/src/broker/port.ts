@@ -199,6 +199,8 @@ export interface SubscriptionDescription {
   readonly generation: number
   /** Everything up to here is settled or did not match. */
   readonly floor: Position
+  /** The highest watermark that came with a settle; 0 before the first. */
+  readonly watermark: number
 }
 
 export interface Delivery {
@@ -236,6 +238,8 @@ export interface PullAnswer {
 export interface SettleRequest {
   readonly subscription: string
   readonly outcomes: readonly Outcome[]
+  /** A counter that the consumer's own database keeps; the broker keeps the highest, to notice a restored database. */
+  readonly watermark?: number
 }
 
 /** What became of one delivery. */
@@ -288,6 +292,8 @@ export interface DeliveryStream {
   grant(credit: number): void
   /** Returns what is still leased, unattempted, and ends the stream. */
   close(): Promise<void>
+  /** Ends the stream because its consumer is out of reach: its leases return after a grace unless it presents them again. */
+  abandon(): void
 }
 
 // ---------------------------------------------------------------------------------------------------- operators
@@ -363,7 +369,8 @@ export type EventReference = { readonly position: Position } | { readonly source
 
 /** Each state with what an operator needs to know about it. */
 export type Explanation = { readonly position: Position } & (
-  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'superseded' | 'acknowledged' | 'unread' | 'ready' }
+  /** `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. */
+  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
   | { readonly state: 'behind'; readonly key: string; readonly head: Position }
   | { readonly state: 'parked'; readonly key: string; readonly deadLetter: Position }
   | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }

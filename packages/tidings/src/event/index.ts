@@ -9,3 +9,4 @@ export {
   type Event,
 } from './event.ts'
 export { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
+export { hasLoneSurrogate, validateKey, validateName } from './names.ts'
