@@ -1,5 +1,5 @@
 import { compareVersions, versionOf, type EntityVersion, type Event } from '../event/index.ts'
-import type { AppendAnswer, AppendRequest, ProducerState, TopicKind } from './port.ts'
+import type { AppendAnswer, AppendRefusal, AppendRequest, ProducerStamp, ProducerState, TopicKind } from './port.ts'
 
 /**
  * What an engine must know to decide about one event. Lookups see the effect of earlier events of the same call.
@@ -14,9 +14,10 @@ export interface AdmissionState {
   newestVersion(key: string): EntityVersion | undefined
 }
 
+/** `producer` is what the engine must keep of the event's producer from here on, whether it stores the event or not. */
 export type Admission =
-  | { readonly store: true; readonly stale: boolean }
-  | { readonly store: false; readonly answer: AppendAnswer }
+  | { readonly store: true; readonly stale: boolean; readonly producer: ProducerState | undefined }
+  | { readonly store: false; readonly answer: AppendAnswer; readonly producer: ProducerState | undefined }
 
 /** Keys and producers of which an earlier event of the same call was refused; lives as long as the call. */
 export class Refused {
@@ -42,22 +43,22 @@ export function admit(
   refused: Refused,
 ): Admission {
   const { event, producer } = request
-  const refuse = (code: 'id-conflict' | 'producer-fenced' | 'behind-refused', message: string): Admission => {
+  const refuse = (code: AppendRefusal, message: string): Admission => {
     refused.add(request)
-    return { store: false, answer: { status: 'refused', code, message } }
+    return { store: false, answer: { status: 'refused', code, message }, producer: undefined }
   }
   if (refused.covers(request)) {
     return refuse('behind-refused', `An earlier event of the same key or producer in the same call was refused; publish this one again after it.`)
   }
-  if (producer) {
-    const known = state.producer(producer.id)
-    if (known && producer.epoch < known.epoch) {
+  const known = producer && state.producer(producer.id)
+  if (producer && known) {
+    if (producer.epoch < known.epoch) {
       return refuse(
         'producer-fenced',
         `Producer ${producer.id} with epoch ${producer.epoch} was replaced by epoch ${known.epoch}; stop publishing.`,
       )
     }
-    if (known && producer.counter <= known.counter) return { store: false, answer: duplicate(state.firstOffset(event)) }
+    if (producer.counter <= known.counter) return duplicate(state.firstOffset(event), raised(producer, known))
   }
   const first = state.firstOffset(event)
   if (first !== undefined) {
@@ -67,13 +68,49 @@ export function admit(
         `Event ${event.source} ${event.id} is already stored with another type, key or payload; give a different event a new id.`,
       )
     }
-    return { store: false, answer: duplicate(first) }
+    return duplicate(first, raised(producer, known))
   }
-  if (kind !== 'entity' || event.key === undefined) return { store: true, stale: false }
-  const newest = state.newestVersion(event.key)
-  return { store: true, stale: newest !== undefined && compareVersions(versionOf(event, offset), newest) <= 0 }
+  return { store: true, stale: isStale(kind, event, offset, state), producer: raised(producer, known) }
 }
 
-function duplicate(offset: number | undefined): AppendAnswer {
-  return offset === undefined ? { status: 'duplicate' } : { status: 'duplicate', offset }
+/** Whether two events of one identity are the same publication: equal type, key and payload. */
+export function sameContent(left: Event, right: Event): boolean {
+  return left.type === right.type && left.key === right.key && sameBytes(left.data, right.data)
+}
+
+/** What is left of an event whose payload was erased: who it was, of whom, and which version, so that copies keep their order. */
+export function withoutPayload({ id, source, type, key, sequence, sourceepoch }: Event): Event {
+  return {
+    id,
+    source,
+    type,
+    ...(key !== undefined && { key }),
+    ...(sequence !== undefined && { sequence }),
+    ...(sourceepoch !== undefined && { sourceepoch }),
+  }
+}
+
+function isStale(kind: TopicKind, event: Event, offset: number, state: AdmissionState): boolean {
+  if (kind !== 'entity' || event.key === undefined) return false
+  const newest = state.newestVersion(event.key)
+  return newest !== undefined && compareVersions(versionOf(event, offset), newest) <= 0
+}
+
+/** A duplicate counts as seen: it fences the epochs before it, and its counter is never stored later. */
+function raised(producer: ProducerStamp | undefined, known: ProducerState | undefined): ProducerState | undefined {
+  if (!producer) return undefined
+  if (!known) return { epoch: producer.epoch, counter: producer.counter }
+  if (producer.epoch <= known.epoch && producer.counter <= known.counter) return undefined
+  return { epoch: Math.max(producer.epoch, known.epoch), counter: Math.max(producer.counter, known.counter) }
+}
+
+function duplicate(offset: number | undefined, producer: ProducerState | undefined): Admission {
+  return { store: false, answer: offset === undefined ? { status: 'duplicate' } : { status: 'duplicate', offset }, producer }
+}
+
+function sameBytes(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
+  return true
 }

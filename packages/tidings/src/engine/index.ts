@@ -24,4 +24,7 @@ export type {
   TopicId,
   TopicKind,
 } from './port.ts'
-export { admit, Refused, type Admission, type AdmissionState } from './admission.ts'
+export { admit, Refused, sameContent, withoutPayload, type Admission, type AdmissionState } from './admission.ts'
+export { formatCursor, parseCursor, type LatestCursor } from './cursor.ts'
+export { IdentityWindow, type IdentityMark } from './identities.ts'
+export { Watchers } from './watchers.ts'

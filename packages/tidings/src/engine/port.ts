@@ -104,7 +104,7 @@ export interface LogRecord {
   readonly appendedAt: number
   readonly shard: number
   readonly stale: boolean
-  /** Its payload was erased for good; only the identity, type and key are left. */
+  /** Its payload was erased for good; only the identity, type, key and version are left. */
   readonly erased: boolean
   readonly event: Event
 }
@@ -147,7 +147,7 @@ export interface Log {
    *
    * Identity is (`source`, `id`): seen again within the window with an equal type, key and payload it is a duplicate,
    * with another one an `id-conflict`. With a producer, a counter that is not higher than the highest is a duplicate
-   * however late, and an older epoch is `producer-fenced`.
+   * however late, and an older epoch is `producer-fenced`. A duplicate counts as seen: it raises both.
    *
    * Rejects with `store-full` when there is no room (retryable), with `topic-unknown`, and with `store-failed` after
    * any other failed write, which ends the engine.
@@ -159,7 +159,8 @@ export interface Log {
   read(topic: TopicId, options: { after: number; limit: number; shard?: number }): Promise<LogPage>
   /**
    * A fuzzy listing of an entity topic's newest events: complete once the deltas from the first page's `from` to the
-   * last page's `until` are applied too. Stateless: no snapshot is held between pages.
+   * last page's `until` are applied too. Stateless: no snapshot is held between pages. Rejects with
+   * `position-unknown` when the cursor belongs to another life of the topic.
    */
   latest(topic: TopicId, options: { cursor?: string; limit: number }): Promise<LatestPage>
   /** Removes events at or below `through`, keeping the newest of each key of an entity topic. Space is reused. */

@@ -1,0 +1,194 @@
+import {
+  admit,
+  formatCursor,
+  IdentityWindow,
+  parseCursor,
+  Refused,
+  sameContent,
+  withoutPayload,
+  type AdmissionState,
+  type AppendAnswer,
+  type AppendRequest,
+  type LatestPage,
+  type LogDescription,
+  type LogPage,
+  type LogRecord,
+  type LogSettings,
+  type ProducerState,
+} from '../../engine/index.ts'
+import type { Environment } from '../../environment/index.ts'
+import { decodeEvent, encodeEvent, versionOf, type EntityVersion, type Event } from '../../event/index.ts'
+
+interface StoredRecord {
+  readonly offset: number
+  readonly appendedAt: number
+  readonly shard: number
+  readonly stale: boolean
+  readonly key: string | undefined
+  erased: boolean
+  /** Encoded, so that nobody who holds an event can change what is stored. */
+  event: Uint8Array
+}
+
+interface Newest {
+  readonly version: EntityVersion
+  readonly record: StoredRecord
+}
+
+/** One life of one topic. */
+export class MemoryTopic {
+  readonly settings: LogSettings
+  readonly #incarnation: string
+  readonly #environment: Environment
+  readonly #identities: IdentityWindow
+  readonly #producers = new Map<string, ProducerState>()
+  readonly #newest = new Map<string, Newest>()
+  /** The keys of `#newest` in the order of their first event: a place in it stays where it is. */
+  readonly #keys: string[] = []
+  /** Ascending by offset. */
+  #records: StoredRecord[] = []
+  #head = 0
+  #trimmed = 0
+
+  constructor(options: {
+    incarnation: string
+    settings: LogSettings
+    deduplication: { maxIds: number; maxAgeMs: number }
+    environment: Environment
+  }) {
+    this.settings = options.settings
+    this.#incarnation = options.incarnation
+    this.#environment = options.environment
+    const seed = Math.floor(options.environment.random.next() * 2 ** 32)
+    this.#identities = new IdentityWindow({ ...options.deduplication, seed })
+  }
+
+  describe(): LogDescription {
+    const { maxIds, maxAgeMs } = this.#identities
+    return {
+      kind: this.settings.kind,
+      shards: this.settings.shards,
+      incarnation: this.#incarnation,
+      head: this.#head,
+      trimmed: this.#trimmed,
+      deduplication: { ids: this.#identities.size(this.#environment.clock.now()), maxIds, maxAgeMs },
+    }
+  }
+
+  append(requests: readonly AppendRequest[]): AppendAnswer[] {
+    // Encoding may throw on what is no event: before anything has changed.
+    const encoded = requests.map(({ event }) => encodeEvent(event))
+    const appendedAt = this.#environment.clock.now()
+    const state = this.#admissionState(appendedAt)
+    const refused = new Refused()
+    return requests.map((request, index): AppendAnswer => {
+      const admission = admit(this.settings.kind, request, this.#head + 1, state, refused)
+      if (request.producer && admission.producer) this.#producers.set(request.producer.id, admission.producer)
+      if (!admission.store) return admission.answer
+      const { event, shard } = request
+      const { stale } = admission
+      const offset = (this.#head += 1)
+      this.#store({ offset, appendedAt, shard, stale, key: event.key, erased: false, event: encoded[index]! }, event)
+      return { status: 'stored', offset, stale }
+    })
+  }
+
+  producer(id: string): ProducerState | undefined {
+    return this.#producers.get(id)
+  }
+
+  read({ after, limit, shard }: { after: number; limit: number; shard?: number }): LogPage {
+    const records: LogRecord[] = []
+    let until = Math.max(after, this.#head)
+    for (let index = this.#indexAfter(after); index < this.#records.length; index++) {
+      const record = this.#records[index]!
+      if (shard !== undefined && record.shard !== shard) continue
+      if (records.length === limit) {
+        until = records.at(-1)?.offset ?? after
+        break
+      }
+      records.push(recordOf(record))
+    }
+    return { records, until, damaged: [] }
+  }
+
+  latest({ cursor, limit }: { cursor?: string; limit: number }): LatestPage {
+    const { from, after } = cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#incarnation)
+    const begin = Number(after)
+    const keys = this.#keys.slice(begin, begin + limit)
+    const records = keys.map((key) => recordOf(this.#newest.get(key)!.record))
+    const page = { records, from, until: this.#head }
+    const end = begin + keys.length
+    return end < this.#keys.length ? { ...page, next: formatCursor({ incarnation: this.#incarnation, from, after: String(end) }) } : page
+  }
+
+  trim(through: number): void {
+    const limit = Math.min(through, this.#head)
+    if (limit <= this.#trimmed) return
+    const isNewest = ({ key, ...record }: StoredRecord): boolean =>
+      key !== undefined && this.#newest.get(key)?.record.offset === record.offset
+    this.#records = this.#records.filter((record) => record.offset > limit || isNewest(record))
+    this.#trimmed = limit
+  }
+
+  erase(key: string): number {
+    let count = 0
+    for (const record of this.#records) {
+      if (record.key !== key || record.erased) continue
+      record.event = encodeEvent(withoutPayload(decodeEvent(record.event)))
+      record.erased = true
+      count += 1
+    }
+    return count
+  }
+
+  #store(record: StoredRecord, event: Event): void {
+    this.#records.push(record)
+    this.#identities.add({ source: event.source, id: event.id, offset: record.offset, at: record.appendedAt })
+    if (this.settings.kind !== 'entity' || event.key === undefined || record.stale) return
+    if (!this.#newest.has(event.key)) this.#keys.push(event.key)
+    this.#newest.set(event.key, { version: versionOf(event, record.offset), record })
+  }
+
+  #admissionState(now: number): AdmissionState {
+    return {
+      firstOffset: ({ source, id }) =>
+        this.#identities.first(source, id, now, (offset) => {
+          const stored = this.#eventAt(offset)
+          return stored && stored.source === source && stored.id === id
+        }),
+      sameContent: (offset, event) => {
+        const record = this.#recordAt(offset)
+        return record && !record.erased ? sameContent(decodeEvent(record.event), event) : undefined
+      },
+      producer: (id) => this.#producers.get(id),
+      newestVersion: (key) => this.#newest.get(key)?.version,
+    }
+  }
+
+  #eventAt(offset: number): Event | undefined {
+    const record = this.#recordAt(offset)
+    return record && decodeEvent(record.event)
+  }
+
+  #recordAt(offset: number): StoredRecord | undefined {
+    const record = this.#records[this.#indexAfter(offset - 1)]
+    return record?.offset === offset ? record : undefined
+  }
+
+  /** The place of the first record above this offset. */
+  #indexAfter(offset: number): number {
+    let low = 0
+    let high = this.#records.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#records[middle]!.offset > offset) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
+
+function recordOf({ offset, appendedAt, shard, stale, erased, event }: StoredRecord): LogRecord {
+  return { offset, appendedAt, shard, stale, erased, event: decodeEvent(event) }
+}
