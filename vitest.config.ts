@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const source = ['source', 'node', 'import', 'module', 'default']
+const source = ['tidings-source', 'node', 'import', 'module', 'default']
 
 export default defineConfig({
   resolve: { conditions: source },
