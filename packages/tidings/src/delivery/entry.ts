@@ -1,0 +1,54 @@
+import type { LogRecord } from '../engine/index.ts'
+import type { KeyQueue } from './key-queue.ts'
+
+/**
+ * One event that a subscription has not finished with.
+ *
+ * | state    | it is …                                       | leaves it by                                          |
+ * |----------|-----------------------------------------------|-------------------------------------------------------|
+ * | ready    | to be handed out when its turn in its key comes | claim → leased · newer state → superseded            |
+ * | leased   | with a holder                                 | ack → settled · retry · wait · dead-letter · lost → ready |
+ * | retrying | failed; handed out again when due             | due → ready · newer state → superseded                |
+ * | waiting  | short of data; handed out again when due or woken | due, wake → ready · newer state → superseded       |
+ * | dead     | given up                                      | redrive → ready · newer state → superseded            |
+ *
+ * Settled and superseded events have no entry any more.
+ */
+export interface Entry {
+  readonly offset: number
+  queue: KeyQueue
+  state: EntryState
+  /** Attempts that count: handlers that reported failure, and hand-outs of a suspect. */
+  attempts: number
+  /** Whether the attempt under way is in `attempts` already. */
+  counted: boolean
+  /** Its consumer, or the broker, may have died of it: handed out alone. */
+  suspect: boolean
+  lease?: Lease
+  /** When it is due, on the monotonic clock; the wall-clock time is kept for the ledger and for people. */
+  due?: { readonly monotonic: number; readonly wall: number; readonly delayMs: number }
+  reason?: string
+  /** When it became a dead letter, in milliseconds since 1970, and whether it ever reported that it failed. */
+  dead?: { readonly at: number; readonly crashed: boolean }
+  /** Whether the ledger has an entry of its own for it; once stored, always stored until it is finished. */
+  stored: boolean
+  finished: boolean
+  /** The event itself, where it is at hand. */
+  record?: LogRecord
+}
+
+export type EntryState = 'ready' | 'leased' | 'retrying' | 'waiting' | 'dead'
+
+export interface Lease {
+  /** Unique for ever: `<epoch>-<number>`. */
+  readonly id: string
+  readonly holder: string
+  /** A pull's lease ends by time and stands in the ledger; a stream's lasts as long as its holder. */
+  readonly pull: boolean
+}
+
+/** A moment on both clocks: leases and delays run on the monotonic one, people and the ledger see the wall clock. */
+export interface Moment {
+  readonly monotonic: number
+  readonly wall: number
+}

@@ -1,0 +1,29 @@
+export type { Entry, Moment } from './entry.ts'
+export { parkedBehind, shardCounts, standing, type ShardCounts, type Standing } from './inspect.ts'
+export {
+  exceptionRange,
+  initialState,
+  readException,
+  readState,
+  stateKey,
+  storeState,
+  type StoredException,
+  type StoredState,
+} from './ledger-form.ts'
+export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
+export {
+  DeliveryMachine,
+  graceMs,
+  type Claim,
+  type ClaimOptions,
+  type SettleAction,
+  type SettleStatus,
+} from './machine.ts'
+export {
+  defaultPolicy,
+  defaultRetryPolicy,
+  retryDelayMs,
+  type DeliveryPolicy,
+  type ReplayEffects,
+  type RetryPolicy,
+} from './policy.ts'

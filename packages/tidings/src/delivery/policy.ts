@@ -1,0 +1,40 @@
+/** What a subscription does with failure. */
+export interface DeliveryPolicy {
+  /** What happens to a key whose head is a dead letter. */
+  readonly onDeadLetter: 'park' | 'supersede' | 'continue'
+  readonly retry: RetryPolicy
+}
+
+export interface RetryPolicy {
+  /** Delays of the first retries, in milliseconds. */
+  readonly quickDelaysMs: readonly number[]
+  /** After those: full jitter, doubling from `minDelayMs` to `maxDelayMs`. */
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+  /** Attempts in all, quick ones included, before an event is a dead letter. */
+  readonly maxAttempts: number
+}
+
+/** `skip`: acknowledge without an effect; `run`: apply again; `missing`: apply unless any generation did. */
+export type ReplayEffects = 'skip' | 'run' | 'missing'
+
+export const defaultRetryPolicy: RetryPolicy = {
+  quickDelaysMs: [100, 300, 1_000, 2_000, 4_000],
+  minDelayMs: 10_000,
+  maxDelayMs: 3_600_000,
+  maxAttempts: 24,
+}
+
+export const defaultPolicy: DeliveryPolicy = { onDeadLetter: 'park', retry: defaultRetryPolicy }
+
+/**
+ * How long to wait after the given number of failed attempts: the quick delays first, then exponential backoff with
+ * full jitter (Marc Brooker, "Exponential Backoff And Jitter", 2015). `chance` is uniform in [0, 1).
+ */
+export function retryDelayMs(policy: RetryPolicy, attempts: number, chance: number): number {
+  const quick = policy.quickDelaysMs[attempts - 1]
+  if (quick !== undefined) return quick
+  const doublings = Math.max(0, attempts - policy.quickDelaysMs.length - 1)
+  const ceiling = Math.min(policy.maxDelayMs, policy.minDelayMs * 2 ** Math.min(doublings, 50))
+  return Math.round(policy.minDelayMs + chance * Math.max(0, ceiling - policy.minDelayMs))
+}
