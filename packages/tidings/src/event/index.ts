@@ -1,3 +1,13 @@
+export { attributesOf, eventOfAttributes, isJsonType, validateEvent, type Attributes } from './attributes.ts'
+export { formatBinary, headerAttributes, parseBinary, type Header } from './cloudevents-binary.ts'
+export {
+  batchType,
+  formatBatch,
+  formatStructured,
+  parseBatch,
+  parseStructured,
+  structuredType,
+} from './cloudevents-json.ts'
 export { decodeEvent, encodeEvent } from './codec.ts'
 export {
   compareVersions,
@@ -8,5 +18,6 @@ export {
   type EntityVersion,
   type Event,
 } from './event.ts'
+export { checkJson, jsonText, JsonSyntaxError, parseJson } from './json-slices.ts'
 export { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 export { hasLoneSurrogate, validateKey, validateName } from './names.ts'
