@@ -1,0 +1,20 @@
+export {
+  defineContract,
+  type Contract,
+  type ContractDetails,
+  type ContractEntry,
+  type ContractTopic,
+  type Entity,
+} from './contract.ts'
+export {
+  defineEntity,
+  defineEvent,
+  defineTask,
+  type Definition,
+  type EntityDefinition,
+  type JsonSchema,
+  type MessageDefinition,
+} from './definition.ts'
+export { decodePayload, encodePayload, type EventType, type Kind, type Payload } from './event-type.ts'
+export { decodeJson } from './json.ts'
+export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
