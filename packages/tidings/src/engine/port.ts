@@ -196,7 +196,7 @@ export interface LedgerOwner {
 }
 
 export interface LedgerEntry {
-  /** Printable ASCII, ≤ 200 characters; ordered by bytes. */
+  /** Printable ASCII, ≤ 300 characters; ordered by bytes. */
   readonly key: string
   readonly value: string
 }

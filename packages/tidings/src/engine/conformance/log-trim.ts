@@ -1,0 +1,97 @@
+import { assert, assertEqual } from './assert.ts'
+import type { EngineCase } from './case.ts'
+import { append, duplicate, entityLog, eventLog, eventOf, idsOf, latestIds, outcomes, requestOf, stored, topic } from './scene.ts'
+
+/** Removing what nobody needs any more. */
+export const logTrimCases: readonly EngineCase[] = [
+  {
+    name: 'trim() removes the events at or below an offset',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, eventLog)
+      await append(engine, eventOf('1', { key: 'k' }), eventOf('2', { key: 'k' }), eventOf('3'))
+      await append(engine, eventOf('4'), eventOf('5'))
+      for (const [through, left] of [[2, ['3', '4', '5']], [3, ['4', '5']], [1, ['4', '5']], [4, ['5']]] as const) {
+        await engine.log.trim(topic, through)
+        assertEqual(await idsOf(engine), [...left], `what is above ${through} stays`)
+      }
+      const page = await engine.log.read(topic, { after: 0, limit: 10 })
+      assertEqual([page.until, page.damaged], [5, []], 'what was trimmed is a hole, not damage')
+      const description = await engine.log.describe(topic)
+      assertEqual([description?.trimmed, description?.head], [4, 5], 'describe() says how far')
+      const reopened = await reopen()
+      assertEqual([await idsOf(reopened), (await reopened.log.describe(topic))?.trimmed], [['5'], 4], 'after a restart too')
+    },
+  },
+  {
+    name: 'trim() of everything keeps the head',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, eventLog)
+      await append(engine, eventOf('1'), eventOf('2'))
+      await engine.log.trim(topic, 99)
+      const description = await engine.log.describe(topic)
+      assertEqual([description?.trimmed, description?.head, await idsOf(engine)], [2, 2, []], 'no further than the head')
+      const reopened = await reopen()
+      assertEqual(await append(reopened, eventOf('3')), [stored(3)], 'offsets are never given twice')
+      assertEqual(await idsOf(reopened), ['3'], 'and what is appended later stays')
+    },
+  },
+  {
+    name: 'trim() keeps the newest event of each key of an entity topic',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, entityLog)
+      await append(engine, eventOf('a1', { key: 'a' }), eventOf('b1', { key: 'b' }), eventOf('a2', { key: 'a' }))
+      await append(engine, eventOf('a0', { key: 'a', sequence: '1' }), eventOf('x'), eventOf('b2', { key: 'b' }), eventOf('c1', { key: 'c' }))
+      await engine.log.trim(topic, 6)
+      assertEqual(await idsOf(engine), ['a2', 'b2', 'c1'], 'stale ones, older ones and those without key go')
+      assertEqual(await latestIds(engine, 2), ['a2', 'b2', 'c1'], 'latest is complete')
+      await append(engine, eventOf('a3', { key: 'a' }))
+      await engine.log.trim(topic, 7)
+      assertEqual(await latestIds(await reopen(), 2), ['a3', 'b2', 'c1'], 'and stays so')
+    },
+  },
+  {
+    name: 'trim() lets go of what a newer event of the key has replaced since',
+    async run({ engine }) {
+      await engine.log.create(topic, entityLog)
+      await append(engine, eventOf('a1', { key: 'a' }), eventOf('b1', { key: 'b' }))
+      await engine.log.trim(topic, 2)
+      await append(engine, eventOf('a2', { key: 'a' }), eventOf('a3', { key: 'a' }))
+      await engine.log.trim(topic, 3)
+      assertEqual(await idsOf(engine), ['b1', 'a3'], 'the kept event goes with the next trim')
+    },
+  },
+  {
+    name: 'trim() forgets neither identities nor producers nor versions',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, entityLog)
+      const event = eventOf('1', { key: 'k', sequence: '5' })
+      await engine.log.append(topic, [requestOf(event, { id: 'p', epoch: 1, counter: 1 })])
+      await append(engine, eventOf('2'), eventOf('3', { key: 'k', sequence: '6' }), eventOf('4'))
+      await engine.log.trim(topic, 4)
+      assertEqual(await append(engine, event), [duplicate(1)], 'a trimmed event is still known')
+      const reopened = await reopen()
+      assertEqual(outcomes(await append(reopened, event, eventOf('2'), eventOf('4'))), ['duplicate', 'duplicate', 'duplicate'], 'after a restart too')
+      assertEqual(await reopened.log.producer(topic, 'p'), { epoch: 1, counter: 1 }, 'so is its producer')
+      assertEqual(await append(reopened, eventOf('5', { key: 'k', sequence: '5' })), [stored(5, true)], 'and the version of its key')
+    },
+  },
+  {
+    name: 'trim() gives space back',
+    needs: ({ durable }) => (durable ? undefined : 'the engine occupies no disk'),
+    async run({ engine, advance, deduplication: { maxAgeMs } }) {
+      await engine.log.create(topic, eventLog)
+      const data = new Uint8Array(100_000).fill(1)
+      const fill = async (round: number): Promise<number> => {
+        for (let call = 0; call < 10; call++) await append(engine, eventOf(`${round}-${call}`, { data }))
+        advance(maxAgeMs * 2)
+        await engine.log.trim(topic, (await engine.log.describe(topic))!.head)
+        return (await engine.stats()).bytes
+      }
+      for (let round = 0; round < 5; round++) await fill(round)
+      const early = await fill(5)
+      for (let round = 6; round < 20; round++) await fill(round)
+      const late = await fill(20)
+      assert(late < early + 2_000_000, 'the store does not grow with what has been trimmed')
+    },
+  },
+]
