@@ -1,0 +1,2 @@
+export { consume, type ConsumeOptions, type Consumer } from './consume.ts'
+export { outcomeOf, reasonOf } from './outcome.ts'
