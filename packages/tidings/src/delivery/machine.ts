@@ -12,6 +12,8 @@ import { ShardState, type ShardCommit } from './shard-state.ts'
 const longestRun = 64
 /** By how much the lease mark is raised at a time, so that most hand-outs need no commit. */
 const leaseMarkStep = 1_000
+const wantedReadyKeys = 500
+const longestReadAhead = 4_000
 /** How long the leases of a stream that broke wait for its holder to come back. */
 export const graceMs = 2_000
 
@@ -104,9 +106,17 @@ export class DeliveryMachine {
 
   // ------------------------------------------------------------------------------------------------ in from the log
 
-  /** Takes the next records of the log, in order, up to `until`; `skipped` are offsets that cannot be delivered. */
-  offer(records: readonly LogRecord[], until: number, skipped: readonly number[] = []): void {
-    for (const offset of skipped) this.state.pass(offset, 'skipped')
+  /** Whether more events would help: too few keys may move, and memory is not full of those that may not. */
+  get hungry(): boolean {
+    return this.state.ready.size < wantedReadyKeys && this.state.openSize < longestReadAhead
+  }
+
+  /**
+   * Takes the next records of the log, in order, up to `until`. `missing` counts events in between that are not there
+   * any more or cannot be read.
+   */
+  offer(records: readonly LogRecord[], until: number, missing = 0): void {
+    if (missing > 0) this.state.pass(records[0]?.offset ?? until, 'skipped', missing)
     for (const record of records) {
       if (record.stale || record.erased) this.state.pass(record.offset, 'skipped')
       else if (!this.matches(record)) this.state.pass(record.offset, 'filtered')
@@ -121,8 +131,15 @@ export class DeliveryMachine {
   #enqueue(record: LogRecord): void {
     const entry = this.state.addEntry(record.offset, record.event.key, record)
     this.state.addOpen(entry)
+    if (entry.queue.head?.state === 'dead') this.#park(entry)
     this.#supersede(entry.queue)
     this.state.refresh(entry.queue)
+  }
+
+  /** Behind a dead letter it may wait for months: the ledger remembers it, memory forgets its payload. */
+  #park(entry: Entry): void {
+    this.state.store(entry)
+    delete entry.record
   }
 
   /** Under the policy `supersede`, a head in trouble gives way to the newest state of its key. */

@@ -55,7 +55,7 @@ export class ShardState {
   /** The highest offset that was handed out or changed: up to here the ledger must know each story. */
   #touched: number
   /** Events that need nobody, counted once the ledger's `through` has passed them. */
-  #passed: { readonly offset: number; readonly count: 'filtered' | 'skipped' }[] = []
+  #passed: { readonly through: number; readonly count: 'filtered' | 'skipped'; readonly events: number }[] = []
   readonly #changed = new Set<Entry>()
   readonly #removed = new Set<number>()
   #dirty = false
@@ -92,9 +92,9 @@ export class ShardState {
     this.#dirty = true
   }
 
-  /** An event that nobody needs: counted, not kept. */
-  pass(offset: number, count: 'filtered' | 'skipped'): void {
-    this.#passed.push({ offset, count })
+  /** Events up to `through` that nobody needs: counted, not kept. */
+  pass(through: number, count: 'filtered' | 'skipped', events = 1): void {
+    this.#passed.push({ through, count, events })
     this.#dirty = true
   }
 
@@ -216,7 +216,9 @@ export class ShardState {
     if (!this.#dirty) return undefined
     this.#open = this.#open.filter((entry) => !entry.finished && !entry.stored)
     for (const entry of this.#open.slice(0, Math.max(0, this.#open.length - longestOpenList))) {
-      if (entry.offset < this.#touched) this.store(entry)
+      if (entry.offset >= this.#touched) continue
+      this.store(entry)
+      if (entry.state !== 'leased') delete entry.record
     }
     const { through, open } = this.#settledThrough()
     this.#countPassed(through)
@@ -261,9 +263,9 @@ export class ShardState {
 
   #countPassed(through: number): void {
     let counted = 0
-    for (const { offset, count } of this.#passed) {
-      if (offset > through) break
-      this.counts[count]++
+    for (const passed of this.#passed) {
+      if (passed.through > through) break
+      this.counts[passed.count] += passed.events
       counted++
     }
     this.#passed.splice(0, counted)
@@ -285,7 +287,12 @@ export class ShardState {
 
   /** How many events that need nobody are not in `counts` yet. */
   pendingPassed(count: 'filtered' | 'skipped'): number {
-    return this.#passed.reduce((total, passed) => total + (passed.count === count ? 1 : 0), 0)
+    return this.#passed.reduce((total, passed) => total + (passed.count === count ? passed.events : 0), 0)
+  }
+
+  /** How many unfinished events are in memory alone. */
+  get openSize(): number {
+    return this.#open.length
   }
 }
 

@@ -1,0 +1,44 @@
+import { TidingsError } from '../errors.ts'
+import type { TopicKind } from '../engine/index.ts'
+import type { Caller } from './port.ts'
+
+/** What a caller wants to do; `inspect` reads descriptions and figures, `operate` is for operators' actions. */
+export type Action = 'publish' | 'read' | 'consume' | 'define' | 'remove' | 'inspect' | 'operate'
+
+export interface Resource {
+  readonly topic?: { readonly name: string; readonly kind: TopicKind; readonly owner: string }
+  readonly subscription?: string
+  readonly service?: string
+}
+
+/** Decides about every call. Anything but `true` is a refusal. */
+export type Authorize = (caller: Caller, action: Action, resource: Resource) => boolean
+
+/** Allows everything to everybody: for one process, for tests. */
+export const allowAll: Authorize = () => true
+
+/**
+ * Services do what is theirs, operators everything. A service publishes to the entity and event topics that it owns
+ * and to anybody's task topics, reads every topic that is not a task topic of somebody else, and defines and consumes
+ * subscriptions under its own name.
+ */
+export function ownersOnly(options: { operators: readonly string[] }): Authorize {
+  const operators = new Set(options.operators)
+  return ({ principal }, action, { topic, subscription, service }) => {
+    if (operators.has(principal)) return true
+    if (subscription !== undefined && subscription.split('.', 1)[0] !== principal) return false
+    if (service !== undefined && service !== principal) return false
+    if (!topic) return action !== 'operate'
+    if (action === 'inspect') return true
+    if (action === 'publish') return topic.kind === 'task' || topic.owner === principal
+    if (action === 'read' || action === 'consume') return topic.kind !== 'task' || topic.owner === principal
+    return subscription !== undefined || topic.owner === principal
+  }
+}
+
+export function refuse(caller: Caller, action: Action, resource: Resource): TidingsError {
+  const what = resource.subscription ?? resource.topic?.name ?? resource.service ?? 'this'
+  return new TidingsError('forbidden', `"${caller.principal}" may not ${action} ${what} in namespace "${caller.namespace}".`, {
+    details: { principal: caller.principal, action, namespace: caller.namespace },
+  })
+}

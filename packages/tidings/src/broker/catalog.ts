@@ -1,0 +1,131 @@
+import { TidingsError } from '../errors.ts'
+import type { Engine, TopicKind } from '../engine/index.ts'
+import type { DeliveryPolicy } from '../delivery/index.ts'
+import type { JsonSchema, SubscriptionFilter } from './port.ts'
+
+export interface StoredTopic {
+  readonly topic: string
+  readonly kind: TopicKind
+  readonly owner: string
+  readonly shards: number
+  readonly schemas?: Readonly<Record<string, JsonSchema>>
+}
+
+export interface StoredSubscription {
+  readonly subscription: string
+  readonly topic: string
+  readonly filter: SubscriptionFilter
+  readonly policy: DeliveryPolicy
+  /** Its first generation delivers what comes after this offset. */
+  readonly start: number
+}
+
+export interface StoredService {
+  readonly service: string
+  readonly database: string
+}
+
+interface Kinds {
+  readonly topic: StoredTopic
+  readonly subscription: StoredSubscription
+  readonly service: StoredService
+}
+type Kind = keyof Kinds
+
+const formatVersion = 1
+const pageSize = 1_000
+const attempts = 20
+
+/**
+ * What exists in one namespace, kept in a ledger of the broker's own: topics, subscriptions, services. Names are looked
+ * up in memory; where several servers share the store, in the ledger.
+ */
+export class Catalog {
+  readonly #engine: Engine
+  readonly #id: { readonly namespace: string; readonly ledger: string; readonly shard: number }
+  readonly #entries = new Map<string, unknown>()
+  #writing: Promise<unknown> = Promise.resolve()
+
+  constructor(engine: Engine, namespace: string) {
+    this.#engine = engine
+    this.#id = { namespace, ledger: '$catalog', shard: 0 }
+  }
+
+  async load(): Promise<void> {
+    this.#entries.clear()
+    let from = ''
+    for (;;) {
+      const page = await this.#engine.ledger.load(this.#id, { from }, pageSize)
+      for (const { key, value } of page) this.#entries.set(key, read(key, value))
+      const last = page.at(-1)
+      if (!last || page.length < pageSize) return
+      from = `${last.key}!`
+    }
+  }
+
+  /** What is known in memory: complete, unless several servers share the store. */
+  known<Of extends Kind>(kind: Of, name: string): Kinds[Of] | undefined {
+    return this.#entries.get(`${kind}/${name}`) as Kinds[Of] | undefined
+  }
+
+  async find<Of extends Kind>(kind: Of, name: string): Promise<Kinds[Of] | undefined> {
+    if (this.#engine.capabilities.shared) await this.load()
+    return this.known(kind, name)
+  }
+
+  async list<Of extends Kind>(kind: Of): Promise<readonly Kinds[Of][]> {
+    if (this.#engine.capabilities.shared) await this.load()
+    const prefix = `${kind}/`
+    const found = [...this.#entries].filter(([key]) => key.startsWith(prefix))
+    return found.sort(([left], [right]) => (left < right ? -1 : 1)).map(([, value]) => value as Kinds[Of])
+  }
+
+  /**
+   * Replaces an entry by what `change` makes of the present one, atomically among all servers: whoever else changes the
+   * catalogue takes it over, so this one notices and begins again. `null` removes it; equal to the present one, nothing
+   * is written.
+   */
+  async change<Of extends Kind>(
+    kind: Of,
+    name: string,
+    change: (present: Kinds[Of] | undefined) => Kinds[Of] | null | Promise<Kinds[Of] | null>,
+  ): Promise<Kinds[Of] | null> {
+    const run = this.#writing.then(() => this.#change(kind, name, change))
+    this.#writing = run.catch(() => undefined)
+    return run
+  }
+
+  async #change<Of extends Kind>(
+    kind: Of,
+    name: string,
+    change: (present: Kinds[Of] | undefined) => Kinds[Of] | null | Promise<Kinds[Of] | null>,
+  ): Promise<Kinds[Of] | null> {
+    const key = `${kind}/${name}`
+    for (let attempt = 1; ; attempt++) {
+      const ownership = await this.#engine.ledger.own(this.#id)
+      const [entry] = await this.#engine.ledger.load(this.#id, { from: key, to: `${key}!` }, 1)
+      const present = entry && (read(key, entry.value) as Kinds[Of])
+      const next = await change(present)
+      const value = next === null ? null : JSON.stringify({ v: formatVersion, ...next })
+      if (value === (entry?.value ?? null)) return next
+      try {
+        await this.#engine.ledger.commit(ownership, [{ key, value }])
+      } catch (error) {
+        if (error instanceof TidingsError && error.code === 'ownership-lost' && attempt < attempts) continue
+        throw error
+      }
+      if (next === null) this.#entries.delete(key)
+      else this.#entries.set(key, next)
+      return next
+    }
+  }
+}
+
+function read(key: string, value: string): unknown {
+  const { v, ...entry } = JSON.parse(value) as { v: number }
+  if (v === formatVersion) return entry
+  throw new TidingsError(
+    'store-version',
+    `Catalogue entry ${key} was written in format ${v}; this version of Tidings reads format ${formatVersion}. Use a newer version.`,
+  )
+}

@@ -1,0 +1,97 @@
+import { TidingsError } from '../errors.ts'
+import { hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
+import type { TopicKind } from '../engine/index.ts'
+
+/** Compiles a JSON Schema to a check of payloads: `undefined`, or a sentence that names the path and the rule. */
+export type CompileSchema = (schema: Readonly<Record<string, unknown>> | boolean) => CheckPayload
+export type CheckPayload = (data: Uint8Array | undefined) => string | undefined
+
+export interface EventRules {
+  readonly topic: string
+  readonly kind: TopicKind
+  readonly maxPayloadBytes: number
+  /** By event type; where there are any, other types are refused. */
+  readonly checks?: ReadonlyMap<string, CheckPayload>
+}
+
+const extensionName = /^[a-z0-9]{1,20}$/
+const sequence = /^\d{1,20}$/
+const entityType = /\.(created|updated|deleted)$/
+
+/** Refuses an event that the topic must not hold, with what is wrong and what to do. */
+export function checkEvent(event: Event, rules: EventRules): void {
+  requireText(event.id, 'id')
+  requireText(event.source, 'source')
+  requireText(event.type, 'type')
+  if (event.key !== undefined) validateKey(event.key)
+  for (const attribute of ['subject', 'time', 'datacontenttype', 'dataschema'] as const) {
+    if (event[attribute] !== undefined) requireText(event[attribute], attribute)
+  }
+  for (const [name, value] of Object.entries(event.extensions ?? {})) checkExtension(name, value)
+  checkVersion(event)
+  if (rules.kind === 'entity') checkEntityEvent(event, rules.topic)
+  checkPayload(event, rules)
+}
+
+function requireText(value: unknown, attribute: string): void {
+  if (typeof value !== 'string' || value === '') throw invalid(`The attribute "${attribute}" must be a text that is not empty.`)
+  if (value.length > 2_048) throw invalid(`The attribute "${attribute}" has ${value.length} characters; at most 2048 are allowed.`)
+  if (hasLoneSurrogate(value)) throw invalid(`The attribute "${attribute}" holds half of a surrogate pair.`)
+}
+
+function checkExtension(name: string, value: unknown): void {
+  if (!extensionName.test(name)) {
+    throw invalid(`"${name.slice(0, 40)}" is not an attribute name: 1 to 20 lower-case letters and digits.`)
+  }
+  if (typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value))) return
+  if (typeof value !== 'string' || hasLoneSurrogate(value) || value.length > 2_048) {
+    throw invalid(`The attribute "${name}" must be a text of at most 2048 characters, an integer or a boolean.`)
+  }
+}
+
+function checkVersion(event: Event): void {
+  if (event.sequence !== undefined && !sequence.test(event.sequence)) {
+    throw invalid(`The sequence "${event.sequence.slice(0, 40)}" is not a number of 1 to 20 decimal digits.`)
+  }
+  if (event.sourceepoch !== undefined && !(Number.isSafeInteger(event.sourceepoch) && event.sourceepoch >= 0)) {
+    throw invalid('The attribute "sourceepoch" must be an integer of 0 or more.')
+  }
+}
+
+function checkEntityEvent(event: Event, topic: string): void {
+  if (event.key === undefined) {
+    throw invalid(`An event of the entity topic ${topic} needs a key (attribute "partitionkey"): the id of its entity.`)
+  }
+  if (!entityType.test(event.type)) {
+    throw invalid(`The type "${event.type}" is not one of an entity; use ${topic}.created, ${topic}.updated or ${topic}.deleted.`)
+  }
+}
+
+function checkPayload(event: Event, { topic, maxPayloadBytes, checks }: EventRules): void {
+  const bytes = event.data?.byteLength ?? 0
+  if (bytes > maxPayloadBytes) {
+    throw new TidingsError(
+      'payload-too-large',
+      `The payload has ${bytes} bytes; this broker takes at most ${maxPayloadBytes}. Send a reference to the data instead, or raise the limit.`,
+      { details: { bytes, maxPayloadBytes } },
+    )
+  }
+  if (!checks || checks.size === 0) return
+  const check = checks.get(event.type)
+  if (!check) {
+    throw new TidingsError(
+      'schema-violation',
+      `Topic ${topic} has no schema for the type "${event.type}"; it knows ${[...checks.keys()].join(', ')}.`,
+    )
+  }
+  const violation = check(event.data)
+  if (violation !== undefined) {
+    throw new TidingsError('schema-violation', `The payload of ${event.type} breaks its schema: ${violation}`, {
+      details: { topic, type: event.type, violation },
+    })
+  }
+}
+
+function invalid(message: string): TidingsError {
+  return new TidingsError('event-invalid', message)
+}

@@ -1,0 +1,232 @@
+import { TidingsError } from '../errors.ts'
+import type { Engine, LogDescription } from '../engine/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
+import { parsePosition, validateName } from '../event/index.ts'
+import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
+import type { CompileSchema } from './check-event.ts'
+import type { SubscriptionDefinition, SubscriptionPolicy, TopicDefinition } from './port.ts'
+import { Publisher } from './publisher.ts'
+import { SubscriptionRunner } from './subscription-runner.ts'
+
+export interface NamespaceOptions {
+  readonly engine: Engine
+  readonly environment: Environment
+  readonly namespace: string
+  readonly maxPayloadBytes: number
+  readonly compileSchema: CompileSchema | undefined
+}
+
+/** The topics and subscriptions of one namespace on this server, opened when somebody needs them. */
+export class Namespace {
+  readonly catalog: Catalog
+  readonly #options: NamespaceOptions
+  readonly #publishers = new Map<string, Publisher>()
+  readonly #incarnations = new Map<string, string>()
+  readonly #runners = new Map<string, Promise<SubscriptionRunner>>()
+
+  constructor(options: NamespaceOptions) {
+    this.#options = options
+    this.catalog = new Catalog(options.engine, options.namespace)
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ topics
+
+  async topic(name: string): Promise<StoredTopic> {
+    const topic = this.catalog.known('topic', name) ?? (await this.catalog.find('topic', validateName(name, 'topic')))
+    if (topic) return topic
+    throw new TidingsError('topic-unknown', `There is no topic ${name} in namespace ${this.#options.namespace}; create it first, or check the name.`, {
+      details: { topic: name },
+    })
+  }
+
+  async describe(name: string): Promise<LogDescription> {
+    await this.topic(name)
+    const description = await this.#options.engine.log.describe(this.#id(name))
+    if (description) return description
+    throw new TidingsError('topic-unknown', `Topic ${name} was removed.`, { details: { topic: name } })
+  }
+
+  async incarnation(name: string): Promise<string> {
+    const known = this.#incarnations.get(name)
+    if (known !== undefined) return known
+    const { incarnation } = await this.describe(name)
+    this.#incarnations.set(name, incarnation)
+    return incarnation
+  }
+
+  /** Ready at once where the topic is in use already: publishing should not wait for anything but the disk. */
+  publisher(name: string): Publisher | Promise<Publisher> {
+    const known = this.#publishers.get(name)
+    return known && this.catalog.known('topic', name) === known.topic ? known : this.#openPublisher(name)
+  }
+
+  async #openPublisher(name: string): Promise<Publisher> {
+    const topic = await this.topic(name)
+    const publisher = this.#newPublisher(topic, await this.incarnation(name))
+    this.#publishers.set(name, publisher)
+    return publisher
+  }
+
+  #newPublisher(topic: StoredTopic, incarnation: string): Publisher {
+    const { engine, maxPayloadBytes, compileSchema } = this.#options
+    return new Publisher({ engine, id: this.#id(topic.topic), topic, incarnation, maxPayloadBytes, compileSchema })
+  }
+
+  async putTopic(definition: TopicDefinition): Promise<void> {
+    const { topic: name, kind, owner } = definition
+    validateName(name, 'topic')
+    validateName(owner, 'service')
+    if (kind !== 'entity' && kind !== 'event' && kind !== 'task') {
+      throw new TidingsError('bad-request', `"${String(kind)}" is not a kind of topic; a topic is an entity, event or task topic.`)
+    }
+    if (definition.shards !== undefined && !(Number.isInteger(definition.shards) && definition.shards > 0 && definition.shards <= 256)) {
+      throw new TidingsError('bad-request', `"shards" must be a whole number from 1 to 256; it was ${String(definition.shards)}.`)
+    }
+    await this.catalog.change('topic', name, async (present) => {
+      const shards = definition.shards ?? present?.shards ?? this.#options.engine.capabilities.defaultShards
+      const topic: StoredTopic = {
+        topic: name,
+        kind,
+        owner,
+        shards,
+        ...(definition.schemas ? { schemas: definition.schemas } : {}),
+      }
+      if (present && present.owner !== owner) throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
+      this.#newPublisher(topic, 'checked')
+      await this.#options.engine.log.create(this.#id(name), { kind, shards })
+      return topic
+    })
+  }
+
+  async removeTopic(name: string): Promise<void> {
+    await this.topic(name)
+    for (const { subscription, topic } of await this.catalog.list('subscription')) {
+      if (topic === name) await this.removeSubscription(subscription)
+    }
+    await this.catalog.change('topic', name, () => null)
+    this.#publishers.delete(name)
+    this.#incarnations.delete(name)
+    await this.#options.engine.log.remove(this.#id(name))
+  }
+
+  #id(topic: string): { namespace: string; topic: string } {
+    return { namespace: this.#options.namespace, topic }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- subscriptions
+
+  async subscription(name: string): Promise<StoredSubscription> {
+    const known =
+      this.catalog.known('subscription', name) ?? (await this.catalog.find('subscription', validateName(name, 'subscription')))
+    if (known) return known
+    throw new TidingsError(
+      'subscription-unknown',
+      `There is no subscription ${name} in namespace ${this.#options.namespace}; create it first, or check the name.`,
+      { details: { subscription: name } },
+    )
+  }
+
+  async putSubscription(definition: SubscriptionDefinition): Promise<void> {
+    const { subscription: name, topic } = definition
+    validateName(name, 'subscription')
+    if (!name.includes('.')) {
+      throw new TidingsError('name-invalid', `"${name}" is not a subscription name: it begins with the name of its service, as in "marketing.${name}".`)
+    }
+    await this.topic(topic)
+    const stored = await this.catalog.change('subscription', name, async (present) => {
+      if (present && present.topic !== topic) {
+        throw new TidingsError('subscription-conflict', `Subscription ${name} exists on topic ${present.topic}; remove it first, or choose another name.`, {
+          details: { subscription: name, topic: present.topic },
+        })
+      }
+      const start = present?.start ?? (await this.offsetAfter(topic, definition.from))
+      return { subscription: name, topic, filter: checkFilter(definition.filter), policy: resolvePolicy(definition.policy), start }
+    })
+    const runner = await this.#runners.get(name)
+    for (const shard of runner?.shards ?? []) shard.machine.configure(stored!.policy, stored!.filter.types)
+    runner?.pump()
+  }
+
+  /** The offset after which a subscription that begins at `from` goes on. */
+  async offsetAfter(topic: string, from: string): Promise<number> {
+    const { head, incarnation, trimmed } = await this.describe(topic)
+    if (from === 'end') return head
+    if (from === 'beginning') return 0
+    const offset = parsePosition(from, incarnation)
+    if (offset > head) throw unknownPosition(from, `lies beyond the end of topic ${topic}`)
+    if (offset < trimmed) throw unknownPosition(from, `lies before what topic ${topic} still holds`)
+    return offset
+  }
+
+  async removeSubscription(name: string): Promise<void> {
+    const { topic } = await this.subscription(name)
+    const { shards } = await this.topic(topic)
+    await this.stopRunner(name)
+    await this.catalog.change('subscription', name, () => null)
+    for (let shard = 0; shard < shards; shard++) {
+      await this.#options.engine.ledger.remove({ namespace: this.#options.namespace, ledger: name, shard })
+    }
+  }
+
+  runner(name: string): Promise<SubscriptionRunner> {
+    const known = this.#runners.get(name)
+    if (known) return known
+    const starting = this.#startRunner(name)
+    this.#runners.set(name, starting)
+    starting.catch(() => this.#forget(name, starting))
+    return starting
+  }
+
+  async #startRunner(name: string): Promise<SubscriptionRunner> {
+    const definition = await this.subscription(name)
+    const topic = await this.topic(definition.topic)
+    const { engine, environment } = this.#options
+    const incarnation = await this.incarnation(topic.topic)
+    const onLost = (): void => this.#forget(name)
+    return SubscriptionRunner.start({ engine, environment, topicId: this.#id(topic.topic), topic, incarnation, definition, onLost })
+  }
+
+  #forget(name: string, only?: Promise<SubscriptionRunner>): void {
+    if (!only || this.#runners.get(name) === only) this.#runners.delete(name)
+  }
+
+  async stopRunner(name: string): Promise<void> {
+    const runner = this.#runners.get(name)
+    this.#runners.delete(name)
+    await (await runner?.catch(() => undefined))?.stop()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
+  }
+}
+
+function checkFilter(filter: SubscriptionDefinition['filter']): NonNullable<SubscriptionDefinition['filter']> {
+  const types = filter?.types
+  if (types === undefined) return {}
+  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== '')) return { types }
+  throw new TidingsError('bad-request', '"filter.types" must be a list of at least one event type; leave it out to receive all.')
+}
+
+function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
+  const onDeadLetter = policy.onDeadLetter ?? 'park'
+  const retry = { ...defaultRetryPolicy, ...policy.retry }
+  if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
+    throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${String(onDeadLetter)}.`)
+  }
+  const delays = [...retry.quickDelaysMs, retry.minDelayMs, retry.maxDelayMs]
+  const sound = delays.every((delay) => Number.isFinite(delay) && delay >= 0) && retry.minDelayMs <= retry.maxDelayMs
+  if (!sound || !Number.isInteger(retry.maxAttempts) || retry.maxAttempts < 1) {
+    throw new TidingsError('bad-request', 'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.')
+  }
+  return { onDeadLetter, retry }
+}
+
+function conflict(topic: string, why: string): TidingsError {
+  return new TidingsError('topic-conflict', `Topic ${topic} ${why}; choose another name.`, { details: { topic } })
+}
+
+function unknownPosition(position: string, why: string): TidingsError {
+  return new TidingsError('position-unknown', `Position ${position} ${why}; load the full state again and go on from there.`, { details: { position } })
+}

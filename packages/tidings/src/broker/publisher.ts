@@ -1,0 +1,93 @@
+import { TidingsError } from '../errors.ts'
+import { formatPosition } from '../event/index.ts'
+import { Refused, type AppendAnswer, type AppendRequest, type Engine, type TopicId } from '../engine/index.ts'
+import type { StoredTopic } from './catalog.ts'
+import { checkEvent, type CheckPayload, type CompileSchema, type EventRules } from './check-event.ts'
+import type { PublishAnswer, PublishedEvent } from './port.ts'
+import { shardOf } from './shard-of.ts'
+
+/** Takes events into one topic's log: checks each, gives it its shard, tells what became of it. */
+export class Publisher {
+  readonly topic: StoredTopic
+  readonly #engine: Engine
+  readonly #id: TopicId
+  readonly #incarnation: string
+  readonly #rules: EventRules
+
+  constructor(options: {
+    engine: Engine
+    id: TopicId
+    topic: StoredTopic
+    incarnation: string
+    maxPayloadBytes: number
+    compileSchema: CompileSchema | undefined
+  }) {
+    this.topic = options.topic
+    this.#engine = options.engine
+    this.#id = options.id
+    this.#incarnation = options.incarnation
+    const checks = compileChecks(options.topic, options.compileSchema)
+    this.#rules = {
+      topic: options.topic.topic,
+      kind: options.topic.kind,
+      maxPayloadBytes: options.maxPayloadBytes,
+      ...(checks ? { checks } : {}),
+    }
+  }
+
+  async publish(events: readonly PublishedEvent[]): Promise<readonly PublishAnswer[]> {
+    const answers: (PublishAnswer | undefined)[] = []
+    const requests: AppendRequest[] = []
+    const refused = new Refused()
+    for (const { event, producer } of events) {
+      const request: AppendRequest = { event, shard: shardOf(event, this.topic.shards), ...(producer ? { producer } : {}) }
+      const refusal = this.#refusal(request, refused)
+      answers.push(refusal)
+      if (refusal) refused.add(request)
+      else requests.push(request)
+    }
+    const appended = requests.length === 0 ? [] : await this.#engine.log.append(this.#id, requests)
+    let next = 0
+    return answers.map((answer) => answer ?? this.#answer(appended[next++]!))
+  }
+
+  #refusal(request: AppendRequest, refused: Refused): PublishAnswer | undefined {
+    if (refused.covers(request)) {
+      return {
+        status: 'refused',
+        code: 'behind-refused',
+        message: 'An earlier event of the same key or producer in the same call was refused; publish this one again after it.',
+      }
+    }
+    try {
+      checkEvent(request.event, this.#rules)
+      return undefined
+    } catch (error) {
+      if (error instanceof TidingsError) return { status: 'refused', code: error.code, message: error.message }
+      throw error
+    }
+  }
+
+  #answer(answer: AppendAnswer): PublishAnswer {
+    if (answer.status === 'refused') return answer
+    if (answer.offset === undefined) return { status: 'duplicate' }
+    const position = formatPosition(this.#incarnation, answer.offset)
+    if (answer.status === 'duplicate') return { status: 'duplicate', position }
+    return answer.stale ? { status: 'stored', position, stale: true } : { status: 'stored', position }
+  }
+}
+
+function compileChecks({ topic, schemas }: StoredTopic, compile: CompileSchema | undefined): Map<string, CheckPayload> | undefined {
+  if (!schemas || !compile) return undefined
+  const checks = Object.entries(schemas).map(([type, schema]): [string, CheckPayload] => {
+    try {
+      return [type, compile(schema)]
+    } catch (error) {
+      throw new TidingsError('bad-request', `The schema of ${type} in topic ${topic} is not a valid JSON Schema: ${(error as Error).message}`, {
+        details: { topic, type },
+        cause: error,
+      })
+    }
+  })
+  return new Map(checks)
+}
