@@ -16,12 +16,20 @@ export interface Database {
    * Runs `work` in a transaction of its own and commits it, durably, when it resolves; a rejection rolls back exactly
    * what `work` did. Several callers' transactions may share one commit; none of them resolves before it. After a crash
    * all or nothing of one `work` is there. Rejects with `database-busy` (retryable) when another process holds the
-   * database for too long, and with `database-failed` when the commit itself failed.
+   * database for too long, and with `database-failed` when the commit itself failed: nothing of `work` is there then.
+   * Called inside a running transaction it is refused as `transaction-misuse`.
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result>
-  /** Reads outside any transaction: committed data only. */
+  /**
+   * Reads outside any transaction: committed data only. Called inside a running transaction it reads in that one, so that
+   * nobody waits for himself. A statement that writes is refused as `transaction-misuse`.
+   */
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
-  /** Applies numbered, immutable migrations that were not applied yet, each once, in order. */
+  /**
+   * Applies numbered, immutable migrations that were not applied yet, each once, in order; all that are missing or none.
+   * One that was changed since it was applied is a `bad-request`; a database that has more of them than the set comes
+   * from a newer version and is refused as `store-version`.
+   */
   migrate(set: MigrationSet): Promise<void>
   /**
    * Wraps a transaction that somebody else began on the same connection, so that the kit can write inside it. What is
@@ -31,10 +39,18 @@ export interface Database {
 }
 
 export interface Transaction {
-  /** Rows of a `select` or `returning`; an empty array for other statements. Placeholders are the dialect's. */
+  /**
+   * Runs one statement: the rows of a `select` or `returning`, an empty array for others. Placeholders are the dialect's.
+   * A statement's own error (its syntax, a constraint) is the client's, unchanged, and the transaction goes on. After the
+   * transaction has ended this is `transaction-misuse`.
+   */
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
 }
 
+/**
+ * Values come back as they were given. Integers up to 2^53 are numbers, those beyond come back as bigint; what the
+ * database would change (NaN, text that is not well-formed or holds a NUL character) is refused as `bad-request`.
+ */
 export type SqlValue = string | number | bigint | Uint8Array | null
 export type SqlRow = Record<string, SqlValue>
 

@@ -1,0 +1,2 @@
+export type { SqliteClient, SqliteStatement } from './client.ts'
+export { sqliteDatabase, type SqliteDatabaseOptions } from './database.ts'
