@@ -1,0 +1,38 @@
+import type { Problem } from './source.ts'
+
+/** Where a rule would make a particular piece of code worse, and why, in one line. */
+export interface Allowance {
+  readonly rule: 'sizes' | 'words' | 'leftovers'
+  readonly path: string
+  readonly reason: string
+}
+
+export const allowances: readonly Allowance[] = [
+  {
+    rule: 'sizes',
+    path: 'packages/tidings/src/broker/port.ts',
+    reason: 'One interface with its guarantees; a reader wants it in one place.',
+  },
+  {
+    rule: 'leftovers',
+    path: 'packages/tidings/src/databases/sqlite/busy.ts',
+    reason: 'It keeps the process alive while somebody waits, which timers of the environment do not.',
+  },
+]
+
+/** The problems that no allowance covers, and the allowances that cover none. */
+export function withoutAllowed(
+  rule: Allowance['rule'],
+  problems: readonly Problem[],
+  allowed: readonly Allowance[] = allowances,
+): readonly Problem[] {
+  const ofRule = allowed.filter((allowance) => allowance.rule === rule)
+  const covers = (allowance: Allowance, problem: Problem): boolean =>
+    /^[: ]/.test(problem.slice(allowance.path.length)) && problem.startsWith(allowance.path)
+  return [
+    ...problems.filter((problem) => !ofRule.some((allowance) => covers(allowance, problem))),
+    ...ofRule
+      .filter((allowance) => !problems.some((problem) => covers(allowance, problem)))
+      .map((allowance) => `${allowance.path} keeps the rule of ${rule}: remove its allowance`),
+  ]
+}

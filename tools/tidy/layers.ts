@@ -1,0 +1,60 @@
+/**
+ * The allowed arrows of the architecture, as data. `ls` is the architecture diagram; this table says which way its
+ * arrows point, and `tidy.test.ts` reads the real imports and compares.
+ */
+export interface Layer {
+  /** A folder or a file (without `.ts`) below `packages/tidings/src`; the most specific row governs a file. */
+  readonly path: string
+  /** The layers that its files may import, beside itself. Everybody may use `errors` and `environment`. */
+  readonly imports: readonly string[] | 'anything'
+  /** Node's built-ins are allowed; everything else must run in browsers too. */
+  readonly node?: true
+  /** Packages that the user brings; the library itself has no runtime dependency. */
+  readonly packages?: readonly string[]
+}
+
+/** What the patterns of the service kit share: the ports, never an engine, never a concrete database. */
+const pattern = ['broker/port', 'consumer', 'contract', 'database', 'event']
+
+export const layers: readonly Layer[] = [
+  { path: 'errors', imports: [] },
+  { path: 'environment', imports: [] },
+  { path: 'event', imports: [] },
+  { path: 'contract', imports: ['event'] },
+
+  { path: 'engine', imports: ['event'] },
+  { path: 'engine/conformance', imports: ['engine', 'event'], node: true },
+  { path: 'engines/memory', imports: ['engine', 'event'] },
+  { path: 'engines/embedded', imports: ['engine', 'event'], node: true, packages: ['lmdb'] },
+
+  { path: 'delivery', imports: ['event', 'engine'] },
+  { path: 'broker/port', imports: ['contract', 'engine', 'event'] },
+  { path: 'broker', imports: ['broker/port', 'contract', 'delivery', 'engine', 'event'] },
+  { path: 'broker/conformance', imports: ['broker/port', 'event'], node: true },
+  { path: 'consumer', imports: ['broker/port', 'event'] },
+
+  { path: 'database', imports: [] },
+  { path: 'database/conformance', imports: ['database'], node: true },
+  { path: 'databases/sqlite', imports: ['database'], node: true },
+
+  { path: 'outbox', imports: pattern },
+  { path: 'inbox', imports: pattern },
+  { path: 'replica', imports: pattern },
+  { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
+
+  { path: 'protocol', imports: ['contract', 'event'] },
+  { path: 'client', imports: ['broker/port', 'event', 'protocol'] },
+
+  { path: 'testing', imports: 'anything', node: true },
+  { path: 'index', imports: 'anything' },
+]
+
+/** Which public doors of other packages of this repository a package may use. */
+export const packageArrows: Readonly<Record<string, readonly string[]>> = {
+  'packages/tidings': [],
+  'packages/server': ['tidings'],
+  'packages/cli': ['tidings', '@tidings/server'],
+  examples: ['tidings', '@tidings/server', '@tidings/cli'],
+  benchmarks: ['tidings', '@tidings/server', '@tidings/cli'],
+  tools: [],
+}
