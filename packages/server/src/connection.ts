@@ -1,0 +1,242 @@
+import { TidingsError, type Environment } from 'tidings'
+import type { Broker, Caller, Delivery, DeliveryStream } from 'tidings/broker'
+import { parseJson } from 'tidings/event'
+import {
+  checkVersion,
+  encodeFrame,
+  problemOf,
+  protocolVersion,
+  readClientMessage,
+  silenceLimitMs,
+  type ClientMessage,
+  type HelloMessage,
+  type ServerMessage,
+} from 'tidings/protocol'
+import { outcomeOf } from './operations.ts'
+
+/** A WebSocket as far as a connection needs one. */
+export interface Socket {
+  send(data: string | Uint8Array): void
+  ping(): void
+  close(code: number, reason: string): void
+  /** Ends it without a word, for one whose other side is out of reach. */
+  terminate(): void
+}
+
+export interface ConnectionOptions {
+  readonly broker: Broker
+  readonly environment: Environment
+  readonly socket: Socket
+  readonly pingIntervalMs: number
+  readonly maxFrameBytes: number
+  readonly serverVersion: string
+  /** Who says hello; throws for one who may not come in. */
+  readonly admit: (hello: HelloMessage) => Caller
+  /** For what must not be shown to the client. */
+  readonly report: (error: unknown) => void
+}
+
+/** Close codes of RFC 6455. */
+const closeCodes = { normal: 1000, goingAway: 1001, protocolError: 1002, policy: 1008 } as const
+const helloWithinMs = 10_000
+/** Deliveries are cut into frames of about this size, so that signs of life are not stuck behind them. */
+const frameBytes = 262_144
+
+/**
+ * One client on a WebSocket.
+ *
+ *   greeting ── hello, admitted ──▶ open ── socket closed, silence, violation ──▶ closed
+ *      └────── anything else, or nothing for 10 s ───────────────────────────────────┘
+ *
+ * Entering `closed` abandons every stream: what it has leased returns after a grace. Every message is answered or
+ * closes the connection; none is dropped silently.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions
+  readonly #streams = new Map<number, DeliveryStream>()
+  /** Numbers that are taken while their stream opens. */
+  readonly #opening = new Set<number>()
+  #caller: Caller | undefined
+  #closed = false
+  #heardAt: number
+  #cancelTimer: () => void
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#heardAt = options.environment.clock.monotonic()
+    this.#cancelTimer = options.environment.timers.after(helloWithinMs, () => {
+      this.#violate(
+        new TidingsError('protocol-violation', `There was no "hello" within ${helloWithinMs} ms; send it first.`),
+      )
+    })
+  }
+
+  /** A sign of life. */
+  heard(): void {
+    this.#heardAt = this.#options.environment.clock.monotonic()
+  }
+
+  receive(data: Uint8Array, binary: boolean): void {
+    this.heard()
+    if (this.#closed) return
+    try {
+      if (binary) throw new TidingsError('protocol-violation', 'A client sends text messages only.')
+      this.#handle(readClientMessage(parseJson(data, 'protocol-violation', 'The message')))
+    } catch (error) {
+      const id = error instanceof TidingsError && error.code === 'bad-request' ? error.details['id'] : undefined
+      if (typeof id === 'number' && this.#caller) this.#send({ type: 'error', id, problem: problemOf(error) })
+      else this.#violate(error)
+    }
+  }
+
+  /** The socket has ended, for whatever reason. */
+  closed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#cancelTimer()
+    for (const stream of this.#streams.values()) stream.abandon()
+    this.#streams.clear()
+  }
+
+  /** Says goodbye because the server stops; clients come back to the next one. */
+  stop(): void {
+    this.#end(closeCodes.goingAway, 'the server stops')
+  }
+
+  #handle(message: ClientMessage): void {
+    if (message.type === 'hello') return this.#greet(message)
+    const caller = this.#caller
+    if (!caller)
+      throw new TidingsError('protocol-violation', `The first message must be "hello", not "${message.type}".`)
+    switch (message.type) {
+      case 'grant':
+        // A grant may cross the news that its stream has ended.
+        return this.#streams.get(message.stream)?.grant(message.credit)
+      case 'ping':
+        return this.#send({ type: 'pong', id: message.id })
+      case 'open':
+        return this.#answer(message.id, () => this.#open(caller, message))
+      case 'close':
+        return this.#answer(message.id, () => this.#close(message.stream))
+      case 'settle': {
+        const { type: _, id, outcomes, ...rest } = message
+        return this.#answer(id, async () => ({
+          results: await this.#options.broker.settle(caller, { ...rest, outcomes: outcomes.map(outcomeOf) }),
+        }))
+      }
+      case 'renew': {
+        const { type: _, id, ...request } = message
+        return this.#answer(id, async () => ({ results: await this.#options.broker.renew(caller, request) }))
+      }
+    }
+  }
+
+  #greet(hello: HelloMessage): void {
+    if (this.#caller) throw new TidingsError('protocol-violation', 'There was a "hello" already.')
+    checkVersion(hello.protocol, 'client')
+    this.#caller = this.#options.admit(hello)
+    const { pingIntervalMs, maxFrameBytes, serverVersion } = this.#options
+    this.#send({
+      type: 'welcome',
+      protocol: protocolVersion,
+      features: [],
+      server: serverVersion,
+      pingIntervalMs,
+      maxFrameBytes,
+    })
+    this.#cancelTimer()
+    this.#watch()
+  }
+
+  async #open(caller: Caller, message: ClientMessage & { type: 'open' }): Promise<object> {
+    const { stream: number, subscription, holder, leases } = message
+    if (this.#streams.has(number) || this.#opening.has(number)) {
+      throw new TidingsError('bad-request', `Stream ${number} is open already; choose another number.`)
+    }
+    this.#opening.add(number)
+    let ended: Error | undefined
+    try {
+      const stream = await this.#options.broker.stream(caller, {
+        subscription,
+        holder,
+        ...(leases && { leases }),
+        onDeliveries: (deliveries) => this.#deliver(number, deliveries),
+        onProgress: (progress) => this.#send({ type: 'progress', stream: number, ...progress }),
+        onClosed: (reason) => {
+          ended = reason
+          if (this.#streams.delete(number)) this.#send({ type: 'closed', stream: number, problem: problemOf(reason) })
+        },
+      })
+      if (ended) throw ended
+      if (this.#closed) stream.abandon()
+      else this.#streams.set(number, stream)
+      return { kept: stream.kept }
+    } finally {
+      this.#opening.delete(number)
+    }
+  }
+
+  async #close(number: number): Promise<object> {
+    const stream = this.#streams.get(number)
+    this.#streams.delete(number)
+    await stream?.close()
+    return {}
+  }
+
+  #deliver(stream: number, deliveries: readonly Delivery[]): void {
+    let part: Delivery[] = []
+    let bytes = 0
+    for (const delivery of deliveries) {
+      part.push(delivery)
+      bytes += delivery.event.data?.length ?? 0
+      if (bytes < frameBytes) continue
+      this.#send({ type: 'deliveries', stream, deliveries: part })
+      part = []
+      bytes = 0
+    }
+    if (part.length > 0) this.#send({ type: 'deliveries', stream, deliveries: part })
+  }
+
+  #answer(id: number, work: () => Promise<object>): void {
+    void work().then(
+      (result) => this.#send({ type: 'answer', id, result }),
+      (error: unknown) => {
+        if (!(error instanceof TidingsError)) this.#options.report(error)
+        this.#send({ type: 'error', id, problem: problemOf(error) })
+      },
+    )
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#closed) return
+    this.#options.socket.send(message.type === 'deliveries' ? encodeFrame(message) : JSON.stringify(message))
+  }
+
+  /** Asks for signs of life, and gives up on a client that shows none: its connection may be half open. */
+  #watch(): void {
+    const { environment, pingIntervalMs, socket } = this.#options
+    this.#cancelTimer = environment.timers.after(pingIntervalMs, () => {
+      if (environment.clock.monotonic() - this.#heardAt > silenceLimitMs(pingIntervalMs)) {
+        this.closed()
+        return socket.terminate()
+      }
+      socket.ping()
+      this.#watch()
+    })
+  }
+
+  #violate(error: unknown): void {
+    if (!(error instanceof TidingsError)) this.#options.report(error)
+    const problem = problemOf(error)
+    this.#send({ type: 'error', problem })
+    const refused =
+      problem.code === 'unauthenticated' || problem.code === 'forbidden' || problem.code === 'name-invalid'
+    this.#end(refused ? closeCodes.policy : closeCodes.protocolError, problem.code)
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#closed) return
+    this.closed()
+    this.#options.socket.close(code, reason)
+  }
+}

@@ -1,0 +1,153 @@
+import type { FastifyRequest } from 'fastify'
+import { TidingsError } from 'tidings'
+import type { Broker, Caller, Delivery, EventReference, Outcome, PullAnswer, PullRequest } from 'tidings/broker'
+import type { Operation, routes, ValueOf } from 'tidings/protocol'
+import { publish } from './publish.ts'
+
+type Routes = typeof routes
+type QueryOf<O extends Operation> = Routes[O] extends { query: infer S } ? ValueOf<S> : undefined
+type BodyOf<O extends Operation> = Routes[O] extends { body: infer S } ? ValueOf<S> : Uint8Array
+
+export interface Context<O extends Operation = Operation> {
+  readonly broker: Broker
+  readonly caller: Caller
+  /** The names in the path. */
+  readonly names: {
+    readonly topic: string
+    readonly subscription: string
+    readonly service: string
+    readonly producer: string
+  }
+  readonly query: QueryOf<O>
+  readonly body: BodyOf<O>
+  readonly request: FastifyRequest
+  readonly nextId: () => string
+  /** Whether the client has gone away or the server is stopping, so that nobody waits for the answer. */
+  readonly abandoned: () => boolean
+  readonly maxAnswerBytes: number
+}
+
+/** A wait is cut into pieces of this length, so that a client that went away is noticed. */
+const waitPieceMs = 1_000
+
+/** What each route of the API does: a call of the broker, in the broker's own words. */
+export const operations: { readonly [O in Operation]: (context: Context<O>) => Promise<object | undefined> } = {
+  async registerService({ broker, caller, names, body }) {
+    await broker.registerService(caller, { service: names.service, ...body })
+    return undefined
+  },
+  topics: async ({ broker, caller }) => ({ topics: await broker.topics(caller) }),
+  putTopic: ({ broker, caller, names, body }) => broker.putTopic(caller, { topic: names.topic, ...body }),
+  topic: ({ broker, caller, names }) => broker.topic(caller, names.topic),
+  async removeTopic({ broker, caller, names }) {
+    await broker.removeTopic(caller, names.topic)
+    return undefined
+  },
+  publish: (context) => publish({ ...context, topic: context.names.topic }),
+  read({ broker, caller, names, query }) {
+    const { data: _, ...page } = query
+    return broker.read(caller, { topic: names.topic, ...page })
+  },
+  latest({ broker, caller, names, query }) {
+    const { data: _, ...page } = query
+    return broker.latest(caller, { topic: names.topic, ...page })
+  },
+  producer: async ({ broker, caller, names: { topic, producer } }) => ({
+    producer: (await broker.producer(caller, { topic, producer })) ?? null,
+  }),
+  subscriptions: async ({ broker, caller }) => ({ subscriptions: await broker.subscriptions(caller) }),
+  putSubscription: ({ broker, caller, names, body }) => {
+    return broker.putSubscription(caller, { subscription: names.subscription, ...body })
+  },
+  subscription: ({ broker, caller, names }) => broker.subscription(caller, names.subscription),
+  async removeSubscription({ broker, caller, names }) {
+    await broker.removeSubscription(caller, names.subscription)
+    return undefined
+  },
+  pull,
+  settle: async ({ broker, caller, names, body: { outcomes, ...rest } }) => ({
+    results: await broker.settle(caller, {
+      subscription: names.subscription,
+      outcomes: outcomes.map(outcomeOf),
+      ...rest,
+    }),
+  }),
+  renew: async ({ broker, caller, names, body }) => ({
+    results: await broker.renew(caller, { subscription: names.subscription, ...body }),
+  }),
+  wake: async ({ broker, caller, names, body }) => ({
+    woken: await broker.wake(caller, { subscription: names.subscription, ...body }),
+  }),
+  seek: ({ broker, caller, names, body }) => broker.seek(caller, { subscription: names.subscription, ...body }),
+  deadLetters({ broker, caller, names, query }) {
+    const { data: _, ...page } = query
+    return broker.deadLetters(caller, { subscription: names.subscription, ...page })
+  },
+  redrive: async ({ broker, caller, names, body }) => ({
+    results: await broker.redrive(caller, { subscription: names.subscription, ...body }),
+  }),
+  stats: ({ broker, caller, names }) => broker.stats(caller, names.subscription),
+  explain: ({ broker, caller, names, query }) =>
+    broker.explain(caller, { subscription: names.subscription, event: referenceOf(query) }),
+}
+
+async function pull({ broker, caller, names, body, abandoned, maxAnswerBytes }: Context<'pull'>): Promise<PullAnswer> {
+  const { data: _, waitMs = 0, ...rest } = body
+  const request = { subscription: names.subscription, ...rest }
+  const answer = await pullInPieces(broker, caller, { ...request, waitMs }, abandoned)
+  const sent = abandoned() ? 0 : fitting(answer.deliveries, maxAnswerBytes)
+  const unsent = answer.deliveries.slice(sent)
+  if (unsent.length > 0) {
+    // Last first, because what stands before it in its run is still leased.
+    const outcomes = unsent.toReversed().map(({ lease }): Outcome => ({ lease, action: 'release' }))
+    await broker.settle(caller, { subscription: names.subscription, outcomes })
+  }
+  return { ...answer, deliveries: answer.deliveries.slice(0, sent) }
+}
+
+async function pullInPieces(
+  broker: Broker,
+  caller: Caller,
+  request: PullRequest,
+  abandoned: () => boolean,
+): Promise<PullAnswer> {
+  for (let leftMs = request.waitMs ?? 0; ; leftMs -= waitPieceMs) {
+    const answer = await broker.pull(caller, { ...request, waitMs: Math.min(Math.max(0, leftMs), waitPieceMs) })
+    if (answer.deliveries.length > 0 || leftMs <= waitPieceMs || abandoned()) return answer
+  }
+}
+
+/** How many deliveries fit into an answer; at least one, or nothing would ever arrive. */
+function fitting(deliveries: readonly Delivery[], maxBytes: number): number {
+  let bytes = 0
+  const tooMany = deliveries.findIndex(({ event }, index) => (bytes += event.data?.length ?? 0) > maxBytes && index > 0)
+  return tooMany === -1 ? deliveries.length : tooMany
+}
+
+/** An outcome as the broker knows it; those that give up a delivery must say why. */
+export function outcomeOf(outcome: ValueOf<Routes['settle']['body']>['outcomes'][number], index: number): Outcome {
+  const { lease, action, reason, afterMs } = outcome
+  if (action === 'ack' || action === 'release') {
+    if (reason === undefined && afterMs === undefined) return { lease, action }
+    throw new TidingsError('bad-request', `outcomes[${index}]: "${action}" takes neither "reason" nor "afterMs".`)
+  }
+  if (reason === undefined)
+    throw new TidingsError(
+      'bad-request',
+      `outcomes[${index}]: "${action}" needs a "reason", for those who look into it later.`,
+    )
+  if (action === 'dead-letter') {
+    if (afterMs === undefined) return { lease, action, reason }
+    throw new TidingsError(
+      'bad-request',
+      `outcomes[${index}]: "dead-letter" takes no "afterMs"; a dead letter waits for an operator.`,
+    )
+  }
+  return { lease, action, reason, ...(afterMs !== undefined && { afterMs }) }
+}
+
+function referenceOf({ position, source, id }: QueryOf<'explain'>): EventReference {
+  if (position !== undefined && source === undefined && id === undefined) return { position }
+  if (position === undefined && source !== undefined && id !== undefined) return { source, id }
+  throw new TidingsError('bad-request', 'Name the event by ?position= or by ?source= and &id=.')
+}

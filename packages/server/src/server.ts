@@ -1,0 +1,233 @@
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { systemEnvironment, TidingsError, type Environment } from 'tidings'
+import type { Broker, Caller } from 'tidings/broker'
+import { parseJson } from 'tidings/event'
+import {
+  checkVersion,
+  principalHeader,
+  protocolHeader,
+  protocolVersion,
+  routes,
+  type Operation,
+  type Route,
+} from 'tidings/protocol'
+import { Access, bearerToken, type AccessOptions } from './access.ts'
+import { sendAnswer } from './answers.ts'
+import { defaultLimits, type ServerLimits } from './limits.ts'
+import { describeApi } from './openapi.ts'
+import { operations, type Context } from './operations.ts'
+import { sendProblem, StatusError, translated } from './problems.ts'
+import { Upgrade } from './upgrade.ts'
+import { serverVersion } from './version.ts'
+
+export interface ServerOptions extends Partial<AccessOptions> {
+  /** Started and stopped by whoever made it. */
+  readonly broker: Broker
+  /** 7070 by default; 0 lets the system choose. */
+  readonly port?: number
+  readonly limits?: Partial<ServerLimits>
+  /** A pino logger, or one like it. */
+  readonly logger?: FastifyBaseLogger
+  readonly environment?: Environment
+}
+
+/** A broker over HTTP and WebSocket. */
+export interface Server {
+  /** Where it is reached, once it has started. */
+  readonly url: string
+  /** Rejects with `port-in-use` when the port is taken. */
+  start(): Promise<void>
+  /** Answers what was asked, lets go of waiting consumers and closes the port. Idempotent. */
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const noBody = new Uint8Array(0)
+
+/** Makes a server; refuses to listen on anything but the loopback interface without tokens. */
+export function createServer(options: ServerOptions): Server {
+  const { host = '127.0.0.1', port = 7070, environment = systemEnvironment } = options
+  const limits: ServerLimits = { ...defaultLimits, ...options.limits }
+  const access = new Access({ ...options, host })
+  const app = createApp(limits, options.logger)
+  const state = { ready: false, url: '' }
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+
+  guard(app, access)
+  serveHealth(app, () => state.ready)
+  app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
+  const serving: Serving = {
+    broker: options.broker,
+    access,
+    environment,
+    limits,
+    stopping: () => stopping !== undefined,
+  }
+  for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
+  const upgrade = new Upgrade(app.server, {
+    broker: options.broker,
+    access,
+    environment,
+    limits,
+    serverVersion,
+    report: (error) => app.log.error(error),
+  })
+
+  async function listen(): Promise<void> {
+    try {
+      const address = await app.listen({ host, port })
+      state.url = address.replace('[::1]', 'localhost')
+      state.ready = true
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
+      throw new TidingsError(
+        'port-in-use',
+        `Port ${port} of ${host} is taken by another program; stop that one or choose another port.`,
+        {
+          cause,
+          details: { host, port },
+        },
+      )
+    }
+  }
+  async function close(): Promise<void> {
+    state.ready = false
+    upgrade.stop()
+    await app.close()
+  }
+
+  const stop = (): Promise<void> => (stopping ??= close())
+  return {
+    get url() {
+      return state.url
+    },
+    start: () => (starting ??= listen()),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+function createApp(limits: ServerLimits, logger: FastifyBaseLogger | undefined): FastifyInstance {
+  const app = fastify({
+    ...(logger && { loggerInstance: logger }),
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    http: { headersTimeout: limits.headersMs },
+    // A line for every request would cost more than the request; what fails is written down.
+    logController: new LogController({ disableRequestLogging: true }),
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1_000 },
+  }) as FastifyInstance
+  // Bodies stay bytes: payloads pass through untouched, and everything else has limits that a plain parser has not.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  app.setErrorHandler((error, request, reply) => {
+    const shown = translated(error, limits.bodyBytes)
+    if (!(shown instanceof TidingsError)) request.log.error(error)
+    return sendProblem(reply, shown)
+  })
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
+  return app
+}
+
+/** What holds for every request: where it comes from and which version it speaks. */
+function guard(app: FastifyInstance, access: Access): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply
+      .header(protocolHeader, String(protocolVersion))
+      .header('x-content-type-options', 'nosniff')
+      .header('cache-control', 'no-store')
+    access.checkSource({ host: request.headers.host, origin: request.headers.origin })
+    const version = request.headers[protocolHeader]
+    if (version !== undefined) checkVersion(version, 'client')
+  })
+}
+
+function serveHealth(app: FastifyInstance, ready: () => boolean): void {
+  app.get('/health/live', (_, reply) => reply.send({ status: 'live' }))
+  app.get('/health/ready', (_, reply) => {
+    if (ready()) return reply.send({ status: 'ready' })
+    return sendProblem(reply, new TidingsError('stopped', 'The server is starting or stopping; try again later.'))
+  })
+}
+
+interface Serving {
+  readonly broker: Broker
+  readonly access: Access
+  readonly environment: Environment
+  readonly limits: ServerLimits
+  readonly stopping: () => boolean
+}
+
+function serve(
+  app: FastifyInstance,
+  operation: Operation,
+  { broker, access, environment, limits, stopping }: Serving,
+): void {
+  const route: Route = routes[operation]
+  // The table gives each operation the shapes that its handler is typed by.
+  const run: (context: Context) => Promise<object | undefined> = operations[operation]
+  app.route({
+    method: route.method,
+    url: `/v1/:namespace${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+    async handler(request: FastifyRequest, reply: FastifyReply) {
+      const names = request.params as Context['names'] & { namespace: string }
+      const query = route.query?.read(request.query, 'The query') as Context['query']
+      const body = bodyOf(route, operation, request)
+      const context: Context = {
+        broker,
+        caller: callerOf(access, names.namespace, request),
+        names,
+        query,
+        body: body as Context['body'],
+        request,
+        nextId: () => environment.ids.next(),
+        abandoned: () => stopping() || reply.raw.destroyed,
+        maxAnswerBytes: limits.answerBytes,
+      }
+      const answer = await run(context)
+      return sendAnswer(request, reply, answer, wantsBase64(query) || wantsBase64(body))
+    },
+  })
+}
+
+function callerOf(access: Access, namespace: string, { headers }: FastifyRequest): Caller {
+  const principal = headers[principalHeader]
+  return access.caller({
+    namespace,
+    token: bearerToken(headers.authorization),
+    principal: Array.isArray(principal) ? principal.join() : principal,
+  })
+}
+
+function bodyOf(route: Route, operation: Operation, request: FastifyRequest): unknown {
+  const bytes = request.body instanceof Uint8Array ? request.body : noBody
+  if (operation === 'publish' || !route.body) return bytes
+  // A request without options may leave its body out.
+  return route.body.read(bytes.length === 0 ? {} : parseJson(bytes, 'bad-request', 'The body'), 'The body')
+}
+
+function wantsBase64(options: unknown): boolean {
+  return typeof options === 'object' && options !== null && 'data' in options && options.data === 'base64'
+}
+
+function notFound(request: FastifyRequest): TidingsError {
+  const path = request.url.split('?', 1)[0]!.slice(0, 200)
+  const [, version] = /^\/v(\d+)\//.exec(path) ?? []
+  if (version !== undefined && version !== String(protocolVersion)) {
+    return new TidingsError(
+      'protocol-version',
+      `This server speaks /v${protocolVersion} only; upgrade the server to use /v${version}.`,
+    )
+  }
+  return new StatusError(404, `There is no ${request.method} ${path}; /openapi.json lists what there is.`)
+}

@@ -1,0 +1,23 @@
+export { decodeFrame, encodeFrame } from './frame.ts'
+export {
+  readClientMessage,
+  readServerMessage,
+  silenceLimitMs,
+  type ClientMessage,
+  type HelloMessage,
+  type ServerMessage,
+  type WireDelivery,
+} from './messages.ts'
+export { errorOfProblem, problemOf, type Problem } from './problem.ts'
+export { producerStamp } from './requests.ts'
+export { pathOf, routes, type Operation, type Route } from './routes.ts'
+export type { ObjectOf, Shape, ValueOf } from './shape.ts'
+export {
+  checkVersion,
+  frameType,
+  principalHeader,
+  problemType,
+  protocolHeader,
+  protocolLimits,
+  protocolVersion,
+} from './version.ts'

@@ -1,0 +1,100 @@
+import {
+  boolean,
+  either,
+  integer,
+  integerText,
+  jsonSchema,
+  list,
+  object,
+  oneOf,
+  optional,
+  record,
+  text,
+} from './shape.ts'
+import { protocolLimits as limits } from './version.ts'
+
+/** The shapes of what clients ask for, in HTTP bodies and queries and in messages of the WebSocket alike. */
+
+const name = text({ maxLength: 200 })
+const position = text({ maxLength: 100 })
+const lease = text({ maxLength: 500 })
+const reason = text({ maxLength: 4_000 })
+const laterMs = optional(integer(0, 31_536_000_000))
+const leaseMs = integer(limits.shortestLeaseMs, limits.longestLeaseMs)
+const counter = integer(0, Number.MAX_SAFE_INTEGER)
+const pageLimit = optional(integerText(1, limits.events))
+/** `base64` keeps payloads from every JSON parser. */
+const data = optional(oneOf('base64'))
+const effects = oneOf('skip', 'run', 'missing')
+
+export const serviceBody = object({ database: name, replace: optional(boolean()) })
+
+export const topicBody = object({
+  kind: oneOf('entity', 'event', 'task'),
+  owner: name,
+  schemas: optional(record(jsonSchema(), 1_000)),
+  shards: optional(integer(1, 4_096)),
+})
+
+/** The attributes of a plain publish. */
+export const publishQuery = object({
+  id: optional(text()),
+  source: optional(text()),
+  type: optional(text()),
+  key: optional(text()),
+  subject: optional(text()),
+})
+
+/** One element of a published frame, beside its event. */
+export const producerStamp = object({ id: name, epoch: counter, counter })
+
+export const readQuery = object({ after: optional(position), limit: pageLimit, data })
+export const latestQuery = object({ cursor: optional(text()), limit: pageLimit, data })
+
+const delayMs = integer(0, 31_536_000_000)
+export const subscriptionBody = object({
+  topic: name,
+  from: position,
+  filter: optional(object({ types: optional(list(text({ maxLength: 300 }), 100)) })),
+  policy: optional(
+    object({
+      onDeadLetter: optional(oneOf('park', 'supersede', 'continue')),
+      retry: optional(
+        object({
+          quickDelaysMs: optional(list(delayMs, 100)),
+          minDelayMs: optional(delayMs),
+          maxDelayMs: optional(delayMs),
+          maxAttempts: optional(integer(1, 1_000_000)),
+        }),
+      ),
+    }),
+  ),
+})
+
+export const pullBody = object({
+  max: optional(integer(1, limits.events)),
+  waitMs: optional(integer(0, limits.waitMs)),
+  leaseMs: optional(leaseMs),
+  data,
+})
+
+const outcomes = list(
+  object({
+    lease,
+    action: oneOf('ack', 'retry', 'dead-letter', 'wait', 'release'),
+    reason: optional(reason),
+    afterMs: laterMs,
+  }),
+  limits.events,
+)
+export const settleFields = { outcomes, watermark: optional(counter) }
+export const renewFields = { leases: list(lease, limits.events), leaseMs }
+export const settleBody = object(settleFields)
+export const renewBody = object(renewFields)
+export const heldLeases = list(lease, 100_000)
+
+export const wakeBody = object({ positions: list(position, limits.events) })
+export const seekBody = object({ to: position, effects: optional(effects) })
+export const deadLettersQuery = object({ after: optional(position), limit: pageLimit, data })
+export const redriveBody = object({ positions: either(oneOf('all'), list(position, limits.events)) })
+export const explainQuery = object({ position: optional(position), source: optional(text()), id: optional(text()) })

@@ -1,0 +1,128 @@
+import * as requests from './requests.ts'
+import type { Shape } from './shape.ts'
+
+/**
+ * The HTTP API as data: one route for each operation of the broker, by the broker's own names. The server serves this
+ * table, the client calls it and the description of the API is made of it.
+ */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** Below `/v1/{namespace}`. */
+  readonly path: string
+  readonly summary: string
+  readonly query?: Shape<unknown>
+  readonly body?: Shape<unknown>
+}
+
+export const routes = {
+  registerService: {
+    method: 'PUT',
+    path: '/services/{service}',
+    summary: 'Says which database stands behind a service name.',
+    body: requests.serviceBody,
+  },
+  topics: { method: 'GET', path: '/topics', summary: 'Lists the topics.' },
+  putTopic: {
+    method: 'PUT',
+    path: '/topics/{topic}',
+    summary: 'Creates a topic or updates its schemas.',
+    body: requests.topicBody,
+  },
+  topic: { method: 'GET', path: '/topics/{topic}', summary: 'Describes a topic.' },
+  removeTopic: {
+    method: 'DELETE',
+    path: '/topics/{topic}',
+    summary: 'Removes a topic with its events and subscriptions.',
+  },
+  publish: {
+    method: 'POST',
+    path: '/topics/{topic}/events',
+    summary: 'Publishes one event or a batch.',
+    query: requests.publishQuery,
+  },
+  read: {
+    method: 'GET',
+    path: '/topics/{topic}/events',
+    summary: 'Reads events after a position.',
+    query: requests.readQuery,
+  },
+  latest: {
+    method: 'GET',
+    path: '/topics/{topic}/latest',
+    summary: 'Lists the newest event of every key of an entity topic.',
+    query: requests.latestQuery,
+  },
+  producer: {
+    method: 'GET',
+    path: '/topics/{topic}/producers/{producer}',
+    summary: 'The highest epoch and counter seen of a producer.',
+  },
+  subscriptions: { method: 'GET', path: '/subscriptions', summary: 'Lists the subscriptions.' },
+  putSubscription: {
+    method: 'PUT',
+    path: '/subscriptions/{subscription}',
+    summary: 'Creates a subscription or changes its filter and policy.',
+    body: requests.subscriptionBody,
+  },
+  subscription: { method: 'GET', path: '/subscriptions/{subscription}', summary: 'Describes a subscription.' },
+  removeSubscription: { method: 'DELETE', path: '/subscriptions/{subscription}', summary: 'Removes a subscription.' },
+  pull: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/pull',
+    summary: 'Leases deliveries.',
+    body: requests.pullBody,
+  },
+  settle: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/settle',
+    summary: 'Ends deliveries.',
+    body: requests.settleBody,
+  },
+  renew: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/renew',
+    summary: 'Makes leases last longer.',
+    body: requests.renewBody,
+  },
+  wake: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/wake',
+    summary: 'Hands out at once what was settled with "wait".',
+    body: requests.wakeBody,
+  },
+  seek: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/seek',
+    summary: 'Starts a new generation from another place.',
+    body: requests.seekBody,
+  },
+  deadLetters: {
+    method: 'GET',
+    path: '/subscriptions/{subscription}/dead-letters',
+    summary: 'Lists the dead letters.',
+    query: requests.deadLettersQuery,
+  },
+  redrive: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/dead-letters/redrive',
+    summary: 'Hands dead letters back to their subscription.',
+    body: requests.redriveBody,
+  },
+  stats: { method: 'GET', path: '/subscriptions/{subscription}/stats', summary: 'Counts of a subscription.' },
+  explain: {
+    method: 'GET',
+    path: '/subscriptions/{subscription}/explain',
+    summary: 'Says where one event stands at a subscription.',
+    query: requests.explainQuery,
+  },
+} as const satisfies Readonly<Record<string, Route>>
+
+export type Operation = keyof typeof routes
+
+/** The path of a request, with names in place. */
+export function pathOf(operation: Operation, namespace: string, names: Readonly<Record<string, string>> = {}): string {
+  const path = routes[operation].path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(names[name] ?? ''),
+  )
+  return `/v1/${encodeURIComponent(namespace)}${path}`
+}
