@@ -90,10 +90,14 @@ export class ShardRunner {
     return moment(this.#options.environment)
   }
 
-  /** Does what is due and everything that follows from a change: reads on, commits, sets the timer. */
-  poke(): void {
+  /** Does what is due; afterwards more may be handed out. */
+  tick(): void {
+    if (!this.#stopped) this.machine.tick(this.now())
+  }
+
+  /** Does what follows from a change: reads on, commits, sets the timer. */
+  followUp(): void {
     if (this.#stopped) return
-    this.machine.tick(this.now())
     if (this.machine.hungry) this.readOn()
     if (this.machine.state.dirty) this.commit().catch(() => undefined)
     this.#setTimer()
@@ -103,7 +107,6 @@ export class ShardRunner {
     this.#cancelTimer()
     const delayMs = Math.min(this.machine.nextDueAt() - this.#options.environment.clock.monotonic(), lookAgainMs)
     this.#cancelTimer = this.#options.environment.timers.after(Math.max(0, delayMs), () => {
-      this.machine.tick(this.now())
       this.readOn()
       this.#options.onMovement()
     })
@@ -134,8 +137,7 @@ export class ShardRunner {
         this.machine.offer(page.records, page.until, missing)
         this.#readAgain = true
       } catch (error) {
-        if (error instanceof TidingsError && error.code === 'topic-unknown') return this.#lose(error)
-        throw error
+        return this.#lose(error as Error)
       }
       this.#options.onMovement()
     }

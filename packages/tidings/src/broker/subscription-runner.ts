@@ -101,6 +101,7 @@ export class SubscriptionRunner {
     if (this.#pumping || this.#lost) return
     this.#pumping = true
     try {
+      for (const shard of this.shards) shard.tick()
       for (const puller of [...this.#pullers]) {
         const deliveries = this.#claim(`pull-${++this.#pulls}`, puller.max, puller.leaseMs)
         if (!deliveries) break
@@ -110,7 +111,7 @@ export class SubscriptionRunner {
       for (const stream of this.#streams.values()) {
         if (stream.credit > 0) this.#feed(stream)
       }
-      for (const shard of this.shards) shard.poke()
+      for (const shard of this.shards) shard.followUp()
     } finally {
       this.#pumping = false
     }
@@ -138,8 +139,9 @@ export class SubscriptionRunner {
     let count = 0
     for (let turn = 0; turn < this.shards.length && count < max; turn++) {
       const shard = this.shards[(this.#turn + turn) % this.shards.length]!
+      const noSuspect = this.shards.some((other) => other.machine.state.suspectInFlight !== undefined)
       const { entries, commitFirst } = shard.machine.claim(
-        { holder, max: max - count, ...(leaseMs === undefined ? {} : { leaseMs }) },
+        { holder, max: max - count, noSuspect, ...(leaseMs === undefined ? {} : { leaseMs }) },
         shard.now(),
       )
       if (entries.length === 0) continue

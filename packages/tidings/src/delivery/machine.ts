@@ -31,6 +31,8 @@ export interface ClaimOptions {
   readonly max: number
   /** For a pull: how long the leases last. A stream's last as long as the stream. */
   readonly leaseMs?: number
+  /** Suspects are handed out one at a time per subscription; somebody who sees all its shards may forbid one more. */
+  readonly noSuspect?: boolean
 }
 
 export interface Claim {
@@ -152,14 +154,14 @@ export class DeliveryMachine {
 
   // -------------------------------------------------------------------------------------------------------- handing out
 
-  claim({ holder, max, leaseMs }: ClaimOptions, now: Moment): Claim {
+  claim({ holder, max, leaseMs, noSuspect = false }: ClaimOptions, now: Moment): Claim {
     const taken: Entry[] = []
     const take = (entry: Entry): void => {
       this.#lease(entry, holder, leaseMs, now)
       taken.push(entry)
     }
     if (leaseMs === undefined && !this.state.holders.has(holder)) this.#attach(holder)
-    const suspect = max > 0 ? this.#nextSuspect(now) : undefined
+    const suspect = max > 0 && !noSuspect ? this.#nextSuspect(now) : undefined
     if (suspect) take(suspect)
     const alone = suspect?.queue
     for (const queue of this.state.ready) {

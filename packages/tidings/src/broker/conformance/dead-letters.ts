@@ -1,0 +1,108 @@
+import { assertEqual } from '../../engine/conformance/assert.ts'
+import { event, ids, Scene, subscription, type BrokerCase, type BrokerContext } from './case.ts'
+
+export const deadLetterCases: readonly BrokerCase[] = [
+  {
+    name: 'retries come first, then the event is a dead letter with its last reason',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      const { deadLetters } = await list(context)
+      assertEqual(
+        deadLetters.map((letter) => [letter.event.id, letter.attempts, letter.reason]),
+        [['1', 2, 'it breaks']],
+        'the dead letter',
+      )
+    },
+  },
+  {
+    name: 'park: later events of the key wait, every other key moves',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      await scene.publish(event('2', 'a'), event('3', 'b'))
+      assertEqual(ids(await scene.pullNow()), ['3'], 'the other key')
+      assertEqual((await list(context)).deadLetters[0]?.parked, 1, 'one waits behind the dead letter')
+    },
+  },
+  {
+    name: 'continue: later events of the key go on',
+    async run(context) {
+      const scene = await Scene.open(context, { policy: { onDeadLetter: 'continue' } })
+      await scene.publish(event('1', 'a'), event('2', 'a'))
+      const [delivery] = await scene.pull(1)
+      await scene.settle(delivery!, { action: 'dead-letter', reason: 'no use' })
+      assertEqual(ids(await scene.pullNow()), ['2'], 'the next of the key')
+    },
+  },
+  {
+    name: 'supersede: a newer state heals the copy instead of waiting behind a poisoned older one',
+    async run(context) {
+      const scene = await Scene.open(context, { policy: { onDeadLetter: 'supersede' } })
+      await scene.publish(event('1', 'a'))
+      const [delivery] = await scene.pull(1)
+      await scene.settle(delivery!, { action: 'dead-letter', reason: 'poison' })
+      await scene.publish(event('2', 'a'), event('3', 'a'))
+      const after = await scene.pullNow()
+      assertEqual(ids(after).at(-1), '3', 'the newest state is delivered')
+      await scene.ack(...after)
+      const { superseded, dead, pending } = await scene.broker.stats(context.caller, subscription)
+      assertEqual([superseded + after.length, dead, pending], [3, 0, 0], 'nothing is left of the poison')
+    },
+  },
+  {
+    name: 'redrive() hands a dead letter back with all its attempts, and the rest of its key follows in order',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'a'))
+      await scene.kill('1')
+      const answers = await scene.broker.redrive(context.caller, { subscription, positions: 'all' })
+      assertEqual(answers.map(({ status }) => status), ['redriven'], 'the answer')
+      const again = await scene.pullNow()
+      assertEqual(again.map(({ event: { id }, attempt }) => [id, attempt]), [['1', 1], ['2', 1]], 'both, in order')
+    },
+  },
+  {
+    name: 'two operators redriving one dead letter make one delivery',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      const { position } = (await list(context)).deadLetters[0]!
+      const redrive = () => scene.broker.redrive(context.caller, { subscription, positions: [position] })
+      const answers = (await Promise.all([redrive(), redrive()])).flat()
+      assertEqual(answers.map(({ status }) => status).sort(), ['redriven', 'refused'], 'one of them is told')
+      assertEqual(ids(await scene.pullNow()), ['1'], 'one delivery')
+    },
+  },
+  {
+    name: 'after all deliveries were dead-lettered, the same key is delivered again when it is published again',
+    async run(context) {
+      const scene = await Scene.open(context, { policy: { onDeadLetter: 'continue' } })
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      await scene.publish(event('2', 'a'))
+      assertEqual(ids(await scene.pullNow()), ['2'], 'delivery goes on')
+    },
+  },
+  {
+    name: 'a dead letter survives a crash of the broker, and so does the order behind it',
+    restarts: true,
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'a'))
+      await scene.kill('1')
+      scene.broker = await context.crash!()
+      const { deadLetters } = await scene.broker.deadLetters(context.caller, { subscription })
+      assertEqual(deadLetters.map((letter) => [letter.event.id, letter.parked]), [['1', 1]], 'the dead letter')
+      await scene.broker.redrive(context.caller, { subscription, positions: 'all' })
+      assertEqual(ids(await scene.pullNow()), ['1', '2'], 'in order')
+    },
+  },
+]
+
+function list({ broker, caller }: BrokerContext) {
+  return broker.deadLetters(caller, { subscription })
+}

@@ -1,0 +1,19 @@
+import type { BrokerCase } from './case.ts'
+import { deadLetterCases } from './dead-letters.ts'
+import { deliverCases } from './deliver.ts'
+import { entityCases } from './entity.ts'
+import { operateCases } from './operate.ts'
+import { publishCases } from './publish.ts'
+import { streamCases } from './stream.ts'
+
+/** The broker port as an executable contract, for local and remote brokers alike. */
+export const brokerConformance: readonly BrokerCase[] = [
+  ...publishCases,
+  ...entityCases,
+  ...deliverCases,
+  ...deadLetterCases,
+  ...streamCases,
+  ...operateCases,
+]
+
+export { runBrokerCase, type BrokerCase, type BrokerContext } from './case.ts'

@@ -1,0 +1,121 @@
+import { assert, assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
+import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
+
+export const operateCases: readonly BrokerCase[] = [
+  {
+    name: 'seek() to the beginning delivers again; only what was acknowledged is a replay',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'b'), event('3', 'c'))
+      const [first, second] = await scene.pull(2)
+      await scene.ack(first!)
+      await scene.broker.seek(context.caller, { subscription, to: 'beginning', effects: 'skip' })
+      assertEqual(await scene.settle(second!, { action: 'ack' }), 'lease-lost', 'leases of before are fenced')
+      const again = await scene.pull(3)
+      assertEqual(ids(again).sort(), ['1', '2', '3'], 'everything comes again')
+      assert(again.every(({ generation }) => generation === 2), 'in a new generation')
+      assertEqual(ids(again.filter(({ replay }) => replay === 'skip')), [first!.event.id], 'one is a replay')
+    },
+  },
+  {
+    name: 'seek() leaves other subscriptions alone and drops dead letters that come again',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.broker.putSubscription(context.caller, { subscription: 'audit.all', topic, from: 'beginning' })
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      await scene.broker.seek(context.caller, { subscription, to: 'beginning' })
+      assertEqual((await scene.broker.deadLetters(context.caller, { subscription })).deadLetters, [], 'no dead letter is left')
+      const [again] = await scene.pull(1)
+      assertEqual([again?.event.id, again?.replay, again?.attempt], ['1', undefined, 1], 'what was dead is simply delivered')
+      assertEqual((await scene.broker.subscription(context.caller, 'audit.all')).generation, 1, 'the other subscription')
+    },
+  },
+  {
+    name: 'seek() refuses positions of another life and beyond the end',
+    async run(context) {
+      const scene = await Scene.open(context)
+      const seek = (to: string) => scene.broker.seek(context.caller, { subscription, to })
+      await assertRejects(seek('elsewhere.1'), 'position-unknown', 'another life')
+      const { head } = await scene.broker.topic(context.caller, topic)
+      await assertRejects(seek(`${head.split('.')[0]}.99`), 'position-unknown', 'beyond the end')
+      await assertRejects(seek('yesterday'), 'bad-request', 'no position at all')
+    },
+  },
+  {
+    name: 'explain() says where an event stands',
+    async run(context) {
+      const scene = await Scene.open(context, { filter: { types: [topic] } })
+      await scene.publish(event('1', 'a'), event('2', 'a'), event('3', 'b', { type: 'other' }), event('4', 'c'), event('5', 'd'))
+      const [first] = await scene.pull(1)
+      const [fourth] = await scene.pull(1)
+      await scene.settle(fourth!, { action: 'wait', reason: 'c1 is missing' })
+      const state = async (id: string) =>
+        (await scene.broker.explain(context.caller, { subscription, event: { source: '/shop', id } })).state
+      assertEqual(await Promise.all(['1', '2', '3', '4', '5'].map(state)), ['leased', 'behind', 'filtered', 'waiting', 'ready'], 'the states')
+      await scene.settle(first!, { action: 'dead-letter', reason: 'no use' })
+      assertEqual(await Promise.all(['1', '2'].map(state)), ['dead', 'parked'], 'after its death')
+      await assertRejects(
+        scene.broker.explain(context.caller, { subscription, event: { source: '/shop', id: 'unheard' } }),
+        'position-unknown',
+        'an event that was never published',
+      )
+    },
+  },
+  {
+    name: 'the highest watermark of a consumer is kept',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'b'))
+      const [first, second] = await scene.pull(2)
+      const settle = (lease: string, watermark: number) =>
+        scene.broker.settle(context.caller, { subscription, outcomes: [{ lease, action: 'ack' }], watermark })
+      await settle(first!.lease, 7)
+      await settle(second!.lease, 5)
+      assertEqual((await scene.broker.subscription(context.caller, subscription)).watermark, 7, 'the watermark')
+    },
+  },
+  {
+    name: 'progress survives a crash: what was acknowledged does not come again, nothing else is lost',
+    restarts: true,
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(...Array.from({ length: 20 }, (_, index) => event(String(index), `k${index}`)))
+      const deliveries = await scene.pull(20)
+      const even = deliveries.filter((_, index) => index % 2 === 0)
+      await scene.ack(...even)
+      const { floor, acknowledged } = await scene.broker.stats(context.caller, subscription)
+      scene.broker = await context.crash!()
+      const after = await scene.broker.stats(context.caller, subscription)
+      assertEqual([after.floor, after.acknowledged, after.pending], [floor, acknowledged, 10], 'the figures')
+      for (const delivery of deliveries.filter((_, index) => index % 2 === 1)) await scene.ack(delivery)
+      await eventually(async () => (await scene.broker.stats(context.caller, subscription)).pending === 0, 'all is settled')
+      assertEqual(ids(await scene.pullNow()), [], 'nothing comes again')
+    },
+  },
+  {
+    name: 'one service name with another database is refused until an operator says that it replaces the first',
+    async run({ broker, caller }) {
+      const register = (database: string, replace?: true) =>
+        broker.registerService(caller, { service: 'shop', database, ...(replace ? { replace } : {}) })
+      await register('first')
+      await register('first')
+      await assertRejects(register('second'), 'service-conflict', 'another database')
+      await register('second', true)
+      await assertRejects(register('first'), 'service-conflict', 'the replaced one')
+    },
+  },
+  {
+    name: 'topics and subscriptions are listed, and removed ones are not',
+    async run(context) {
+      const scene = await Scene.open(context)
+      assertEqual((await scene.broker.topics(context.caller)).map((each) => each.topic), [topic], 'topics')
+      assertEqual((await scene.broker.subscriptions(context.caller)).map((each) => each.subscription), [subscription], 'subscriptions')
+      await scene.broker.removeSubscription(context.caller, subscription)
+      assertEqual(await scene.broker.subscriptions(context.caller), [], 'no subscription')
+      await scene.subscribe({ from: 'end' })
+      const { generation, floor } = await scene.broker.subscription(context.caller, subscription)
+      assert(generation === 1 && floor.endsWith('.0'), 'a new one of the name knows nothing of the old')
+    },
+  },
+]

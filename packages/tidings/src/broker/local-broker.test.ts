@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { Engine } from '../engine/index.ts'
+import { memoryEngine } from '../engines/memory/index.ts'
+import { brokerConformance, runBrokerCase } from './conformance/index.ts'
+import { allowAll, createBroker, ownersOnly } from './index.ts'
+
+const caller = { namespace: 'default', principal: 'tester' }
+
+describe.each([1, 4])('local broker over the memory engine with %d shards', (shards) => {
+  for (const brokerCase of brokerConformance) {
+    it(brokerCase.name, async () => {
+      const engine = withShards(memoryEngine(), shards)
+      let broker = createBroker({ engine, authorize: allowAll })
+      await broker.start()
+      const crash = async () => {
+        // The old broker is simply left behind: the new one owns the ledgers from here on.
+        broker = createBroker({ engine, authorize: allowAll })
+        await broker.start()
+        return broker
+      }
+      const skipped = await runBrokerCase(brokerCase, { broker, caller, crash })
+      expect(skipped).toBeUndefined()
+      await broker.stop()
+    })
+  }
+})
+
+describe('local broker', () => {
+  it('denies what the authorizer does not allow', async () => {
+    const broker = createBroker({ engine: memoryEngine(), authorize: ownersOnly({ operators: ['root'] }) })
+    await broker.start()
+    const as = (principal: string) => ({ namespace: 'default', principal })
+    await broker.putTopic(as('shop'), { topic: 'shop.order', kind: 'event', owner: 'shop' })
+    const events = [{ event: { id: '1', source: '/x', type: 'shop.order' } }]
+    await expect(broker.publish(as('mail'), { topic: 'shop.order', events })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(broker.publish(as('shop'), { topic: 'shop.order', events })).resolves.toMatchObject([{ status: 'stored' }])
+    const definition = { subscription: 'mail.thanks', topic: 'shop.order', from: 'end' } as const
+    await expect(broker.putSubscription(as('shop'), definition)).rejects.toMatchObject({ code: 'forbidden' })
+    await broker.putSubscription(as('mail'), definition)
+    await expect(broker.pull(as('shop'), { subscription: 'mail.thanks' })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(broker.redrive(as('mail'), { subscription: 'mail.thanks', positions: 'all' })).resolves.toEqual([])
+    await expect(broker.removeTopic(as('mail'), 'shop.order')).rejects.toMatchObject({ code: 'forbidden' })
+    await broker.removeTopic(as('root'), 'shop.order')
+    await broker.stop()
+  })
+
+  it('answers calls before start() and after stop() as stopped', async () => {
+    const broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
+    await expect(broker.topics(caller)).rejects.toMatchObject({ code: 'stopped' })
+    await broker.start()
+    await broker.stop()
+    await broker.stop()
+    await expect(broker.topics(caller)).rejects.toMatchObject({ code: 'stopped' })
+  })
+})
+
+function withShards(engine: Engine, defaultShards: number): Engine {
+  const capabilities = { ...engine.capabilities, defaultShards }
+  return new Proxy(engine, { get: (target, name) => (name === 'capabilities' ? capabilities : bound(target, name)) })
+}
+
+function bound(target: Engine, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name)
+  return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value
+}
