@@ -22,6 +22,7 @@ export const layers: readonly Layer[] = [
   { path: 'event', imports: [] },
   { path: 'contract', imports: ['event'] },
 
+  // The suites share the assertions of the engine's, so that no test runner is needed to run them.
   { path: 'engine', imports: ['event'] },
   { path: 'engine/conformance', imports: ['engine', 'event'], node: true },
   { path: 'engines/memory', imports: ['engine', 'event'] },
@@ -30,11 +31,11 @@ export const layers: readonly Layer[] = [
   { path: 'delivery', imports: ['event', 'engine'] },
   { path: 'broker/port', imports: ['contract', 'engine', 'event'] },
   { path: 'broker', imports: ['broker/port', 'contract', 'delivery', 'engine', 'event'] },
-  { path: 'broker/conformance', imports: ['broker/port', 'event'], node: true },
+  { path: 'broker/conformance', imports: ['broker/port', 'engine/conformance', 'event'], node: true },
   { path: 'consumer', imports: ['broker/port', 'event'] },
 
   { path: 'database', imports: [] },
-  { path: 'database/conformance', imports: ['database'], node: true },
+  { path: 'database/conformance', imports: ['database', 'engine/conformance'], node: true },
   { path: 'databases/sqlite', imports: ['database'], node: true },
 
   { path: 'outbox', imports: pattern },

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileOf, type Block } from './blocks.ts'
+
+export interface Outcome {
+  readonly status: number | null
+  readonly output: string
+}
+
+const root = join(import.meta.dirname, '../..')
+const compiler = join(root, 'node_modules/typescript/bin/tsc')
+const longestRunMs = 60_000
+
+const compilerOptions = {
+  target: 'es2023',
+  lib: ['es2023', 'esnext.disposable', 'dom'],
+  module: 'nodenext',
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: true,
+  rewriteRelativeImportExtensions: true,
+  types: ['node'],
+  typeRoots: [join(root, 'node_modules/@types')],
+}
+
+/** Writes the TypeScript blocks of a document as files into an empty folder, from which they find their packages. */
+export function writeFiles(blocks: readonly Block[], folder: string): void {
+  const texts = new Map<string, string>()
+  for (const block of blocks) {
+    if (block.language === 'ts') texts.set(fileOf(block), `${texts.get(fileOf(block)) ?? ''}${block.text}`)
+  }
+  for (const [file, text] of texts) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), `${text}\nexport {}\n`)
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['**/*.ts'] }))
+}
+
+/** An empty folder inside the repository, where Node and the compiler find the packages as built. */
+export function emptyFolder(name: string): string {
+  const folder = join(root, '.data', name)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+  return folder
+}
+
+/** Checks the types of everything in the folder and writes the JavaScript beside it. */
+export function compile(folder: string): Promise<Outcome> {
+  return execute(process.execPath, [compiler, '-p', folder], folder)
+}
+
+/** Executes one block, after `compile`. */
+export function runBlock(block: Block, folder: string): Promise<Outcome> {
+  if (block.language === 'sh') return execute('bash', ['-euo', 'pipefail', '-c', block.text], folder)
+  return execute(process.execPath, ['--enable-source-maps', fileOf(block).replace(/\.ts$/, '.js')], folder)
+}
+
+export function execute(command: string, parameters: readonly string[], folder: string): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const path = [join(folder, 'node_modules/.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(':')
+    // A group of its own, so that what a block leaves in the background ends with it.
+    const child = spawn(command, parameters, {
+      cwd: folder,
+      detached: true,
+      env: { ...process.env, PATH: path, NO_COLOR: '1' },
+    })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const endGroup = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // The group has ended on its own.
+      }
+    }
+    const timer = setTimeout(endGroup, longestRunMs)
+    child.on('error', reject)
+    child.on('exit', endGroup)
+    child.on('close', (status) => {
+      clearTimeout(timer)
+      resolve({ status, output: Buffer.concat(chunks).toString('utf8') })
+    })
+  })
+}
