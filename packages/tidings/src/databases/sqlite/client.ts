@@ -19,7 +19,13 @@ export interface SqliteStatement {
 /** Refuses what is no such client, before anything is done with it. */
 export function checkClient(client: unknown, what: 'client' | 'reader'): void {
   const { prepare, exec, inTransaction, open } = (client ?? {}) as Partial<Record<keyof SqliteClient, unknown>>
-  if (typeof prepare === 'function' && typeof exec === 'function' && typeof inTransaction === 'boolean' && open === true) return
+  if (
+    typeof prepare === 'function' &&
+    typeof exec === 'function' &&
+    typeof inTransaction === 'boolean' &&
+    open === true
+  )
+    return
   throw new TidingsError(
     'bad-request',
     `sqliteDatabase() needs an open connection of better-sqlite3 or libsql as \`${what}\`: new Database('service.db').`,
@@ -33,17 +39,27 @@ export function checkClient(client: unknown, what: 'client' | 'reader'): void {
 export function databaseError(error: unknown, doing: string): unknown {
   const code = sqliteCode(error)
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new TidingsError('database-busy', `The database is locked by somebody else, while ${doing}; try again.`, { cause: error })
+    return new TidingsError('database-busy', `The database is locked by somebody else, while ${doing}; try again.`, {
+      cause: error,
+    })
   }
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
-    return new TidingsError('store-corrupt', `The database file is damaged or no database (${code}), found while ${doing}; restore it from a backup.`, {
-      cause: error,
-    })
+    return new TidingsError(
+      'store-corrupt',
+      `The database file is damaged or no database (${code}), found while ${doing}; restore it from a backup.`,
+      {
+        cause: error,
+      },
+    )
   }
   if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|PROTOCOL)/.test(code)) {
-    return new TidingsError('database-failed', `The database failed with ${code} while ${doing}; check its disk and permissions, then try again.`, {
-      cause: error,
-    })
+    return new TidingsError(
+      'database-failed',
+      `The database failed with ${code} while ${doing}; check its disk and permissions, then try again.`,
+      {
+        cause: error,
+      },
+    )
   }
   return error
 }

@@ -34,7 +34,10 @@ export class Connection {
       )
     }
     if (values.length !== placeholders) {
-      throw new TidingsError('bad-request', `The statement takes ${placeholders} values and got ${values.length}: ${excerpt(text)}`)
+      throw new TidingsError(
+        'bad-request',
+        `The statement takes ${placeholders} values and got ${values.length}: ${excerpt(text)}`,
+      )
     }
     const bound = values.map(toSqlite)
     try {
@@ -54,7 +57,9 @@ export class Connection {
     } catch (error) {
       const code = sqliteCode(error instanceof TidingsError ? error.cause : error)
       if (!code.startsWith('SQLITE_READONLY')) throw error
-      throw new TidingsError('transaction-misuse', `query() only reads; write inside transaction(): ${excerpt(text)}`, { cause: error })
+      throw new TidingsError('transaction-misuse', `query() only reads; write inside transaction(): ${excerpt(text)}`, {
+        cause: error,
+      })
     } finally {
       this.client.exec('pragma query_only = off')
     }

@@ -60,13 +60,20 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     running = true
   }
   const stop = async (): Promise<void> => {
-    if (queue.current) throw new TidingsError('transaction-misuse', 'stop() waits for the transaction in which it was called; call it outside.')
+    if (queue.current)
+      throw new TidingsError(
+        'transaction-misuse',
+        'stop() waits for the transaction in which it was called; call it outside.',
+      )
     running = false
     await queue.drained()
   }
   const transaction = async <Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> => {
     if (queue.current) {
-      throw new TidingsError('transaction-misuse', 'transaction() was called inside a running transaction; use the one that is open.')
+      throw new TidingsError(
+        'transaction-misuse',
+        'transaction() was called inside a running transaction; use the one that is open.',
+      )
     }
     ensureRunning()
     return queue.transaction(work)

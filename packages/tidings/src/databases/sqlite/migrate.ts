@@ -38,12 +38,10 @@ export async function migrate(options: {
     const known = applied[index]
     if (!known) {
       connection.execute(script)
-      await transaction.query('insert into tidings_migrations (name, number, checksum, applied_at) values (?, ?, ?, ?)', [
-        set.name,
-        index + 1,
-        checksum,
-        now,
-      ])
+      await transaction.query(
+        'insert into tidings_migrations (name, number, checksum, applied_at) values (?, ?, ?, ?)',
+        [set.name, index + 1, checksum, now],
+      )
     } else if (known.number !== index + 1 || known.checksum !== checksum) {
       throw new TidingsError(
         'bad-request',

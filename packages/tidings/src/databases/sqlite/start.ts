@@ -13,7 +13,10 @@ export async function openConnections(options: {
 }): Promise<void> {
   const { writer, reader, allowVolatile, patience } = options
   if (writer.inTransaction) {
-    throw new TidingsError('transaction-misuse', 'The connection is inside a transaction; end it before the database starts.')
+    throw new TidingsError(
+      'transaction-misuse',
+      'The connection is inside a transaction; end it before the database starts.',
+    )
   }
   for (const connection of reader ? [writer, reader] : [writer]) {
     // The kit waits by itself, without holding up the process.
@@ -31,13 +34,19 @@ export async function openConnections(options: {
 function checkFiles(writer: Connection, reader: Connection | undefined): void {
   if (!reader) return
   if (reader.client === writer.client || fileOf(reader) === '' || fileOf(reader) !== fileOf(writer)) {
-    throw new TidingsError('bad-request', 'The `reader` must be a second connection to the same database file as the `client`.')
+    throw new TidingsError(
+      'bad-request',
+      'The `reader` must be a second connection to the same database file as the `client`.',
+    )
   }
 }
 
 function checkDurability(writer: Connection): void {
   if (fileOf(writer) === '') {
-    throw notDurable('it lives in memory and ends with its connection', 'open a file, or pass allowVolatile: true in a test')
+    throw notDurable(
+      'it lives in memory and ends with its connection',
+      'open a file, or pass allowVolatile: true in a test',
+    )
   }
   const synchronous = Number(setting(writer, 'synchronous'))
   if (synchronous < full) {
@@ -50,7 +59,10 @@ function checkDurability(writer: Connection): void {
 }
 
 function notDurable(reason: string, remedy: string): TidingsError {
-  return new TidingsError('database-not-durable', `A commit to this SQLite database would not survive a power loss: ${reason}; ${remedy}.`)
+  return new TidingsError(
+    'database-not-durable',
+    `A commit to this SQLite database would not survive a power loss: ${reason}; ${remedy}.`,
+  )
 }
 
 function setting(connection: Connection, name: string): unknown {

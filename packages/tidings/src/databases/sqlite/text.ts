@@ -28,7 +28,8 @@ export function inspectText(text: string): StatementText {
     if (ended && !isTrigger(words)) throw refusal(text, 'holds more than one statement; run them one by one')
     if (words.length < 3) words.push(found.toLowerCase())
     if (/^[:@$]\w/.test(found)) throw refusal(text, `has the named placeholder ${found}; use ? and an array of values`)
-    if (found.startsWith('?')) placeholders = found === '?' ? placeholders + 1 : Math.max(placeholders, Number(found.slice(1)))
+    if (found.startsWith('?'))
+      placeholders = found === '?' ? placeholders + 1 : Math.max(placeholders, Number(found.slice(1)))
   }
   if (words.length === 0) throw refusal(text, 'is empty')
   return { placeholders, controlsTransaction: controlsTransaction(words) }

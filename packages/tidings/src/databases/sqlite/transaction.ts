@@ -35,7 +35,10 @@ export class SqliteTransaction implements Transaction {
 
   #ensureUsable(): void {
     if (this.#ended) {
-      throw new TidingsError('transaction-misuse', 'This transaction has ended; await everything inside the function that it was given to.')
+      throw new TidingsError(
+        'transaction-misuse',
+        'This transaction has ended; await everything inside the function that it was given to.',
+      )
     }
     this.#ensureOpen()
   }

@@ -28,8 +28,10 @@ export function toSqlite(value: SqlValue, index: number): SqlValue {
 }
 
 function checkText(value: string, index: number): void {
-  if (value.includes('\0')) throw refusal(index, 'is a text with a NUL character, which would end it; store it as bytes')
-  if (/\p{Surrogate}/u.test(value)) throw refusal(index, 'is a text with half of a surrogate pair, which UTF-8 cannot hold; store it as bytes')
+  if (value.includes('\0'))
+    throw refusal(index, 'is a text with a NUL character, which would end it; store it as bytes')
+  if (/\p{Surrogate}/u.test(value))
+    throw refusal(index, 'is a text with half of a surrogate pair, which UTF-8 cannot hold; store it as bytes')
 }
 
 function describe(value: unknown): string {

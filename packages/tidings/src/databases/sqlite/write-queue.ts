@@ -118,10 +118,16 @@ export class WriteQueue {
       await whileBusy(this.#patience, () => {
         if (this.#broken) throw this.#broken
         if (!this.#connection.client.open) {
-          throw new TidingsError('database-failed', 'The connection was closed under the kit; stop the database before that.')
+          throw new TidingsError(
+            'database-failed',
+            'The connection was closed under the kit; stop the database before that.',
+          )
         }
         if (this.#connection.inTransaction) {
-          throw new TidingsError('database-busy', 'A transaction that the kit did not begin is open on its connection; commit it or roll it back.')
+          throw new TidingsError(
+            'database-busy',
+            'A transaction that the kit did not begin is open on its connection; commit it or roll it back.',
+          )
         }
       })
       return true
@@ -149,7 +155,10 @@ export class WriteQueue {
       while (begun < group.length) {
         await this.#runOne(group[begun++]!, finished)
         if (!this.#connection.inTransaction) {
-          throw new TidingsError('database-failed', 'The database rolled back everything that was to be committed together; try again.')
+          throw new TidingsError(
+            'database-failed',
+            'The database rolled back everything that was to be committed together; try again.',
+          )
         }
       }
       await whileBusy(this.#patience, () => this.#connection.execute('commit'))
@@ -210,5 +219,7 @@ function ensureNotRolledBack(connection: Connection): void {
 /** `database-busy` and the kit's other errors as they are; anything else is the database's failure. */
 function failure(error: unknown, what: string): unknown {
   if (error instanceof TidingsError) return error
-  return new TidingsError('database-failed', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  return new TidingsError('database-failed', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
 }
