@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { HttpError, serve, type HttpRequest } from '../process/http.ts'
 
 /**
@@ -12,7 +13,7 @@ export class MailRecorder {
   readonly url: string
   calls = 0
   refused = 0
-  failing = false
+  #failing = false
 
   private constructor(url: string, server: Server) {
     this.url = url
@@ -30,6 +31,13 @@ export class MailRecorder {
     return [...this.sent.values()].reduce((sum, { emails }) => sum + emails - 1, 0)
   }
 
+  /** Answers every call with an error for a while. */
+  async failFor(durationMs: number): Promise<void> {
+    this.#failing = true
+    await pause(durationMs)
+    this.#failing = false
+  }
+
   stop(): void {
     this.#server.close()
     this.#server.closeAllConnections()
@@ -38,7 +46,7 @@ export class MailRecorder {
   #send({ body, headers }: HttpRequest): { status: 'sent' | 'known' } {
     const { to, order } = body as { to: string; order: string }
     this.calls += 1
-    if (this.failing) {
+    if (this.#failing) {
       this.refused += 1
       throw new HttpError(503, 'The mail provider is out of order.')
     }

@@ -1,4 +1,5 @@
 import { Agent, createServer, request, type IncomingMessage, type Server } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 
 /** What a handler gets: the parsed body, the headers, and the last segment of the path where the route ends in `/:id`. */
 export interface HttpRequest {
@@ -43,7 +44,7 @@ export async function serve(options: { port: number; routes: Routes }): Promise<
   return { url: await listen(server, options.port), server }
 }
 
-export async function listen(server: Server, port: number): Promise<string> {
+export async function listen(server: NetServer, port: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
@@ -58,15 +59,19 @@ async function dispatch(routes: Routes, incoming: IncomingMessage): Promise<unkn
   const slash = path.lastIndexOf('/')
   const handler = routes[`${incoming.method} ${path}`] ?? routes[`${incoming.method} ${path.slice(0, slash)}/:id`]
   if (!handler) throw new HttpError(404, `There is no ${incoming.method} ${path}.`)
-  const text = await readText(incoming)
+  const text = (await readBytes(incoming)).toString('utf8')
   const body: unknown = text === '' ? undefined : JSON.parse(text)
   return handler({ body, headers: incoming.headers, id: decodeURIComponent(path.slice(slash + 1)) })
 }
 
-export async function readText(stream: AsyncIterable<unknown>): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) if (chunk instanceof Buffer) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
+export function readBytes(stream: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+    stream.on('error', reject)
+    stream.on('aborted', () => reject(new Error('The connection broke in the middle of a message.')))
+  })
 }
 
 export interface CallOptions {
@@ -81,7 +86,7 @@ export function call(method: 'GET' | 'POST', url: string, options: CallOptions =
   const headers = { ...options.headers, ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) }
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, agent, headers, timeout: options.timeoutMs ?? 5000 }, (response) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, body: parseOrText(text) }), reject)
+      readBytes(response).then((bytes) => resolve({ status: response.statusCode ?? 0, body: parseOrText(bytes.toString('utf8')) }), reject)
     })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${url} was not answered in time.`)))
     outgoing.on('error', reject)

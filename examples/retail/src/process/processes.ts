@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Options } from '../options.ts'
+import { ManagedProcess } from './managed-process.ts'
+
+export interface TeamOptions {
+  readonly name: string
+  /** Below `dist/`; or another program with its arguments. */
+  readonly script: string
+  readonly command?: { readonly program: string; readonly arguments: readonly string[] }
+  readonly directory: string
+  /** The team's own database, in the directory. */
+  readonly database: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+const concurrency = 32
+
+/** All processes of a run, so that none of them outlives it. */
+export class Processes {
+  readonly #running: ManagedProcess[] = []
+
+  async startTeam(options: TeamOptions): Promise<ManagedProcess> {
+    const { name, script, command, directory, database, environment } = options
+    const path = fileURLToPath(new URL(`../${script}`, import.meta.url))
+    const process_ = new ManagedProcess({
+      name,
+      command: command?.program ?? process.execPath,
+      arguments: command?.arguments ?? ['--enable-source-maps', path],
+      environment: { ...environment, DATABASE_FILE: join(directory, database) },
+      logFile: join(directory, `${name}.log`),
+    })
+    this.#running.push(process_)
+    await process_.start()
+    return process_
+  }
+
+  /** What sales must know to play the orders: the same for every run. */
+  playEnvironment({ invoices, orders }: Options): Record<string, string> {
+    return { INVOICES: invoices, ORDERS: String(orders), CONCURRENCY: String(concurrency) }
+  }
+
+  /** Ends them in reverse order: who was started last depends on the others. */
+  async stopAll(): Promise<void> {
+    for (const running of this.#running.splice(0).toReversed()) await running.stop()
+  }
+}
