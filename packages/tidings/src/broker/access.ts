@@ -38,7 +38,11 @@ export function ownersOnly(options: { operators: readonly string[] }): Authorize
 
 export function refuse(caller: Caller, action: Action, resource: Resource): TidingsError {
   const what = resource.subscription ?? resource.topic?.name ?? resource.service ?? 'this'
-  return new TidingsError('forbidden', `"${caller.principal}" may not ${action} ${what} in namespace "${caller.namespace}".`, {
-    details: { principal: caller.principal, action, namespace: caller.namespace },
-  })
+  return new TidingsError(
+    'forbidden',
+    `"${caller.principal}" may not ${action} ${what} in namespace "${caller.namespace}".`,
+    {
+      details: { principal: caller.principal, action, namespace: caller.namespace },
+    },
+  )
 }

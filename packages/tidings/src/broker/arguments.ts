@@ -7,14 +7,18 @@ export function wholeNumber(
 ): number {
   if (value === undefined) return otherwise
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  throw new TidingsError('bad-request', `"${name}" must be a whole number from ${least} to ${most}; it was ${String(value)}.`)
+  throw new TidingsError(
+    'bad-request',
+    `"${name}" must be a whole number from ${least} to ${most}; it was ${String(value)}.`,
+  )
 }
 
 /** Refuses a text that occurs twice. */
 export function refuseTwice(values: readonly string[], what: string): void {
   const seen = new Set<string>()
   for (const value of values) {
-    if (seen.has(value)) throw new TidingsError('bad-request', `The ${what} ${value} stands twice in one call; send each once.`)
+    if (seen.has(value))
+      throw new TidingsError('bad-request', `The ${what} ${value} stands twice in one call; send each once.`)
     seen.add(value)
   }
 }

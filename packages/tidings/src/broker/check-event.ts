@@ -34,8 +34,10 @@ export function checkEvent(event: Event, rules: EventRules): void {
 }
 
 function requireText(value: unknown, attribute: string): void {
-  if (typeof value !== 'string' || value === '') throw invalid(`The attribute "${attribute}" must be a text that is not empty.`)
-  if (value.length > 2_048) throw invalid(`The attribute "${attribute}" has ${value.length} characters; at most 2048 are allowed.`)
+  if (typeof value !== 'string' || value === '')
+    throw invalid(`The attribute "${attribute}" must be a text that is not empty.`)
+  if (value.length > 2_048)
+    throw invalid(`The attribute "${attribute}" has ${value.length} characters; at most 2048 are allowed.`)
   if (hasLoneSurrogate(value)) throw invalid(`The attribute "${attribute}" holds half of a surrogate pair.`)
 }
 
@@ -63,7 +65,9 @@ function checkEntityEvent(event: Event, topic: string): void {
     throw invalid(`An event of the entity topic ${topic} needs a key (attribute "partitionkey"): the id of its entity.`)
   }
   if (!entityType.test(event.type)) {
-    throw invalid(`The type "${event.type}" is not one of an entity; use ${topic}.created, ${topic}.updated or ${topic}.deleted.`)
+    throw invalid(
+      `The type "${event.type}" is not one of an entity; use ${topic}.created, ${topic}.updated or ${topic}.deleted.`,
+    )
   }
 }
 

@@ -8,7 +8,7 @@ const caller = { namespace: 'default', principal: 'tester' }
 
 describe.each([1, 4])('local broker over the memory engine with %d shards', (shards) => {
   for (const brokerCase of brokerConformance) {
-    it(brokerCase.name, async () => {
+    it.concurrent(brokerCase.name, async () => {
       const engine = withShards(memoryEngine(), shards)
       let broker = createBroker({ engine, authorize: allowAll })
       await broker.start()
@@ -32,8 +32,12 @@ describe('local broker', () => {
     const as = (principal: string) => ({ namespace: 'default', principal })
     await broker.putTopic(as('shop'), { topic: 'shop.order', kind: 'event', owner: 'shop' })
     const events = [{ event: { id: '1', source: '/x', type: 'shop.order' } }]
-    await expect(broker.publish(as('mail'), { topic: 'shop.order', events })).rejects.toMatchObject({ code: 'forbidden' })
-    await expect(broker.publish(as('shop'), { topic: 'shop.order', events })).resolves.toMatchObject([{ status: 'stored' }])
+    await expect(broker.publish(as('mail'), { topic: 'shop.order', events })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(broker.publish(as('shop'), { topic: 'shop.order', events })).resolves.toMatchObject([
+      { status: 'stored' },
+    ])
     const definition = { subscription: 'mail.thanks', topic: 'shop.order', from: 'end' } as const
     await expect(broker.putSubscription(as('shop'), definition)).rejects.toMatchObject({ code: 'forbidden' })
     await broker.putSubscription(as('mail'), definition)

@@ -81,11 +81,17 @@ class LocalBroker implements Broker {
 
   #namespace(caller: Caller): Namespace {
     if (this.#state !== 'running') {
-      throw new TidingsError('stopped', this.#state === 'new' ? 'The broker has not been started; await start() first.' : 'The broker was stopped.')
+      throw new TidingsError(
+        'stopped',
+        this.#state === 'new' ? 'The broker has not been started; await start() first.' : 'The broker was stopped.',
+      )
     }
     const namespace = this.#namespaces.get(caller.namespace)
     if (namespace) return namespace
-    throw new TidingsError('namespace-unknown', `There is no namespace "${String(caller.namespace)}" here; there is ${[...this.#namespaces.keys()].join(', ')}.`)
+    throw new TidingsError(
+      'namespace-unknown',
+      `There is no namespace "${String(caller.namespace)}" here; there is ${[...this.#namespaces.keys()].join(', ')}.`,
+    )
   }
 
   #allow(caller: Caller, action: Action, resource: Resource): void {
@@ -119,7 +125,8 @@ class LocalBroker implements Broker {
     const service = validateName(request.service, 'service')
     this.#allow(caller, request.replace ? 'operate' : 'define', { service })
     await namespace.catalog.change('service', service, (present) => {
-      if (!present || present.database === request.database || request.replace) return { service, database: request.database }
+      if (!present || present.database === request.database || request.replace)
+        return { service, database: request.database }
       throw new TidingsError(
         'service-conflict',
         `The service ${service} is known with another database (${present.database}); this one is ${request.database}. If it takes the first one's place, an operator says so by registering it with "replace".`,
@@ -161,7 +168,10 @@ class LocalBroker implements Broker {
     return publisher.publish(events)
   }
 
-  async producer(caller: Caller, { topic, producer }: { topic: string; producer: string }): ReturnType<Broker['producer']> {
+  async producer(
+    caller: Caller,
+    { topic, producer }: { topic: string; producer: string },
+  ): ReturnType<Broker['producer']> {
     await this.#topicFor(caller, 'publish', topic)
     return this.#options.engine.log.producer({ namespace: caller.namespace, topic }, producer)
   }
@@ -173,7 +183,9 @@ class LocalBroker implements Broker {
     const offset = await namespace.offsetAfter(topic, after)
     const page = await this.#options.engine.log.read({ namespace: caller.namespace, topic }, { after: offset, limit })
     const { head, incarnation, kind } = await namespace.describe(topic)
-    const events = page.records.filter(({ erased }) => !erased).map((record) => positioned(record, incarnation, kind === 'entity'))
+    const events = page.records
+      .filter(({ erased }) => !erased)
+      .map((record) => positioned(record, incarnation, kind === 'entity'))
     return { events, until: formatPosition(incarnation, page.until), head: formatPosition(incarnation, head) }
   }
 
@@ -183,7 +195,10 @@ class LocalBroker implements Broker {
     const namespace = await this.#topicFor(caller, 'read', topic)
     const { kind, incarnation } = await namespace.describe(topic)
     if (kind !== 'entity') {
-      throw new TidingsError('bad-request', `Topic ${topic} is a topic of ${kind}s; only entity topics keep the newest event of each key. Read it instead.`)
+      throw new TidingsError(
+        'bad-request',
+        `Topic ${topic} is a topic of ${kind}s; only entity topics keep the newest event of each key. Read it instead.`,
+      )
     }
     const page = await this.#options.engine.log.latest(
       { namespace: caller.namespace, topic },
@@ -231,7 +246,10 @@ class LocalBroker implements Broker {
   }
 
   async settle(caller: Caller, request: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
-    refuseTwice(request.outcomes.map(({ lease }) => lease), 'lease')
+    refuseTwice(
+      request.outcomes.map(({ lease }) => lease),
+      'lease',
+    )
     for (const outcome of request.outcomes) operate.checkOutcome(outcome)
     return (await this.#runnerFor(caller, 'consume', request.subscription)).settle(request.outcomes, request.watermark)
   }
@@ -244,7 +262,10 @@ class LocalBroker implements Broker {
 
   async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
     if (!/^[A-Za-z0-9_-]{1,100}$/.test(request.holder)) {
-      throw new TidingsError('bad-request', `"${request.holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`)
+      throw new TidingsError(
+        'bad-request',
+        `"${request.holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`,
+      )
     }
     return (await this.#runnerFor(caller, 'consume', request.subscription)).stream(request)
   }
@@ -279,13 +300,15 @@ class LocalBroker implements Broker {
   async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const runner = await this.#runnerFor(caller, 'inspect', request.subscription)
-    const [after = 0] = request.after === undefined ? [] : await this.#offsets(caller, request.subscription, [request.after])
+    const [after = 0] =
+      request.after === undefined ? [] : await this.#offsets(caller, request.subscription, [request.after])
     return operate.listDeadLetters(runner, after, limit)
   }
 
   async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
     const runner = await this.#runnerFor(caller, 'operate', request.subscription)
-    const offsets = request.positions === 'all' ? 'all' : await this.#offsets(caller, request.subscription, request.positions)
+    const offsets =
+      request.positions === 'all' ? 'all' : await this.#offsets(caller, request.subscription, request.positions)
     return operate.redrive(runner, offsets)
   }
 
@@ -294,7 +317,10 @@ class LocalBroker implements Broker {
     return operate.subscriptionStats(this.#options.engine, caller.namespace, namespace, subscription, this.#now())
   }
 
-  async explain(caller: Caller, request: { subscription: string; event: port.EventReference }): Promise<port.Explanation> {
+  async explain(
+    caller: Caller,
+    request: { subscription: string; event: port.EventReference },
+  ): Promise<port.Explanation> {
     const namespace = await this.#subscriptionFor(caller, 'inspect', request.subscription)
     return operate.explain(this.#options.engine, caller.namespace, namespace, request)
   }
@@ -309,4 +335,3 @@ function positioned(record: LogRecord, incarnation: string, entity: boolean): po
   const versioned = entity ? { ...event, sequence: formatSequence(event.sequence ?? offset) } : event
   return { position: formatPosition(incarnation, offset), appendedAt, event: versioned }
 }
-

@@ -35,9 +35,13 @@ export class Namespace {
   async topic(name: string): Promise<StoredTopic> {
     const topic = this.catalog.known('topic', name) ?? (await this.catalog.find('topic', validateName(name, 'topic')))
     if (topic) return topic
-    throw new TidingsError('topic-unknown', `There is no topic ${name} in namespace ${this.#options.namespace}; create it first, or check the name.`, {
-      details: { topic: name },
-    })
+    throw new TidingsError(
+      'topic-unknown',
+      `There is no topic ${name} in namespace ${this.#options.namespace}; create it first, or check the name.`,
+      {
+        details: { topic: name },
+      },
+    )
   }
 
   async describe(name: string): Promise<LogDescription> {
@@ -78,10 +82,19 @@ export class Namespace {
     validateName(name, 'topic')
     validateName(owner, 'service')
     if (kind !== 'entity' && kind !== 'event' && kind !== 'task') {
-      throw new TidingsError('bad-request', `"${String(kind)}" is not a kind of topic; a topic is an entity, event or task topic.`)
+      throw new TidingsError(
+        'bad-request',
+        `"${String(kind)}" is not a kind of topic; a topic is an entity, event or task topic.`,
+      )
     }
-    if (definition.shards !== undefined && !(Number.isInteger(definition.shards) && definition.shards > 0 && definition.shards <= 256)) {
-      throw new TidingsError('bad-request', `"shards" must be a whole number from 1 to 256; it was ${String(definition.shards)}.`)
+    if (
+      definition.shards !== undefined &&
+      !(Number.isInteger(definition.shards) && definition.shards > 0 && definition.shards <= 256)
+    ) {
+      throw new TidingsError(
+        'bad-request',
+        `"shards" must be a whole number from 1 to 256; it was ${String(definition.shards)}.`,
+      )
     }
     await this.catalog.change('topic', name, async (present) => {
       const shards = definition.shards ?? present?.shards ?? this.#options.engine.capabilities.defaultShards
@@ -92,7 +105,8 @@ export class Namespace {
         shards,
         ...(definition.schemas ? { schemas: definition.schemas } : {}),
       }
-      if (present && present.owner !== owner) throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
+      if (present && present.owner !== owner)
+        throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
       this.#newPublisher(topic, 'checked')
       await this.#options.engine.log.create(this.#id(name), { kind, shards })
       return topic
@@ -118,7 +132,8 @@ export class Namespace {
 
   async subscription(name: string): Promise<StoredSubscription> {
     const known =
-      this.catalog.known('subscription', name) ?? (await this.catalog.find('subscription', validateName(name, 'subscription')))
+      this.catalog.known('subscription', name) ??
+      (await this.catalog.find('subscription', validateName(name, 'subscription')))
     if (known) return known
     throw new TidingsError(
       'subscription-unknown',
@@ -131,17 +146,30 @@ export class Namespace {
     const { subscription: name, topic } = definition
     validateName(name, 'subscription')
     if (!name.includes('.')) {
-      throw new TidingsError('name-invalid', `"${name}" is not a subscription name: it begins with the name of its service, as in "marketing.${name}".`)
+      throw new TidingsError(
+        'name-invalid',
+        `"${name}" is not a subscription name: it begins with the name of its service, as in "marketing.${name}".`,
+      )
     }
     await this.topic(topic)
     const stored = await this.catalog.change('subscription', name, async (present) => {
       if (present && present.topic !== topic) {
-        throw new TidingsError('subscription-conflict', `Subscription ${name} exists on topic ${present.topic}; remove it first, or choose another name.`, {
-          details: { subscription: name, topic: present.topic },
-        })
+        throw new TidingsError(
+          'subscription-conflict',
+          `Subscription ${name} exists on topic ${present.topic}; remove it first, or choose another name.`,
+          {
+            details: { subscription: name, topic: present.topic },
+          },
+        )
       }
       const start = present?.start ?? (await this.offsetAfter(topic, definition.from))
-      return { subscription: name, topic, filter: checkFilter(definition.filter), policy: resolvePolicy(definition.policy), start }
+      return {
+        subscription: name,
+        topic,
+        filter: checkFilter(definition.filter),
+        policy: resolvePolicy(definition.policy),
+        start,
+      }
     })
     const runner = await this.#runners.get(name)
     for (const shard of runner?.shards ?? []) shard.machine.configure(stored!.policy, stored!.filter.types)
@@ -184,7 +212,15 @@ export class Namespace {
     const { engine, environment } = this.#options
     const incarnation = await this.incarnation(topic.topic)
     const onLost = (): void => this.#forget(name)
-    return SubscriptionRunner.start({ engine, environment, topicId: this.#id(topic.topic), topic, incarnation, definition, onLost })
+    return SubscriptionRunner.start({
+      engine,
+      environment,
+      topicId: this.#id(topic.topic),
+      topic,
+      incarnation,
+      definition,
+      onLost,
+    })
   }
 
   #forget(name: string, only?: Promise<SubscriptionRunner>): void {
@@ -205,20 +241,30 @@ export class Namespace {
 function checkFilter(filter: SubscriptionDefinition['filter']): NonNullable<SubscriptionDefinition['filter']> {
   const types = filter?.types
   if (types === undefined) return {}
-  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== '')) return { types }
-  throw new TidingsError('bad-request', '"filter.types" must be a list of at least one event type; leave it out to receive all.')
+  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== ''))
+    return { types }
+  throw new TidingsError(
+    'bad-request',
+    '"filter.types" must be a list of at least one event type; leave it out to receive all.',
+  )
 }
 
 function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
   const onDeadLetter = policy.onDeadLetter ?? 'park'
   const retry = { ...defaultRetryPolicy, ...policy.retry }
   if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
-    throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${String(onDeadLetter)}.`)
+    throw new TidingsError(
+      'bad-request',
+      `"onDeadLetter" must be park, supersede or continue; it was ${String(onDeadLetter)}.`,
+    )
   }
   const delays = [...retry.quickDelaysMs, retry.minDelayMs, retry.maxDelayMs]
   const sound = delays.every((delay) => Number.isFinite(delay) && delay >= 0) && retry.minDelayMs <= retry.maxDelayMs
   if (!sound || !Number.isInteger(retry.maxAttempts) || retry.maxAttempts < 1) {
-    throw new TidingsError('bad-request', 'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.')
+    throw new TidingsError(
+      'bad-request',
+      'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.',
+    )
   }
   return { onDeadLetter, retry }
 }
@@ -228,5 +274,9 @@ function conflict(topic: string, why: string): TidingsError {
 }
 
 function unknownPosition(position: string, why: string): TidingsError {
-  return new TidingsError('position-unknown', `Position ${position} ${why}; load the full state again and go on from there.`, { details: { position } })
+  return new TidingsError(
+    'position-unknown',
+    `Position ${position} ${why}; load the full state again and go on from there.`,
+    { details: { position } },
+  )
 }

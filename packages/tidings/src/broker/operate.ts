@@ -29,19 +29,33 @@ export function checkOutcome(outcome: port.Outcome): void {
   }
   if (outcome.action === 'ack' || outcome.action === 'release') return
   if (typeof outcome.reason !== 'string') {
-    throw new TidingsError('bad-request', `The outcome ${outcome.action} needs a "reason" in words, for whoever looks at it later.`)
+    throw new TidingsError(
+      'bad-request',
+      `The outcome ${outcome.action} needs a "reason" in words, for whoever looks at it later.`,
+    )
   }
   const afterMs = 'afterMs' in outcome ? outcome.afterMs : undefined
   if (afterMs !== undefined && !(Number.isFinite(afterMs) && afterMs >= 0 && afterMs <= 31_536_000_000)) {
-    throw new TidingsError('bad-request', `"afterMs" must be a number from 0 to a year in milliseconds; it was ${String(afterMs)}.`)
+    throw new TidingsError(
+      'bad-request',
+      `"afterMs" must be a number from 0 to a year in milliseconds; it was ${String(afterMs)}.`,
+    )
   }
 }
 
 // --------------------------------------------------------------------------------------------------------- dead letters
 
-export async function listDeadLetters(runner: SubscriptionRunner, after: number, limit: number): Promise<port.DeadLetterPage> {
-  const dead = runner.shards.flatMap((shard) => [...shard.machine.state.dead.values()].map((entry) => ({ shard, entry })))
-  const wanted = dead.filter(({ entry }) => entry.offset > after).sort((left, right) => left.entry.offset - right.entry.offset)
+export async function listDeadLetters(
+  runner: SubscriptionRunner,
+  after: number,
+  limit: number,
+): Promise<port.DeadLetterPage> {
+  const dead = runner.shards.flatMap((shard) =>
+    [...shard.machine.state.dead.values()].map((entry) => ({ shard, entry })),
+  )
+  const wanted = dead
+    .filter(({ entry }) => entry.offset > after)
+    .sort((left, right) => left.entry.offset - right.entry.offset)
   const deadLetters = await Promise.all(
     wanted.slice(0, limit).map(async ({ shard, entry }): Promise<port.DeadLetter> => {
       const record = await shard.hydrate(entry)
@@ -59,7 +73,10 @@ export async function listDeadLetters(runner: SubscriptionRunner, after: number,
   return wanted.length > limit && last ? { deadLetters, next: last.position } : { deadLetters }
 }
 
-export async function redrive(runner: SubscriptionRunner, offsets: readonly number[] | 'all'): Promise<readonly port.RedriveAnswer[]> {
+export async function redrive(
+  runner: SubscriptionRunner,
+  offsets: readonly number[] | 'all',
+): Promise<readonly port.RedriveAnswer[]> {
   const redriven = await runner.change((shard) => {
     const wanted = offsets === 'all' ? [...shard.machine.state.dead.keys()] : offsets
     return wanted.filter((offset) => shard.machine.redrive(offset))
@@ -91,7 +108,9 @@ export async function subscriptionStats(
   const { generation, floor } = runner.progress()
   const floorOffset = parsePosition(floor, incarnation)
   const [oldest] =
-    floorOffset < head ? (await engine.log.read({ namespace: namespaceName, topic }, { after: floorOffset, limit: 1 })).records : []
+    floorOffset < head
+      ? (await engine.log.read({ namespace: namespaceName, topic }, { after: floorOffset, limit: 1 })).records
+      : []
   return {
     subscription: name,
     topic,
@@ -127,7 +146,10 @@ export async function explain(
       ? (await engine.log.read(id, { after: parsePosition(event.position, incarnation) - 1, limit: 1 })).records[0]
       : await findByIdentity(engine, id, event)
   if (!record || ('position' in event && record.offset !== parsePosition(event.position, incarnation))) {
-    throw new TidingsError('position-unknown', `Topic ${topic} does not hold this event: it was never published here, or retention has removed it.`)
+    throw new TidingsError(
+      'position-unknown',
+      `Topic ${topic} does not hold this event: it was never published here, or retention has removed it.`,
+    )
   }
   const shard = runner.shards[record.shard]!
   return { position: runner.position(record.offset), ...withPositions(runner, shard, record) } as port.Explanation
@@ -145,7 +167,7 @@ async function findByIdentity(
   id: { namespace: string; topic: string },
   { source, id: eventId }: { source: string; id: string },
 ): Promise<LogRecord | undefined> {
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await engine.log.read(id, { after, limit: scanPageSize })
     const found = page.records.find(({ event }) => event.source === source && event.id === eventId)
     if (found || page.until === after) return found

@@ -258,7 +258,12 @@ export type OutcomeAction =
 /** `lease-lost`: somebody else has it or had it since, nothing changed. `lease-out-of-order`: an earlier one of its run is open. */
 export type SettleAnswer =
   | { readonly lease: string; readonly status: 'settled' }
-  | { readonly lease: string; readonly status: 'refused'; readonly code: 'lease-lost' | 'lease-out-of-order'; readonly message: string }
+  | {
+      readonly lease: string
+      readonly status: 'refused'
+      readonly code: 'lease-lost' | 'lease-out-of-order'
+      readonly message: string
+    }
 
 export interface RenewRequest {
   readonly subscription: string
@@ -335,7 +340,12 @@ export interface RedriveRequest {
 
 export type RedriveAnswer =
   | { readonly position: Position; readonly status: 'redriven' }
-  | { readonly position: Position; readonly status: 'refused'; readonly code: 'dead-letter-unknown'; readonly message: string }
+  | {
+      readonly position: Position
+      readonly status: 'refused'
+      readonly code: 'dead-letter-unknown'
+      readonly message: string
+    }
 
 /**
  * Counts of one subscription since its generation began. They obey the law of conservation:
@@ -368,12 +378,18 @@ export interface SubscriptionStats {
 export type EventReference = { readonly position: Position } | { readonly source: string; readonly id: string }
 
 /** Each state with what an operator needs to know about it. */
-export type Explanation = { readonly position: Position } & (
+export type Explanation = { readonly position: Position } &
   /** `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. */
-  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
-  | { readonly state: 'behind'; readonly key: string; readonly head: Position }
-  | { readonly state: 'parked'; readonly key: string; readonly deadLetter: Position }
-  | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
-  | { readonly state: 'retrying' | 'waiting'; readonly at: number; readonly attempts: number; readonly reason: string }
-  | { readonly state: 'dead'; readonly reason: string; readonly attempts: number; readonly at: number }
-)
+  (
+    | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
+    | { readonly state: 'behind'; readonly key: string; readonly head: Position }
+    | { readonly state: 'parked'; readonly key: string; readonly deadLetter: Position }
+    | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
+    | {
+        readonly state: 'retrying' | 'waiting'
+        readonly at: number
+        readonly attempts: number
+        readonly reason: string
+      }
+    | { readonly state: 'dead'; readonly reason: string; readonly attempts: number; readonly at: number }
+  )

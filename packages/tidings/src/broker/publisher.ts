@@ -40,7 +40,11 @@ export class Publisher {
     const requests: AppendRequest[] = []
     const refused = new Refused()
     for (const { event, producer } of events) {
-      const request: AppendRequest = { event, shard: shardOf(event, this.topic.shards), ...(producer ? { producer } : {}) }
+      const request: AppendRequest = {
+        event,
+        shard: shardOf(event, this.topic.shards),
+        ...(producer ? { producer } : {}),
+      }
       const refusal = this.#refusal(request, refused)
       answers.push(refusal)
       if (refusal) refused.add(request)
@@ -56,7 +60,8 @@ export class Publisher {
       return {
         status: 'refused',
         code: 'behind-refused',
-        message: 'An earlier event of the same key or producer in the same call was refused; publish this one again after it.',
+        message:
+          'An earlier event of the same key or producer in the same call was refused; publish this one again after it.',
       }
     }
     try {
@@ -77,16 +82,23 @@ export class Publisher {
   }
 }
 
-function compileChecks({ topic, schemas }: StoredTopic, compile: CompileSchema | undefined): Map<string, CheckPayload> | undefined {
+function compileChecks(
+  { topic, schemas }: StoredTopic,
+  compile: CompileSchema | undefined,
+): Map<string, CheckPayload> | undefined {
   if (!schemas || !compile) return undefined
   const checks = Object.entries(schemas).map(([type, schema]): [string, CheckPayload] => {
     try {
       return [type, compile(schema)]
     } catch (error) {
-      throw new TidingsError('bad-request', `The schema of ${type} in topic ${topic} is not a valid JSON Schema: ${(error as Error).message}`, {
-        details: { topic, type },
-        cause: error,
-      })
+      throw new TidingsError(
+        'bad-request',
+        `The schema of ${type} in topic ${topic} is not a valid JSON Schema: ${(error as Error).message}`,
+        {
+          details: { topic, type },
+          cause: error,
+        },
+      )
     }
   })
   return new Map(checks)

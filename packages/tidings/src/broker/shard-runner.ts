@@ -157,7 +157,8 @@ export class ShardRunner {
 
   /** Resolves once everything that changed until now is durable. Whatever changes meanwhile shares the next commit. */
   commit(): Promise<void> {
-    if (this.#stopped) return Promise.reject(new TidingsError('stopped', `Subscription ${this.#options.subscription} was stopped.`))
+    if (this.#stopped)
+      return Promise.reject(new TidingsError('stopped', `Subscription ${this.#options.subscription} was stopped.`))
     const durable = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
     if (!this.#committing) void this.#commitAll()
     return durable
@@ -172,7 +173,8 @@ export class ShardRunner {
       const { generation } = this.machine.state
       if (commit) this.#unsaved.push(...commit.changes)
       try {
-        if (this.#unsaved.length > 0) await this.#options.engine.ledger.commit(this.#ownership, latestOfEach(this.#unsaved))
+        if (this.#unsaved.length > 0)
+          await this.#options.engine.ledger.commit(this.#ownership, latestOfEach(this.#unsaved))
         this.#unsaved = []
         if (commit) this.#advance(commit.floor, generation)
         for (const waiter of waiters) waiter.resolve()

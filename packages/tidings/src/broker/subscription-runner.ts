@@ -4,7 +4,15 @@ import type { Environment } from '../environment/index.ts'
 import { formatPosition, formatSequence, type Event } from '../event/index.ts'
 import { formatLeaseToken, parseLeaseToken, type Entry, type SettleStatus } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
-import type { Delivery, DeliveryStream, Outcome, PullAnswer, SettleAnswer, StreamProgress, StreamRequest } from './port.ts'
+import type {
+  Delivery,
+  DeliveryStream,
+  Outcome,
+  PullAnswer,
+  SettleAnswer,
+  StreamProgress,
+  StreamRequest,
+} from './port.ts'
 import { ShardRunner } from './shard-runner.ts'
 
 export interface SubscriptionRunnerOptions {
@@ -155,13 +163,21 @@ export class SubscriptionRunner {
 
   async #prepare(shard: ShardRunner, entries: readonly Entry[], commitFirst: boolean): Promise<Delivery[]> {
     // Leases are read before anything is awaited: afterwards they may have ended.
-    const leases = entries.map((entry) => ({ entry, token: shard.machine.token(entry), attempt: entry.attempts + (entry.counted ? 0 : 1) }))
+    const leases = entries.map((entry) => ({
+      entry,
+      token: shard.machine.token(entry),
+      attempt: entry.attempts + (entry.counted ? 0 : 1),
+    }))
     if (commitFirst) await shard.commit()
     const deliveries: Delivery[] = []
     for (const { entry, token, attempt } of leases) {
       const record = entry.record ?? (await shard.hydrate(entry))
       if (!record) {
-        shard.machine.settle(token, { action: 'dead-letter', reason: 'The event was erased, trimmed or damaged before it could be delivered.' }, shard.now())
+        shard.machine.settle(
+          token,
+          { action: 'dead-letter', reason: 'The event was erased, trimmed or damaged before it could be delivered.' },
+          shard.now(),
+        )
         continue
       }
       const replay = shard.machine.replay(entry)
@@ -254,7 +270,8 @@ export class SubscriptionRunner {
 
   async stream(request: StreamRequest): Promise<DeliveryStream> {
     const before = this.#streams.get(request.holder)
-    if (before) this.#breakStream(before, new TidingsError('lease-lost', `Holder ${request.holder} opened another stream.`))
+    if (before)
+      this.#breakStream(before, new TidingsError('lease-lost', `Holder ${request.holder} opened another stream.`))
     const stream: Stream = { holder: request.holder, request, credit: 0, delivering: Promise.resolve(), open: true }
     this.#streams.set(request.holder, stream)
     const kept = this.shards.flatMap((shard) => [...shard.machine.present(request.holder, request.leases ?? [])])
@@ -311,7 +328,10 @@ export class SubscriptionRunner {
 
   /** Returns what is leased to streams, unattempted, and commits. */
   async stop(): Promise<void> {
-    const stopped = new TidingsError('stopped', `The broker of subscription ${this.#options.definition.subscription} was stopped.`)
+    const stopped = new TidingsError(
+      'stopped',
+      `The broker of subscription ${this.#options.definition.subscription} was stopped.`,
+    )
     for (const stream of [...this.#streams.values()]) {
       for (const shard of this.shards) shard.machine.detach(stream.holder)
       this.#breakStream(stream, stopped)

@@ -10,15 +10,9 @@ export {
   type StoredException,
   type StoredState,
 } from './ledger-form.ts'
+export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
-export {
-  DeliveryMachine,
-  graceMs,
-  type Claim,
-  type ClaimOptions,
-  type SettleAction,
-  type SettleStatus,
-} from './machine.ts'
+export { DeliveryMachine, type Claim, type ClaimOptions, type SettleAction, type SettleStatus } from './machine.ts'
 export {
   defaultPolicy,
   defaultRetryPolicy,

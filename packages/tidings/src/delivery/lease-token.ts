@@ -16,5 +16,7 @@ export function formatLeaseToken(token: LeaseToken): string {
 /** `undefined` for what no broker ever gave. */
 export function parseLeaseToken(text: string): LeaseToken | undefined {
   const match = format.exec(text)
-  return match ? { shard: Number(match[1]), generation: Number(match[2]), offset: Number(match[3]), id: match[4]! } : undefined
+  return match
+    ? { shard: Number(match[1]), generation: Number(match[2]), offset: Number(match[3]), id: match[4]! }
+    : undefined
 }

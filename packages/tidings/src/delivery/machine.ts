@@ -1,12 +1,13 @@
 import type { LogRecord } from '../engine/index.ts'
 import type { Random } from '../environment/index.ts'
 import type { Entry, Moment } from './entry.ts'
-import type { KeyQueue } from './key-queue.ts'
 import type { StoredException, StoredState } from './ledger-form.ts'
-import { parseLeaseToken, type LeaseToken } from './lease-token.ts'
-import { retryDelayMs, type DeliveryPolicy, type ReplayEffects } from './policy.ts'
+import type { LeaseToken } from './lease-token.ts'
+import type { DeliveryPolicy, ReplayEffects } from './policy.ts'
+import { Holders } from './holders.ts'
 import { recover } from './recovery.ts'
 import { ShardState, type ShardCommit } from './shard-state.ts'
+import { Transitions } from './transitions.ts'
 
 /** Consecutive events of one key that one holder may have at once. */
 const longestRun = 64
@@ -14,8 +15,6 @@ const longestRun = 64
 const leaseMarkStep = 1_000
 const wantedReadyKeys = 500
 const longestReadAhead = 4_000
-/** How long the leases of a stream that broke wait for its holder to come back. */
-export const graceMs = 2_000
 
 export interface MachineOptions {
   readonly shard: number
@@ -63,12 +62,11 @@ const longestWaitMs = 60_000
 export class DeliveryMachine {
   readonly state: ShardState
   readonly #options: MachineOptions
-  #policy: DeliveryPolicy
+  readonly #transitions: Transitions
+  readonly #holders: Holders
   #types: ReadonlySet<string> | undefined
   #leases = 0
   #commitFirst = false
-  /** Streams that broke, and those of before a crash: when their grace ends. */
-  readonly #missing = new Map<string, number>()
 
   constructor(
     options: MachineOptions,
@@ -76,30 +74,19 @@ export class DeliveryMachine {
     now: Moment,
   ) {
     this.#options = options
-    this.#policy = options.policy
     this.#types = options.types && new Set(options.types)
     this.state = new ShardState(stored.state)
+    this.#transitions = new Transitions(this.state, options.policy, options.random)
     recover(this.state, stored, now)
-    this.#continuePastDead()
-    for (const holder of this.state.holders) this.#missing.set(holder, now.monotonic + graceMs)
-    if (this.#missing.size > 0) this.state.reservedThrough = this.state.leaseMark
+    this.#transitions.continuePastDead()
+    this.#holders = new Holders(options.shard, this.state, this.#transitions, now)
     for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
   }
 
   configure(policy: DeliveryPolicy, types: readonly string[] | undefined): void {
-    this.#policy = policy
+    this.#transitions.policy = policy
     this.#types = types && new Set(types)
-    this.#continuePastDead()
-  }
-
-  /** Under the policy `continue` a dead letter stands beside its key, not in front of it. */
-  #continuePastDead(): void {
-    if (this.#policy.onDeadLetter !== 'continue') return
-    for (const { queue } of this.state.dead.values()) {
-      if (queue.head?.state !== 'dead') continue
-      queue.remove(queue.head)
-      this.state.refresh(queue)
-    }
+    this.#transitions.continuePastDead()
   }
 
   matches(record: LogRecord): boolean {
@@ -134,7 +121,7 @@ export class DeliveryMachine {
     const entry = this.state.addEntry(record.offset, record.event.key, record)
     this.state.addOpen(entry)
     if (entry.queue.head?.state === 'dead') this.#park(entry)
-    this.#supersede(entry.queue)
+    this.#transitions.supersede(entry.queue)
     this.state.refresh(entry.queue)
   }
 
@@ -142,14 +129,6 @@ export class DeliveryMachine {
   #park(entry: Entry): void {
     this.state.store(entry)
     delete entry.record
-  }
-
-  /** Under the policy `supersede`, a head in trouble gives way to the newest state of its key. */
-  #supersede(queue: KeyQueue): void {
-    const head = queue.head
-    if (this.#policy.onDeadLetter !== 'supersede' || !head || queue.leased > 0 || queue.key === undefined) return
-    if (head.state !== 'retrying' && head.state !== 'dead') return
-    for (const entry of queue.entries.slice(0, -1)) this.state.finish(entry, 'superseded')
   }
 
   // -------------------------------------------------------------------------------------------------------- handing out
@@ -192,7 +171,7 @@ export class DeliveryMachine {
     if (this.state.suspectInFlight) return undefined
     for (const queue of this.state.suspects) {
       const entry = queue.head!
-      if (entry.attempts < this.#policy.retry.maxAttempts) {
+      if (entry.attempts < this.#transitions.policy.retry.maxAttempts) {
         entry.attempts++
         entry.counted = true
         this.state.store(entry)
@@ -200,7 +179,7 @@ export class DeliveryMachine {
         this.#commitFirst = true
         return entry
       }
-      this.#bury(entry, `Its consumer ended without an answer ${entry.attempts} times.`, true, now)
+      this.#transitions.bury(entry, `Its consumer ended without an answer ${entry.attempts} times.`, true, now)
     }
     return undefined
   }
@@ -244,13 +223,13 @@ export class DeliveryMachine {
       this.state.unlease(entry)
       this.state.finish(entry, 'acknowledged')
     } else {
-      this.#returnRest(entry)
+      this.#transitions.returnRest(entry)
       this.state.unlease(entry)
       this.#disappoint(entry, outcome, now)
       entry.counted = false
       entry.suspect = false
     }
-    this.#supersede(entry.queue)
+    this.#transitions.supersede(entry.queue)
     this.state.refresh(entry.queue)
     return 'settled'
   }
@@ -259,47 +238,20 @@ export class DeliveryMachine {
     switch (outcome.action) {
       case 'retry':
         if (!entry.counted) entry.attempts++
-        return this.#retry(entry, outcome.reason, { afterMs: outcome.afterMs ?? 0, crashed: false }, now)
+        return this.#transitions.retry(entry, outcome.reason, { afterMs: outcome.afterMs ?? 0, crashed: false }, now)
       case 'dead-letter':
         if (!entry.counted) entry.attempts++
-        return this.#bury(entry, outcome.reason, false, now)
+        return this.#transitions.bury(entry, outcome.reason, false, now)
       case 'wait':
-        if (entry.counted) entry.attempts--
-        entry.state = 'waiting'
-        entry.reason = outcome.reason
-        this.state.schedule(entry, Math.min(outcome.afterMs ?? longestWaitMs, longestWaitMs), now)
-        return this.state.store(entry)
+        return this.#transitions.wait(
+          entry,
+          outcome.reason,
+          Math.min(outcome.afterMs ?? longestWaitMs, longestWaitMs),
+          now,
+        )
       case 'release':
         if (entry.counted) entry.attempts--
         if (entry.stored) this.state.store(entry)
-    }
-  }
-
-  #retry(entry: Entry, reason: string, { afterMs, crashed }: { afterMs: number; crashed: boolean }, now: Moment): void {
-    const { retry } = this.#policy
-    if (entry.attempts >= retry.maxAttempts) return this.#bury(entry, reason, crashed, now)
-    entry.state = 'retrying'
-    entry.reason = reason
-    this.state.schedule(entry, Math.max(afterMs, retryDelayMs(retry, entry.attempts, this.#options.random.next())), now)
-    this.state.store(entry)
-  }
-
-  #bury(entry: Entry, reason: string, crashed: boolean, now: Moment): void {
-    entry.state = 'dead'
-    entry.reason = reason
-    entry.dead = { at: now.wall, crashed }
-    this.state.dead.set(entry.offset, entry)
-    this.state.store(entry)
-    if (this.#policy.onDeadLetter === 'continue') entry.queue.remove(entry)
-    this.#supersede(entry.queue)
-    this.state.refresh(entry.queue)
-  }
-
-  /** A run ends where one of it fails: what its holder has behind it goes back unattempted. */
-  #returnRest(entry: Entry): void {
-    for (const later of entry.queue.entries) {
-      if (later.offset <= entry.offset || later.state !== 'leased') continue
-      this.state.unlease(later)
     }
   }
 
@@ -322,60 +274,19 @@ export class DeliveryMachine {
 
   // ------------------------------------------------------------------------------------------------------------- holders
 
-  /** A holder (again) has a stream and presents the leases that it still has; answers those that it keeps. */
+  /** See `Holders.present`. */
   present(holder: string, tokens: readonly string[]): ReadonlySet<string> {
-    const presented = new Map<Entry, { text: string; id: string }>()
-    const parsed = tokens.map((text) => ({ text, token: parseLeaseToken(text) }))
-    parsed.sort((left, right) => (left.token?.offset ?? 0) - (right.token?.offset ?? 0))
-    for (const { text, token } of parsed) {
-      if (token?.shard !== this.#options.shard || token.generation !== this.state.generation) continue
-      const entry = this.state.entries.get(token.offset)
-      if (!entry || !this.#keep(entry, holder, token)) continue
-      presented.set(entry, { text, id: token.id })
-    }
-    // What it does not present never reached it.
-    for (const queue of this.state.held.get(holder) ?? []) {
-      const lost = queue.entries.find((entry) => entry.state === 'leased' && !presented.has(entry))
-      if (lost) this.#giveBack(lost)
-    }
-    this.#missing.delete(holder)
-    this.#endReserveIfComplete()
-    return new Set([...presented].filter(([entry, { id }]) => entry.lease?.id === id).map(([, { text }]) => text))
-  }
-
-  #keep(entry: Entry, holder: string, token: LeaseToken): boolean {
-    if (entry.lease) return entry.lease.id === token.id && entry.lease.holder === holder
-    // After a crash: the lease itself is forgotten, but nobody else can have had it.
-    const mayHold = this.state.isReserved(entry) && this.#missing.has(holder) && entry.state === 'ready'
-    const earlierAreHeld = entry.queue.entries.every((other) => other.offset >= entry.offset || other.lease?.holder === holder)
-    if (!mayHold || !earlierAreHeld) return false
-    this.state.lease(entry, { id: token.id, holder, pull: false })
-    return true
-  }
-
-  #giveBack(entry: Entry): void {
-    if (entry.counted) entry.attempts--
-    entry.counted = false
-    this.#returnRest(entry)
-    this.state.unlease(entry)
-    this.state.refresh(entry.queue)
+    return this.#holders.present(holder, tokens)
   }
 
   /** A stream ended in good order: its leases return unattempted. */
   detach(holder: string): void {
-    for (const queue of [...(this.state.held.get(holder) ?? [])]) {
-      const first = queue.firstLeased()
-      if (first) this.#giveBack(first)
-    }
-    this.state.holders.delete(holder)
-    this.#missing.delete(holder)
-    this.state.touch()
-    this.#endReserveIfComplete()
+    this.#holders.detach(holder)
   }
 
   /** A stream broke: its leases wait for the grace, then its unfinished events are suspects. */
   abandon(holder: string, now: Moment): void {
-    if (this.state.holders.has(holder)) this.#missing.set(holder, now.monotonic + graceMs)
+    this.#holders.abandon(holder, now)
   }
 
   // ---------------------------------------------------------------------------------------------------------------- time
@@ -385,68 +296,15 @@ export class DeliveryMachine {
     while (this.state.due.earliest <= now.monotonic) {
       const entry = this.state.due.takeFirst()!
       if (entry.finished || !entry.due || entry.due.monotonic > now.monotonic) continue
-      if (entry.state === 'leased') this.#suspect(entry, now)
-      else this.#makeReady(entry)
+      if (entry.state === 'leased') this.#transitions.suspect(entry, now)
+      else this.#transitions.makeReady(entry)
     }
-    for (const [holder, until] of [...this.#missing]) {
-      if (until <= now.monotonic) this.#giveUp(holder, now)
-    }
+    this.#holders.tick(now)
   }
 
   /** When `tick` has something to do, on the monotonic clock; `Infinity` when never. */
   nextDueAt(): number {
-    return Math.min(this.state.due.earliest, ...this.#missing.values())
-  }
-
-  #makeReady(entry: Entry): void {
-    entry.state = 'ready'
-    delete entry.due
-    this.state.store(entry)
-    this.state.refresh(entry.queue)
-  }
-
-  /** Nobody knows what became of a leased event: alone from now on, and with backoff if it was alone already. */
-  #suspect(entry: Entry, now: Moment): void {
-    const rest = entry.queue.entries.filter((other) => other.offset >= entry.offset && other.lease?.holder === entry.lease?.holder)
-    for (const other of rest) {
-      this.state.unlease(other)
-      other.suspect = true
-      this.state.store(other)
-    }
-    if (entry.counted) this.#retry(entry, 'Its consumer ended without an answer.', { afterMs: 0, crashed: true }, now)
-    entry.counted = false
-    this.#supersede(entry.queue)
-    this.state.refresh(entry.queue)
-  }
-
-  #giveUp(holder: string, now: Moment): void {
-    for (const queue of [...(this.state.held.get(holder) ?? [])]) {
-      const first = queue.firstLeased()
-      if (first) this.#suspect(first, now)
-    }
-    if (this.state.reservedThrough >= 0) this.#suspectReserved()
-    this.state.holders.delete(holder)
-    this.#missing.delete(holder)
-    this.state.touch()
-    this.#endReserveIfComplete()
-  }
-
-  /** A holder of before the crash did not come back: what was within its reach and nobody presented is suspect. */
-  #suspectReserved(): void {
-    const queues = new Set([...this.state.entries.values()].map((entry) => entry.queue))
-    for (const queue of queues) {
-      for (const entry of queue.entries) {
-        if (entry.state !== 'ready' || !this.state.isReserved(entry)) break
-        entry.suspect = true
-        this.state.store(entry)
-      }
-    }
-  }
-
-  #endReserveIfComplete(): void {
-    if (this.state.reservedThrough < 0 || this.#missing.size > 0) return
-    this.state.reservedThrough = -1
-    for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
+    return Math.min(this.state.due.earliest, this.#holders.nextDueAt())
   }
 
   // ------------------------------------------------------------------------------------------------------------ operators
@@ -455,7 +313,7 @@ export class DeliveryMachine {
   wake(offset: number): boolean {
     const entry = this.state.entries.get(offset)
     if (entry?.state !== 'waiting') return false
-    this.#makeReady(entry)
+    this.#transitions.makeReady(entry)
     return true
   }
 
@@ -473,7 +331,7 @@ export class DeliveryMachine {
       if (key !== undefined) entry.queue = this.state.queueOf(key)
       entry.queue.insert(entry)
     }
-    this.#makeReady(entry)
+    this.#transitions.makeReady(entry)
     return true
   }
 
@@ -481,7 +339,13 @@ export class DeliveryMachine {
   seek(start: number, effects: ReplayEffects): void {
     const unfinished = [...this.state.entries.keys()].sort((left, right) => left - right)
     const through = this.state.cursor
-    const earlier = { start: this.state.start, through, exceptions: unfinished, effects, ...(this.#types ? { types: [...this.#types] } : {}) }
+    const earlier = {
+      start: this.state.start,
+      through,
+      exceptions: unfinished,
+      effects,
+      ...(this.#types ? { types: [...this.#types] } : {}),
+    }
     this.state.earlier = [earlier, ...this.state.earlier.map((generation) => ({ ...generation, effects }))].filter(
       (generation) => generation.through > start,
     )
@@ -499,4 +363,3 @@ export class DeliveryMachine {
     return this.state.takeCommit()
   }
 }
-

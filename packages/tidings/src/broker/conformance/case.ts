@@ -94,7 +94,10 @@ export class Scene {
   }
 
   async settle(delivery: Delivery, outcome: OutcomeAction): Promise<string> {
-    const [answer] = await this.broker.settle(this.caller, { subscription, outcomes: [{ lease: delivery.lease, ...outcome }] })
+    const [answer] = await this.broker.settle(this.caller, {
+      subscription,
+      outcomes: [{ lease: delivery.lease, ...outcome }],
+    })
     return answer!.status === 'settled' ? 'settled' : answer!.code
   }
 

@@ -59,9 +59,20 @@ export const deadLetterCases: readonly BrokerCase[] = [
       await scene.publish(event('1', 'a'), event('2', 'a'))
       await scene.kill('1')
       const answers = await scene.broker.redrive(context.caller, { subscription, positions: 'all' })
-      assertEqual(answers.map(({ status }) => status), ['redriven'], 'the answer')
+      assertEqual(
+        answers.map(({ status }) => status),
+        ['redriven'],
+        'the answer',
+      )
       const again = await scene.pullNow()
-      assertEqual(again.map(({ event: { id }, attempt }) => [id, attempt]), [['1', 1], ['2', 1]], 'both, in order')
+      assertEqual(
+        again.map(({ event: { id }, attempt }) => [id, attempt]),
+        [
+          ['1', 1],
+          ['2', 1],
+        ],
+        'both, in order',
+      )
     },
   },
   {
@@ -96,7 +107,11 @@ export const deadLetterCases: readonly BrokerCase[] = [
       await scene.kill('1')
       scene.broker = await context.crash!()
       const { deadLetters } = await scene.broker.deadLetters(context.caller, { subscription })
-      assertEqual(deadLetters.map((letter) => [letter.event.id, letter.parked]), [['1', 1]], 'the dead letter')
+      assertEqual(
+        deadLetters.map((letter) => [letter.event.id, letter.parked]),
+        [['1', 1]],
+        'the dead letter',
+      )
       await scene.broker.redrive(context.caller, { subscription, positions: 'all' })
       assertEqual(ids(await scene.pullNow()), ['1', '2'], 'in order')
     },

@@ -24,7 +24,11 @@ export const deliverCases: readonly BrokerCase[] = [
         await scene.broker.putSubscription(context.caller, { subscription: name, topic, from })
       }
       await scene.publish(event('3'))
-      for (const [name, expected] of Object.entries({ 'x.beginning': ['1', '2', '3'], 'x.end': ['3'], 'x.after': ['2', '3'] })) {
+      for (const [name, expected] of Object.entries({
+        'x.beginning': ['1', '2', '3'],
+        'x.end': ['3'],
+        'x.after': ['2', '3'],
+      })) {
         const answer = await scene.broker.pull(context.caller, { subscription: name, max: 10, waitMs: 1_000 })
         assertEqual(ids(answer.deliveries).sort(), expected, name)
       }
@@ -34,7 +38,11 @@ export const deliverCases: readonly BrokerCase[] = [
     name: 'a filter by type passes what does not match, and the floor moves past it',
     async run(context) {
       const scene = await Scene.open(context, { filter: { types: ['wanted'] } })
-      await scene.publish(event('1', 'a', { type: 'other' }), event('2', 'a', { type: 'wanted' }), event('3', 'a', { type: 'other' }))
+      await scene.publish(
+        event('1', 'a', { type: 'other' }),
+        event('2', 'a', { type: 'wanted' }),
+        event('3', 'a', { type: 'other' }),
+      )
       const deliveries = await scene.pullNow()
       assertEqual(ids(deliveries), ['2'], 'only the wanted type')
       await scene.ack(...deliveries)
@@ -49,7 +57,12 @@ export const deliverCases: readonly BrokerCase[] = [
     async run(context) {
       const scene = await Scene.open(context)
       await scene.publish(event('1', 'a'), event('2', 'b'))
-      const { deliveries } = await scene.broker.pull(context.caller, { subscription, max: 2, waitMs: 1_000, leaseMs: 1_000 })
+      const { deliveries } = await scene.broker.pull(context.caller, {
+        subscription,
+        max: 2,
+        waitMs: 1_000,
+        leaseMs: 1_000,
+      })
       const [kept, lost] = deliveries
       await scene.ack(kept!)
       const again = await scene.pull(1)
@@ -64,7 +77,11 @@ export const deliverCases: readonly BrokerCase[] = [
       const scene = await Scene.open(context)
       await scene.publish(event('1', 'a'))
       const { deliveries } = await scene.broker.pull(context.caller, { subscription, waitMs: 1_000, leaseMs: 1_000 })
-      const [renewed] = await scene.broker.renew(context.caller, { subscription, leases: [deliveries[0]!.lease], leaseMs: 60_000 })
+      const [renewed] = await scene.broker.renew(context.caller, {
+        subscription,
+        leases: [deliveries[0]!.lease],
+        leaseMs: 60_000,
+      })
       assertEqual(renewed?.status, 'settled', 'the renewal')
       assertEqual(ids(await scene.pull(1, 2_000)), [], 'nobody else gets it')
       assertEqual(await scene.settle(deliveries[0]!, { action: 'ack' }), 'settled', 'its holder still has it')
@@ -105,7 +122,14 @@ export const deliverCases: readonly BrokerCase[] = [
       await scene.settle(run[0]!, { action: 'retry', reason: 'not yet' })
       assertEqual(await scene.settle(run[1]!, { action: 'ack' }), 'lease-lost', 'the rest of the run was taken back')
       const again = await scene.pull(2)
-      assertEqual(again.map(({ event: { id }, attempt }) => [id, attempt]), [['1', 2], ['2', 1]], 'in order, counted once')
+      assertEqual(
+        again.map(({ event: { id }, attempt }) => [id, attempt]),
+        [
+          ['1', 2],
+          ['2', 1],
+        ],
+        'in order, counted once',
+      )
     },
   },
   {
@@ -130,7 +154,14 @@ export const deliverCases: readonly BrokerCase[] = [
       const woken = await scene.broker.wake(context.caller, { subscription, positions: [delivery!.position] })
       assertEqual(woken, 1, 'one was waiting')
       const again = await scene.pull(2)
-      assertEqual(again.map(({ event: { id }, attempt }) => [id, attempt]), [['1', 1], ['2', 1]], 'in order, uncounted')
+      assertEqual(
+        again.map(({ event: { id }, attempt }) => [id, attempt]),
+        [
+          ['1', 1],
+          ['2', 1],
+        ],
+        'in order, uncounted',
+      )
     },
   },
   {
@@ -149,8 +180,16 @@ export const deliverCases: readonly BrokerCase[] = [
       await scene.publish(event('1', 'a'))
       const [delivery] = await scene.pull(1)
       const ack = { lease: delivery!.lease, action: 'ack' } as const
-      await assertRejects(scene.broker.settle(context.caller, { subscription, outcomes: [ack, ack] }), 'bad-request', 'twice')
-      assertEqual(await scene.settle({ ...delivery!, lease: 'nonsense' }, { action: 'ack' }), 'lease-lost', 'no lease at all')
+      await assertRejects(
+        scene.broker.settle(context.caller, { subscription, outcomes: [ack, ack] }),
+        'bad-request',
+        'twice',
+      )
+      assertEqual(
+        await scene.settle({ ...delivery!, lease: 'nonsense' }, { action: 'ack' }),
+        'lease-lost',
+        'no lease at all',
+      )
       const { pending } = await scene.broker.stats(context.caller, subscription)
       assertEqual(pending, 1, 'it is still to be settled')
       await scene.ack(delivery!)
@@ -161,7 +200,15 @@ export const deliverCases: readonly BrokerCase[] = [
     async run(context) {
       const scene = await Scene.open(context)
       await scene.publish(event('1', 'a'))
-      for (const wrong of [{ max: 0 }, { max: 1e9 }, { max: NaN }, { waitMs: -1 }, { waitMs: 1e9 }, { leaseMs: 1 }, { leaseMs: Infinity }]) {
+      for (const wrong of [
+        { max: 0 },
+        { max: 1e9 },
+        { max: NaN },
+        { waitMs: -1 },
+        { waitMs: 1e9 },
+        { leaseMs: 1 },
+        { leaseMs: Infinity },
+      ]) {
         const refused = scene.broker.pull(context.caller, { subscription, ...wrong })
         await assertRejects(refused, 'bad-request', `pull with ${JSON.stringify(wrong)}`)
       }
@@ -172,14 +219,23 @@ export const deliverCases: readonly BrokerCase[] = [
     name: 'the law of conservation holds in every state',
     async run(context) {
       const scene = await Scene.open(context, { filter: { types: [topic] } })
-      await scene.publish(event('1', 'a'), event('2', 'b'), event('3', 'c', { type: 'other' }), event('4', 'd'), event('5', 'a'))
+      await scene.publish(
+        event('1', 'a'),
+        event('2', 'b'),
+        event('3', 'c', { type: 'other' }),
+        event('4', 'd'),
+        event('5', 'a'),
+      )
       const [first, second] = await scene.pull(3)
       await scene.ack(first!)
       await scene.settle(second!, { action: 'dead-letter', reason: 'no use' })
       const stats = await scene.broker.stats(context.caller, subscription)
       const { acknowledged, filtered, superseded, skipped, dead, pending } = stats
       assertEqual([acknowledged, filtered, superseded, skipped, dead, pending], [1, 1, 0, 0, 1, 2], 'the counts')
-      assert(stats.ready + stats.leased + stats.retrying + stats.waiting + stats.parked === pending, 'pending is made of its parts')
+      assert(
+        stats.ready + stats.leased + stats.retrying + stats.waiting + stats.parked === pending,
+        'pending is made of its parts',
+      )
     },
   },
 ]

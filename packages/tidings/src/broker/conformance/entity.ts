@@ -29,8 +29,16 @@ export const entityCases: readonly BrokerCase[] = [
       assert(answer?.status === 'stored' && answer.stale === true, 'the answer says stale')
       await publish(context, customer('c1', 6))
       const { deliveries } = await broker.pull(caller, { subscription: 'mail.copy', max: 10, waitMs: 1_000 })
-      assertEqual(deliveries.map(({ event }) => event.sequence), [5, 6].map(formatSequence), 'only newer versions are delivered')
-      assertEqual((await listAll(context, 10)).events.map(({ sequence }) => sequence), [formatSequence(6)], 'latest')
+      assertEqual(
+        deliveries.map(({ event }) => event.sequence),
+        [5, 6].map(formatSequence),
+        'only newer versions are delivered',
+      )
+      assertEqual(
+        (await listAll(context, 10)).events.map(({ sequence }) => sequence),
+        [formatSequence(6)],
+        'latest',
+      )
     },
   },
   {
@@ -51,7 +59,10 @@ export const entityCases: readonly BrokerCase[] = [
       await publish(context, plain, { ...plain, id: 'second' })
       const { events } = await broker.read(caller, { topic })
       const [first, second] = events.map(({ event }) => event.sequence)
-      assert(first !== undefined && second !== undefined && first < second && first.length === 20, 'both have a growing sequence')
+      assert(
+        first !== undefined && second !== undefined && first < second && first.length === 20,
+        'both have a growing sequence',
+      )
     },
   },
   {
@@ -60,7 +71,11 @@ export const entityCases: readonly BrokerCase[] = [
       await open(context)
       const { key: _, ...keyless } = customer('c1', 1)
       const answers = await publish(context, keyless, { ...customer('c2', 1), type: 'crm.customer.renamed' })
-      assertEqual(answers.map((answer) => answer.status === 'refused' && answer.code), ['event-invalid', 'event-invalid'], 'both')
+      assertEqual(
+        answers.map((answer) => answer.status === 'refused' && answer.code),
+        ['event-invalid', 'event-invalid'],
+        'both',
+      )
     },
   },
   {

@@ -13,7 +13,10 @@ export const operateCases: readonly BrokerCase[] = [
       assertEqual(await scene.settle(second!, { action: 'ack' }), 'lease-lost', 'leases of before are fenced')
       const again = await scene.pull(3)
       assertEqual(ids(again).sort(), ['1', '2', '3'], 'everything comes again')
-      assert(again.every(({ generation }) => generation === 2), 'in a new generation')
+      assert(
+        again.every(({ generation }) => generation === 2),
+        'in a new generation',
+      )
       assertEqual(ids(again.filter(({ replay }) => replay === 'skip')), [first!.event.id], 'one is a replay')
     },
   },
@@ -25,10 +28,22 @@ export const operateCases: readonly BrokerCase[] = [
       await scene.publish(event('1', 'a'))
       await scene.kill('1')
       await scene.broker.seek(context.caller, { subscription, to: 'beginning' })
-      assertEqual((await scene.broker.deadLetters(context.caller, { subscription })).deadLetters, [], 'no dead letter is left')
+      assertEqual(
+        (await scene.broker.deadLetters(context.caller, { subscription })).deadLetters,
+        [],
+        'no dead letter is left',
+      )
       const [again] = await scene.pull(1)
-      assertEqual([again?.event.id, again?.replay, again?.attempt], ['1', undefined, 1], 'what was dead is simply delivered')
-      assertEqual((await scene.broker.subscription(context.caller, 'audit.all')).generation, 1, 'the other subscription')
+      assertEqual(
+        [again?.event.id, again?.replay, again?.attempt],
+        ['1', undefined, 1],
+        'what was dead is simply delivered',
+      )
+      assertEqual(
+        (await scene.broker.subscription(context.caller, 'audit.all')).generation,
+        1,
+        'the other subscription',
+      )
     },
   },
   {
@@ -46,13 +61,23 @@ export const operateCases: readonly BrokerCase[] = [
     name: 'explain() says where an event stands',
     async run(context) {
       const scene = await Scene.open(context, { filter: { types: [topic] } })
-      await scene.publish(event('1', 'a'), event('2', 'a'), event('3', 'b', { type: 'other' }), event('4', 'c'), event('5', 'd'))
+      await scene.publish(
+        event('1', 'a'),
+        event('2', 'a'),
+        event('3', 'b', { type: 'other' }),
+        event('4', 'c'),
+        event('5', 'd'),
+      )
       const [first] = await scene.pull(1)
       const [fourth] = await scene.pull(1)
       await scene.settle(fourth!, { action: 'wait', reason: 'c1 is missing' })
       const state = async (id: string) =>
         (await scene.broker.explain(context.caller, { subscription, event: { source: '/shop', id } })).state
-      assertEqual(await Promise.all(['1', '2', '3', '4', '5'].map(state)), ['leased', 'behind', 'filtered', 'waiting', 'ready'], 'the states')
+      assertEqual(
+        await Promise.all(['1', '2', '3', '4', '5'].map(state)),
+        ['leased', 'behind', 'filtered', 'waiting', 'ready'],
+        'the states',
+      )
       await scene.settle(first!, { action: 'dead-letter', reason: 'no use' })
       assertEqual(await Promise.all(['1', '2'].map(state)), ['dead', 'parked'], 'after its death')
       await assertRejects(
@@ -89,7 +114,10 @@ export const operateCases: readonly BrokerCase[] = [
       const after = await scene.broker.stats(context.caller, subscription)
       assertEqual([after.floor, after.acknowledged, after.pending], [floor, acknowledged, 10], 'the figures')
       for (const delivery of deliveries.filter((_, index) => index % 2 === 1)) await scene.ack(delivery)
-      await eventually(async () => (await scene.broker.stats(context.caller, subscription)).pending === 0, 'all is settled')
+      await eventually(
+        async () => (await scene.broker.stats(context.caller, subscription)).pending === 0,
+        'all is settled',
+      )
       assertEqual(ids(await scene.pullNow()), [], 'nothing comes again')
     },
   },
@@ -109,8 +137,16 @@ export const operateCases: readonly BrokerCase[] = [
     name: 'topics and subscriptions are listed, and removed ones are not',
     async run(context) {
       const scene = await Scene.open(context)
-      assertEqual((await scene.broker.topics(context.caller)).map((each) => each.topic), [topic], 'topics')
-      assertEqual((await scene.broker.subscriptions(context.caller)).map((each) => each.subscription), [subscription], 'subscriptions')
+      assertEqual(
+        (await scene.broker.topics(context.caller)).map((each) => each.topic),
+        [topic],
+        'topics',
+      )
+      assertEqual(
+        (await scene.broker.subscriptions(context.caller)).map((each) => each.subscription),
+        [subscription],
+        'subscriptions',
+      )
       await scene.broker.removeSubscription(context.caller, subscription)
       assertEqual(await scene.broker.subscriptions(context.caller), [], 'no subscription')
       await scene.subscribe({ from: 'end' })

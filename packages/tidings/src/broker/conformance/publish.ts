@@ -8,9 +8,16 @@ export const publishCases: readonly BrokerCase[] = [
     async run(context) {
       const scene = await Scene.open(context)
       const answers = await publish(context, event('1', 'a'), event('2', 'b'))
-      assert(answers.every((answer) => answer.status === 'stored'), 'both are stored')
+      assert(
+        answers.every((answer) => answer.status === 'stored'),
+        'both are stored',
+      )
       const page = await scene.broker.read(context.caller, { topic })
-      assertEqual(page.events.map(({ position }) => position), positions(answers), 'the positions are those of reading')
+      assertEqual(
+        page.events.map(({ position }) => position),
+        positions(answers),
+        'the positions are those of reading',
+      )
     },
   },
   {
@@ -40,7 +47,11 @@ export const publishCases: readonly BrokerCase[] = [
       const scene = await Scene.open(context)
       await publish(context, event('1', 'a'), event('1', 'a', { source: '/other' }))
       const page = await scene.broker.read(context.caller, { topic })
-      assertEqual(page.events.map((each) => each.event.source), ['/shop', '/other'], 'both are kept')
+      assertEqual(
+        page.events.map((each) => each.event.source),
+        ['/shop', '/other'],
+        'both are kept',
+      )
     },
   },
   {
@@ -65,16 +76,27 @@ export const publishCases: readonly BrokerCase[] = [
       payloads.push(new Uint8Array([0, 255, 254, 192, 160]))
       await scene.publish(...payloads.map((data, index) => event(`p${index}`, 'k', { data })))
       const read = await scene.broker.read(context.caller, { topic })
-      assertEqual(read.events.map((each) => bytes(each.event)), payloads.map((data) => [...data]), 'reading')
+      assertEqual(
+        read.events.map((each) => bytes(each.event)),
+        payloads.map((data) => [...data]),
+        'reading',
+      )
       const pulled = await scene.pull(payloads.length)
-      assertEqual(pulled.map((each) => bytes(each.event)), payloads.map((data) => [...data]), 'delivery')
+      assertEqual(
+        pulled.map((each) => bytes(each.event)),
+        payloads.map((data) => [...data]),
+        'delivery',
+      )
     },
   },
   {
     name: 'an absent payload stays absent, and attributes keep their types',
     async run(context) {
       const scene = await Scene.open(context)
-      const { data: _, ...bare } = event('1', 'ключ 🔑 %20', { subject: 'a b', extensions: { flag: true, count: 3, text: 'é "x"' } })
+      const { data: _, ...bare } = event('1', 'ключ 🔑 %20', {
+        subject: 'a b',
+        extensions: { flag: true, count: 3, text: 'é "x"' },
+      })
       await scene.publish(bare)
       const [delivery] = await scene.pull(1)
       assertEqual(delivery?.event, bare as Event, 'the event')
@@ -104,7 +126,11 @@ export const publishCases: readonly BrokerCase[] = [
     async run({ broker, caller }) {
       const events = [{ event: event('1') }]
       await assertRejects(broker.publish(caller, { topic: 'no.such', events }), 'topic-unknown', 'an unknown topic')
-      await assertRejects(broker.pull(caller, { subscription: 'no.such' }), 'subscription-unknown', 'an unknown subscription')
+      await assertRejects(
+        broker.pull(caller, { subscription: 'no.such' }),
+        'subscription-unknown',
+        'an unknown subscription',
+      )
       const elsewhere = { ...caller, namespace: 'nowhere' }
       await assertRejects(broker.publish(elsewhere, { topic, events }), 'namespace-unknown', 'an unknown namespace')
     },
@@ -122,7 +148,11 @@ export const publishCases: readonly BrokerCase[] = [
       assertEqual((await from('2', 2, 10))[0]?.status, 'duplicate', 'an equal counter')
       const [fenced] = await from('3', 1, 11)
       assertEqual(fenced?.status === 'refused' && fenced.code, 'producer-fenced', 'an older epoch')
-      assertEqual(await scene.broker.producer(context.caller, { topic, producer: 'shop-0' }), { epoch: 2, counter: 10 }, 'its state')
+      assertEqual(
+        await scene.broker.producer(context.caller, { topic, producer: 'shop-0' }),
+        { epoch: 2, counter: 10 },
+        'its state',
+      )
     },
   },
   {
@@ -142,9 +172,17 @@ export const publishCases: readonly BrokerCase[] = [
       const scene = await Scene.open(context)
       const [old] = positions(await publish(context, event('1', 'a')))
       await scene.broker.removeTopic(context.caller, topic)
-      await assertRejects(scene.broker.stats(context.caller, subscription), 'subscription-unknown', 'its subscription is gone')
+      await assertRejects(
+        scene.broker.stats(context.caller, subscription),
+        'subscription-unknown',
+        'its subscription is gone',
+      )
       await scene.broker.putTopic(context.caller, { topic, kind: 'event', owner: 'shop' })
-      await assertRejects(scene.broker.read(context.caller, { topic, after: old! }), 'position-unknown', 'a position of the old life')
+      await assertRejects(
+        scene.broker.read(context.caller, { topic, after: old! }),
+        'position-unknown',
+        'a position of the old life',
+      )
       assertEqual((await scene.broker.read(context.caller, { topic })).events, [], 'the new life is empty')
     },
   },

@@ -92,7 +92,11 @@ export const streamCases: readonly BrokerCase[] = [
       assertEqual([...after.stream.kept].sort(), [...leases].sort(), 'the leases are kept')
       after.stream.grant(5)
       await after.received(1)
-      assertEqual(after.deliveries.map(({ event: { id }, attempt }) => [id, attempt]), [['3', 1]], 'the rest flows')
+      assertEqual(
+        after.deliveries.map(({ event: { id }, attempt }) => [id, attempt]),
+        [['3', 1]],
+        'the rest flows',
+      )
       await scene.ack(...before.deliveries, ...after.deliveries)
       assertEqual((await scene.broker.stats(context.caller, subscription)).pending, 0, 'all is settled')
     },
@@ -118,7 +122,8 @@ export const streamCases: readonly BrokerCase[] = [
       for (let life = 0; ; life++) {
         const probe = await scene.stream(`worker-${life}`)
         probe.stream.grant(1)
-        const dead = async () => (await scene.broker.deadLetters(context.caller, { subscription })).deadLetters.length > 0
+        const dead = async () =>
+          (await scene.broker.deadLetters(context.caller, { subscription })).deadLetters.length > 0
         await eventually(async () => probe.deliveries.length > 0 || (await dead()), 'a delivery or a dead letter')
         const [delivery] = probe.deliveries
         if (delivery?.event.id === 'fine') await scene.ack(delivery)
@@ -127,7 +132,11 @@ export const streamCases: readonly BrokerCase[] = [
         scene.broker = await context.crash!()
       }
       const { deadLetters } = await scene.broker.deadLetters(context.caller, { subscription })
-      assertEqual(deadLetters.map((letter) => letter.event.id), ['poison'], 'only the poison is dead')
+      assertEqual(
+        deadLetters.map((letter) => letter.event.id),
+        ['poison'],
+        'only the poison is dead',
+      )
     },
   },
 ]

@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest'
+import { mulberry32 } from '../testing/index.ts'
+import type { Entry } from './entry.ts'
+import { defaultRetryPolicy, graceMs, shardCounts, type DeliveryPolicy } from './index.ts'
+import { Bench } from './machine.fixture.ts'
+
+/**
+ * Random histories of publishing, claiming, settling, crashing and passing time, checked against a plain model: which
+ * events were settled for good, and who has which key.
+ */
+class History {
+  readonly bench: Bench
+  readonly #random: () => number
+  readonly #hands = new Map<string, Entry[]>()
+  readonly #acknowledged = new Set<number>()
+  readonly #deadOnce = new Set<number>()
+  #uncommitted = new Set<number>()
+  #holders = 0
+
+  constructor(seed: number, policy: DeliveryPolicy) {
+    this.#random = mulberry32(seed)
+    this.bench = new Bench(policy, this.#random)
+  }
+
+  step(): void {
+    const action = this.#pick([
+      'publish',
+      'claim',
+      'claim',
+      'claim',
+      'settle',
+      'settle',
+      'settle',
+      'commit',
+      'time',
+      'holder',
+      'crash',
+      'redrive',
+    ])
+    if (action === 'publish') this.bench.publish(...Array.from({ length: 1 + this.#below(5) }, () => this.#key()))
+    if (action === 'claim') this.#claim()
+    if (action === 'settle') this.#settle()
+    if (action === 'commit') this.#commit()
+    if (action === 'time') this.bench.advance(this.#pick([1, 100, 2_000, 20_000]))
+    if (action === 'holder') this.#changeHolder()
+    if (action === 'crash' && this.#random() < 0.2) this.#crash()
+    if (action === 'redrive')
+      for (const offset of this.bench.machine.state.dead.keys()) this.bench.machine.redrive(offset)
+    this.#check()
+  }
+
+  #key(): string | undefined {
+    return this.#pick([undefined, 'a', 'b', 'c', 'd'])
+  }
+
+  #claim(): void {
+    const pull = this.#random() < 0.3
+    const holder = pull ? `pull${++this.#holders}` : this.#pick([...this.#hands.keys(), `stream${++this.#holders}`])
+    if (pull) {
+      this.#keep(holder, this.bench.claim(holder, 1 + this.#below(5), 10_000))
+      return
+    }
+    if (!this.#hands.has(holder)) this.bench.machine.present(holder, [])
+    this.#keep(holder, this.bench.claim(holder, 1 + this.#below(10)))
+  }
+
+  #keep(holder: string, entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      expect(entry.offset, 'nothing above the committed lease mark is handed out').toBeLessThanOrEqual(
+        (JSON.parse(this.bench.ledger.get('state')!) as { leaseMark: number }).leaseMark,
+      )
+      const before = entry.queue.entries.slice(0, entry.queue.entries.indexOf(entry))
+      expect(
+        before.every((other) => other.lease?.holder === holder),
+        'a key has one holder, in order',
+      ).toBe(true)
+      expect(this.#acknowledged.has(entry.offset), 'what was settled for good does not come again').toBe(false)
+    }
+    this.#hands.set(holder, [...(this.#hands.get(holder) ?? []), ...entries])
+  }
+
+  #settle(): void {
+    const holder = this.#pick([...this.#hands.keys()])
+    const entry = holder === undefined ? undefined : this.#pick(this.#hands.get(holder)!)
+    if (!entry) return
+    const action = this.#pick(['ack', 'ack', 'ack', 'retry', 'dead-letter', 'wait', 'release'] as const)
+    const status = this.bench.settle(entry, { action, reason: 'so it is' } as Parameters<Bench['settle']>[1])
+    if (status === 'settled' && action === 'ack') this.#uncommitted.add(entry.offset)
+    if (status === 'settled' && action === 'dead-letter') this.#deadOnce.add(entry.offset)
+    if (status !== 'lease-out-of-order')
+      this.#hands.set(
+        holder!,
+        this.#hands.get(holder!)!.filter((other) => other !== entry),
+      )
+  }
+
+  #commit(): void {
+    this.bench.commit()
+    for (const offset of this.#uncommitted) this.#acknowledged.add(offset)
+    this.#uncommitted.clear()
+  }
+
+  #changeHolder(): void {
+    const holder = this.#pick([...this.#hands.keys()].filter((name) => name.startsWith('stream')))
+    if (holder === undefined) return
+    const change = this.#pick(['close', 'abandon', 'back'])
+    if (change === 'back') {
+      const tokens = this.#hands
+        .get(holder)!
+        .filter((entry) => entry.lease?.holder === holder)
+        .map((entry) => this.bench.token(entry))
+      this.bench.machine.present(holder, tokens)
+      return
+    }
+    if (change === 'close') this.bench.machine.detach(holder)
+    else this.bench.machine.abandon(holder, this.bench.now())
+    this.#hands.delete(holder)
+  }
+
+  #crash(): void {
+    // A commit that was under way may be durable although nobody heard of it.
+    if (this.#random() < 0.5) this.#commit()
+    const presented = [...this.#hands]
+      .filter(([holder]) => holder.startsWith('stream') && this.#random() < 0.7)
+      .map(([holder, entries]) => ({
+        holder,
+        tokens: entries.filter((entry) => entry.lease?.holder === holder).map((entry) => this.bench.token(entry)),
+      }))
+    this.#uncommitted = new Set()
+    this.#hands.clear()
+    this.bench.crash()
+    for (const { holder, tokens } of presented) {
+      this.bench.machine.present(holder, tokens)
+      const kept = [...this.bench.machine.state.entries.values()].filter((entry) => entry.lease?.holder === holder)
+      this.#hands.set(holder, kept)
+    }
+  }
+
+  #check(): void {
+    const { floor, machine } = this.bench
+    for (const entry of machine.state.entries.values()) {
+      if (entry.offset <= floor)
+        expect(
+          entry.state === 'dead' || this.#deadOnce.has(entry.offset),
+          `floor ${floor} passed ${entry.offset}`,
+        ).toBe(true)
+    }
+    for (const offset of this.#acknowledged)
+      expect(machine.state.entries.has(offset), `${offset} was acknowledged`).toBe(false)
+    const { acknowledged, superseded, dead, ready, leased, retrying, waiting, parked } = shardCounts(machine)
+    expect(acknowledged + superseded + dead + ready + leased + retrying + waiting + parked, 'conservation').toBe(
+      this.bench.log.length,
+    )
+  }
+
+  /** Lets everything come to rest: whoever holds something lets go, and one good consumer does the rest. */
+  drain(): void {
+    for (const holder of this.#hands.keys()) this.bench.machine.detach(holder)
+    for (let round = 0; round < 10_000 && this.bench.machine.state.entries.size > 0; round++) {
+      for (const offset of this.bench.machine.state.dead.keys()) this.bench.machine.redrive(offset)
+      this.bench.advance(graceMs + 10_000)
+      for (const entry of this.bench.claim('good')) this.bench.settle(entry, { action: 'ack' })
+    }
+    this.bench.machine.detach('good')
+    this.bench.commit()
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit)
+  }
+
+  #pick<Item>(items: readonly Item[]): Item {
+    return items[this.#below(items.length)]!
+  }
+}
+
+describe.each(['park', 'supersede', 'continue'] as const)('random histories under the policy %s', (onDeadLetter) => {
+  it('lose nothing, keep the order of each key and come to rest', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const history = new History(seed, { onDeadLetter, retry: { ...defaultRetryPolicy, maxAttempts: 3 } })
+      try {
+        for (let step = 0; step < 200; step++) history.step()
+        history.drain()
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+      }
+      expect([seed, history.bench.machine.state.entries.size, history.bench.floor]).toEqual([
+        seed,
+        0,
+        history.bench.log.length,
+      ])
+      expect(history.bench.ledger.size, 'nothing but the state is left in the ledger').toBe(1)
+    }
+  })
+})

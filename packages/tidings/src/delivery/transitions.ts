@@ -1,0 +1,106 @@
+import type { Random } from '../environment/index.ts'
+import type { Entry, Moment } from './entry.ts'
+import type { KeyQueue } from './key-queue.ts'
+import { retryDelayMs, type DeliveryPolicy } from './policy.ts'
+import type { ShardState } from './shard-state.ts'
+
+/** How events that were not acknowledged go from state to state; the table stands in `entry.ts`. */
+export class Transitions {
+  policy: DeliveryPolicy
+  readonly #state: ShardState
+  readonly #random: Random
+
+  constructor(state: ShardState, policy: DeliveryPolicy, random: Random) {
+    this.#state = state
+    this.policy = policy
+    this.#random = random
+  }
+
+  /** leased → retrying, or dead when its attempts are used up. */
+  retry(entry: Entry, reason: string, { afterMs, crashed }: { afterMs: number; crashed: boolean }, now: Moment): void {
+    const { retry } = this.policy
+    if (entry.attempts >= retry.maxAttempts) return this.bury(entry, reason, crashed, now)
+    entry.state = 'retrying'
+    entry.reason = reason
+    this.#state.schedule(entry, Math.max(afterMs, retryDelayMs(retry, entry.attempts, this.#random.next())), now)
+    this.#state.store(entry)
+  }
+
+  /** → dead. `crashed`: its consumer never said what became of it. */
+  bury(entry: Entry, reason: string, crashed: boolean, now: Moment): void {
+    entry.state = 'dead'
+    entry.reason = reason
+    entry.dead = { at: now.wall, crashed }
+    this.#state.dead.set(entry.offset, entry)
+    this.#state.store(entry)
+    if (this.policy.onDeadLetter === 'continue') entry.queue.remove(entry)
+    this.supersede(entry.queue)
+    this.#state.refresh(entry.queue)
+  }
+
+  /** leased → waiting, without an attempt. */
+  wait(entry: Entry, reason: string, delayMs: number, now: Moment): void {
+    if (entry.counted) entry.attempts--
+    entry.state = 'waiting'
+    entry.reason = reason
+    this.#state.schedule(entry, delayMs, now)
+    this.#state.store(entry)
+  }
+
+  /** retrying, waiting, dead → ready. */
+  makeReady(entry: Entry): void {
+    entry.state = 'ready'
+    delete entry.due
+    this.#state.store(entry)
+    this.#state.refresh(entry.queue)
+  }
+
+  /** Under the policy `supersede`, a head in trouble gives way to the newest state of its key. */
+  supersede(queue: KeyQueue): void {
+    const head = queue.head
+    if (this.policy.onDeadLetter !== 'supersede' || !head || queue.leased > 0 || queue.key === undefined) return
+    if (head.state !== 'retrying' && head.state !== 'dead') return
+    for (const entry of queue.entries.slice(0, -1)) this.#state.finish(entry, 'superseded')
+  }
+
+  /** Under the policy `continue` a dead letter stands beside its key, not in front of it. */
+  continuePastDead(): void {
+    if (this.policy.onDeadLetter !== 'continue') return
+    for (const { queue } of this.#state.dead.values()) {
+      if (queue.head?.state !== 'dead') continue
+      queue.remove(queue.head)
+      this.#state.refresh(queue)
+    }
+  }
+
+  /** A run ends where one of it fails: what its holder has behind it goes back unattempted. */
+  returnRest(entry: Entry): void {
+    for (const later of entry.queue.entries) {
+      if (later.offset > entry.offset && later.state === 'leased') this.#state.unlease(later)
+    }
+  }
+
+  /** leased → ready, with the rest of its run, as if it had never been handed out. */
+  giveBack(entry: Entry): void {
+    if (entry.counted) entry.attempts--
+    entry.counted = false
+    this.returnRest(entry)
+    this.#state.unlease(entry)
+    this.#state.refresh(entry.queue)
+  }
+
+  /** leased → ready, with the rest of its run: suspects. One that was a suspect already backs off. */
+  suspect(entry: Entry, now: Moment): void {
+    const holder = entry.lease?.holder
+    const run = entry.queue.entries.filter((other) => other.offset >= entry.offset && other.lease?.holder === holder)
+    for (const other of run) {
+      this.#state.unlease(other)
+      other.suspect = true
+      this.#state.store(other)
+    }
+    if (entry.counted) this.retry(entry, 'Its consumer ended without an answer.', { afterMs: 0, crashed: true }, now)
+    entry.counted = false
+    this.supersede(entry.queue)
+    this.#state.refresh(entry.queue)
+  }
+}
