@@ -1,0 +1,1 @@
+export { Inbox, Inboxes, type Recovery } from './inbox.ts'

@@ -1,0 +1,29 @@
+import type { MigrationSet } from '../database/index.ts'
+
+/**
+ * `tidings_inbox`: one row for each delivery whose effect is in this database. `counter` never goes back while the
+ * database is not restored, also when rows are deleted.
+ *
+ * `tidings_inbox_floors`: everything up to `number` was applied or needed no effect, and its rows may be gone.
+ */
+export const inboxMigrations: MigrationSet = {
+  name: 'tidings_inbox',
+  migrations: [
+    `create table tidings_inbox (
+       counter integer primary key autoincrement,
+       subscription text not null,
+       generation integer not null,
+       source text not null,
+       id text not null,
+       incarnation text not null,
+       number integer not null,
+       unique (subscription, source, id, generation)
+     ) strict;
+     create index tidings_inbox_by_position on tidings_inbox (subscription, incarnation, number);
+     create table tidings_inbox_floors (
+       subscription text primary key,
+       incarnation text not null,
+       number integer not null
+     ) strict, without rowid`,
+  ],
+}
