@@ -57,7 +57,13 @@ export function runBlock(block: Block, folder: string): Promise<Outcome> {
   return execute(process.execPath, ['--enable-source-maps', fileOf(block).replace(/\.ts$/, '.js')], folder)
 }
 
-export function execute(command: string, parameters: readonly string[], folder: string): Promise<Outcome> {
+/** Executes a command; what it leaves running in the background ends with it. */
+export function execute(
+  command: string,
+  parameters: readonly string[],
+  folder: string,
+  limitMs = longestRunMs,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const path = [join(folder, 'node_modules/.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(':')
     // A group of its own, so that what a block leaves in the background ends with it.
@@ -76,7 +82,7 @@ export function execute(command: string, parameters: readonly string[], folder: 
         // The group has ended on its own.
       }
     }
-    const timer = setTimeout(endGroup, longestRunMs)
+    const timer = setTimeout(endGroup, limitMs)
     child.on('error', reject)
     child.on('exit', endGroup)
     child.on('close', (status) => {
