@@ -84,7 +84,10 @@ class History {
     const entry = holder === undefined ? undefined : this.#pick(this.#hands.get(holder)!)
     if (!entry) return
     const action = this.#pick(['ack', 'ack', 'ack', 'retry', 'dead-letter', 'wait', 'release'] as const)
+    const before = entry.queue.entries.slice(0, Math.max(0, entry.queue.entries.indexOf(entry)))
     const status = this.bench.settle(entry, { action, reason: 'so it is' } as Parameters<Bench['settle']>[1])
+    const inOrder = action !== 'ack' || before.every((other) => other.state !== 'leased')
+    expect(status !== 'settled' || inOrder, `${entry.offset} was acknowledged before its turn`).toBe(true)
     if (status === 'settled' && action === 'ack') this.#uncommitted.add(entry.offset)
     if (status === 'settled' && action === 'dead-letter') this.#deadOnce.add(entry.offset)
     if (status !== 'lease-out-of-order')

@@ -41,6 +41,57 @@ describe('claim()', () => {
   })
 })
 
+describe('settle()', () => {
+  it('refuses an acknowledgement out of order', () => {
+    const bench = new Bench()
+    bench.publish('a', 'a')
+    const [first, second] = bench.claim('h')
+    expect(bench.settle(second!, { action: 'ack' })).toBe('lease-out-of-order')
+    expect(bench.settle(first!, { action: 'ack' })).toBe('settled')
+    expect(bench.settle(second!, { action: 'ack' })).toBe('settled')
+  })
+
+  it('takes the rest of a run back where one of it fails', () => {
+    const bench = new Bench()
+    bench.publish('a', 'a')
+    const [first, second] = bench.claim('h')
+    bench.settle(first!, { action: 'retry', reason: 'not yet' })
+    expect(second).toMatchObject({ state: 'ready', attempts: 0 })
+    expect(bench.settle(second!, { action: 'ack' })).toBe('lease-lost')
+  })
+
+  it('does not extend a run in front of which a redriven event stands', () => {
+    const bench = new Bench({ onDeadLetter: 'continue' })
+    bench.publish('a', 'a', 'a', 'a')
+    bench.settle(bench.claim('h', 1)[0]!, { action: 'dead-letter', reason: 'no use' })
+    const run = bench.claim('h', 2)
+    bench.machine.redrive(1)
+    expect(bench.claim('h')).toEqual([])
+    for (const entry of run) bench.settle(entry, { action: 'ack' })
+    expect(offsets(bench.claim('h'))).toEqual([1, 4])
+  })
+})
+
+describe('present()', () => {
+  it('hands out again, as if it had never gone out, what the holder does not present', () => {
+    const bench = new Bench()
+    bench.publish('a', 'b')
+    const [first, second] = bench.claim('h')
+    bench.machine.abandon('h', bench.now())
+    expect(bench.machine.present('h', [bench.token(first!)]).size).toBe(1)
+    expect(second).toMatchObject({ state: 'ready', suspect: false, attempts: 0 })
+  })
+
+  it('after a crash keeps no lease whose key has an earlier event that is not held', () => {
+    const bench = new Bench()
+    bench.publish('a', 'a')
+    const [, second] = bench.claim('h')
+    const token = bench.token(second!)
+    bench.crash()
+    expect(bench.machine.present('h', [token]).size).toBe(0)
+  })
+})
+
 describe('a crash of the broker', () => {
   it('forgets acknowledgements that were not committed, and only those', () => {
     const bench = new Bench()
