@@ -7,7 +7,7 @@ export interface Allowance {
   readonly reason: string
 }
 
-export const allowances: readonly Allowance[] = [
+const allowances: readonly Allowance[] = [
   {
     rule: 'sizes',
     path: 'packages/tidings/src/broker/port.ts',
