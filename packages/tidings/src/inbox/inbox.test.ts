@@ -1,0 +1,124 @@
+import Libsql from 'libsql'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery } from '../broker/index.ts'
+import type { Database } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { simulatedEnvironment } from '../testing/index.ts'
+import { Inboxes, type Inbox } from './index.ts'
+
+const environment = simulatedEnvironment()
+let database: Database
+let inboxes: Inboxes
+
+beforeEach(async () => {
+  database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  await database.start()
+  inboxes = new Inboxes(database)
+  await inboxes.start()
+})
+
+const open = (subscription = 'mail.thank-buyer', floor = 'life.0'): Promise<Inbox> =>
+  inboxes.open({ environment, subscription, floor, onTrouble: () => undefined })
+
+const deliver = (number: number, more: Partial<Delivery> = {}): Delivery => ({
+  lease: `lease-${number}`,
+  position: `life.${number}`,
+  appendedAt: 0,
+  generation: 1,
+  attempt: 1,
+  event: { id: `e${number}`, source: 'sales', type: 'sales.order' },
+  ...more,
+})
+
+async function apply(inbox: Inbox, delivery: Delivery): Promise<boolean> {
+  const counter = await database.transaction((transaction) => inbox.insert(transaction, delivery))
+  if (counter !== undefined) inbox.committed(counter)
+  return counter !== undefined
+}
+
+async function rows(): Promise<number> {
+  const [row] = await database.query<{ count: number }>('select count(*) as count from tidings_inbox')
+  return row?.count ?? 0
+}
+
+describe('insert()', () => {
+  it('takes a delivery once for each subscription, generation, source and id', async () => {
+    const inbox = await open()
+    expect(await inbox.has(deliver(1))).toBe(false)
+    expect(await apply(inbox, deliver(1))).toBe(true)
+    expect(await inbox.has(deliver(1))).toBe(true)
+    expect(await apply(inbox, deliver(1, { lease: 'another', attempt: 2 }))).toBe(false)
+
+    const fromCrm = deliver(1, { event: { id: 'e1', source: 'crm', type: 'sales.order' } })
+    expect(await apply(inbox, fromCrm)).toBe(true)
+    expect(await apply(inbox, deliver(1, { generation: 2 }))).toBe(true)
+    expect(await apply(await open('mail.other'), deliver(1))).toBe(true)
+  })
+
+  it('leaves nothing behind when its transaction rolls back', async () => {
+    const inbox = await open()
+    const failed = database.transaction(async (transaction) => {
+      await inbox.insert(transaction, deliver(1))
+      throw new Error('the handler failed')
+    })
+    await expect(failed).rejects.toThrow('the handler failed')
+    expect(await inbox.has(deliver(1))).toBe(false)
+    expect(inboxes.counter).toBe(0)
+  })
+})
+
+describe('has()', () => {
+  it('counts any generation for a replay that asks for what is missing, and only its own otherwise', async () => {
+    const inbox = await open()
+    await apply(inbox, deliver(1))
+    expect(await inbox.has(deliver(1, { generation: 2, replay: 'missing' }))).toBe(true)
+    expect(await inbox.has(deliver(2, { generation: 2, replay: 'missing' }))).toBe(false)
+    expect(await inbox.has(deliver(1, { generation: 2, replay: 'run' }))).toBe(false)
+  })
+
+  it('counts what lies below the floor as applied when its row is gone', async () => {
+    const inbox = await open()
+    await apply(inbox, deliver(1))
+    inbox.passed({ generation: 1, floor: 'life.1' })
+    await inbox.prune()
+    expect(await rows()).toBe(0)
+    expect(await inbox.has(deliver(1, { generation: 2, replay: 'missing' }))).toBe(true)
+    expect(await inbox.has(deliver(2, { generation: 2, replay: 'missing' }))).toBe(false)
+    const ofAnotherLife = deliver(1, { position: 'other.1', generation: 2, replay: 'missing' })
+    expect(await inbox.has(ofAnotherLife)).toBe(false)
+  })
+})
+
+describe('prune()', () => {
+  it('removes the rows that the floor has passed and keeps the others', async () => {
+    const inbox = await open()
+    for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
+    await apply(await open('mail.other'), deliver(1))
+    inbox.passed({ generation: 1, floor: 'life.2' })
+    await environment.advance(5_000)
+    expect(await rows()).toBe(2)
+    expect(await inbox.has(deliver(3))).toBe(true)
+  })
+
+  it('keeps what was written after the floor was told: it may be a redriven dead letter', async () => {
+    const inbox = await open()
+    inbox.passed({ generation: 1, floor: 'life.9' })
+    await apply(inbox, deliver(4))
+    await inbox.prune()
+    expect(await inbox.has(deliver(4))).toBe(true)
+  })
+})
+
+describe('the counter', () => {
+  it('never goes back, neither with pruned rows nor with a restart', async () => {
+    const inbox = await open()
+    for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
+    inbox.passed({ generation: 1, floor: 'life.3' })
+    await inbox.prune()
+    const restarted = new Inboxes(database)
+    await restarted.start()
+    expect(restarted.counter).toBe(3)
+    await apply(inbox, deliver(4))
+    expect(inboxes.counter).toBe(4)
+  })
+})
