@@ -35,7 +35,7 @@ describe.each(packages)('the package %s', (name) => {
     const { output } = await execute('tar', ['-tzf', tarball(name)], root)
     const files = output.trim().split('\n')
     expect(files).toContain('package/LICENSE')
-    expect(files.filter((file) => /\.test\.|tsbuildinfo|node_modules/.test(file))).toEqual([])
+    expect(files.filter((file) => /\.test\.|\.fixture\.|tsbuildinfo|node_modules/.test(file))).toEqual([])
   })
 
   test('is right in the eyes of publint', async () => {

@@ -52,8 +52,9 @@ export function isCode(file: RepositoryFile): boolean {
   return /\.(ts|tsx|mjs|js)$/.test(file.path)
 }
 
+/** Tests and what only they share; neither is built or packed. */
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path)
+  return /\.(test|fixture)\.tsx?$/.test(path) || /^packages\/\w+\/testing\//.test(path)
 }
 
 const parsed = new WeakMap<RepositoryFile, ParsedFile>()
