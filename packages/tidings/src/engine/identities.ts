@@ -9,17 +9,14 @@
 export class IdentityWindow {
   readonly maxIds: number
   readonly maxAgeMs: number
-  readonly #seed: number
-  #ring: Ring
+  #ring = createRing(256)
   /** Entries are numbered from 1; those from `#oldest` up to, not including, `#next` are held. */
   #oldest = 1
   #next = 1
 
-  constructor(options: { maxIds: number; maxAgeMs: number; seed: number }) {
-    this.maxIds = options.maxIds
-    this.maxAgeMs = options.maxAgeMs
-    this.#seed = options.seed | 0
-    this.#ring = createRing(256)
+  constructor({ maxIds, maxAgeMs }: { maxIds: number; maxAgeMs: number }) {
+    this.maxIds = maxIds
+    this.maxAgeMs = maxAgeMs
   }
 
   /** How many identities it holds at the time `now`. */
@@ -34,12 +31,11 @@ export class IdentityWindow {
   }
 
   /** Offsets must grow from one entry to the next. */
-  add(entry: { source: string; id: string; offset: number; at: number }): void {
-    this.#expire(entry.at)
+  add(hash: IdentityHash, offset: number, at: number): void {
+    this.#expire(at)
     if (this.#next - this.#oldest >= this.maxIds) this.#oldest += 1
     if (this.#next - this.#oldest >= this.#ring.capacity) this.#grow()
-    hash(entry.source, entry.id, this.#seed)
-    this.#link(this.#ring, this.#next, entry.offset, entry.at)
+    link(this.#ring, { entry: this.#next, low: hash.low, high: hash.high, offset, at })
     this.#next += 1
   }
 
@@ -47,12 +43,9 @@ export class IdentityWindow {
    * The offset of an identity; `isSame` says whether the event at an offset has it, or `undefined` where that event is
    * gone and the hash has to do.
    */
-  first(source: string, id: string, now: number, isSame: (offset: number) => boolean | undefined): number | undefined {
+  first({ low, high }: IdentityHash, now: number, isSame: (offset: number) => boolean | undefined): number | undefined {
     this.#expire(now)
     const ring = this.#ring
-    hash(source, id, this.#seed)
-    const low = hashLow
-    const high = hashHigh
     let found: number | undefined
     for (let entry = ring.buckets[low & ring.mask]!; entry >= this.#oldest; entry = ring.previous[entry & ring.mask]!) {
       const slot = entry & ring.mask
@@ -80,28 +73,22 @@ export class IdentityWindow {
     while (this.#oldest < this.#next && ring.times[this.#oldest & ring.mask]! < now - this.maxAgeMs) this.#oldest += 1
   }
 
-  #link(ring: Ring, entry: number, offset: number, at: number): void {
-    const slot = entry & ring.mask
-    const bucket = hashLow & ring.mask
-    ring.low[slot] = hashLow
-    ring.high[slot] = hashHigh
-    ring.offsets[slot] = offset
-    ring.times[slot] = at
-    ring.previous[slot] = ring.buckets[bucket]!
-    ring.buckets[bucket] = entry
-  }
-
   #grow(): void {
     const from = this.#ring
     const to = createRing(from.capacity * 2)
     for (let entry = this.#oldest; entry < this.#next; entry++) {
       const slot = entry & from.mask
-      hashLow = from.low[slot]!
-      hashHigh = from.high[slot]!
-      this.#link(to, entry, from.offsets[slot]!, from.times[slot]!)
+      const [low, high] = [from.low[slot]!, from.high[slot]!]
+      link(to, { entry, low, high, offset: from.offsets[slot]!, at: from.times[slot]! })
     }
     this.#ring = to
   }
+}
+
+/** 64 bits that stand for an identity; the seed, one for each topic, keeps others from choosing identities that collide. */
+export interface IdentityHash {
+  readonly low: number
+  readonly high: number
 }
 
 export interface IdentityMark {
@@ -135,11 +122,18 @@ function createRing(capacity: number): Ring {
   }
 }
 
-// Two results without an object for each call: this runs for every event.
-let hashLow = 0
-let hashHigh = 0
+function link(ring: Ring, { entry, low, high, offset, at }: { entry: number; low: number; high: number; offset: number; at: number }): void {
+  const slot = entry & ring.mask
+  const bucket = low & ring.mask
+  ring.low[slot] = low
+  ring.high[slot] = high
+  ring.offsets[slot] = offset
+  ring.times[slot] = at
+  ring.previous[slot] = ring.buckets[bucket]!
+  ring.buckets[bucket] = entry
+}
 
-function hash(source: string, id: string, seed: number): void {
+export function identityHash(source: string, id: string, seed: number): IdentityHash {
   let low = seed ^ source.length
   let high = Math.imul(seed, 0x9e3779b1) ^ id.length
   for (let index = 0; index < source.length; index++) {
@@ -152,6 +146,8 @@ function hash(source: string, id: string, seed: number): void {
     low = Math.imul(low ^ unit, 0x01000193)
     high = Math.imul(high ^ unit, 0x5bd1e995) ^ (high >>> 15)
   }
-  hashLow = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ (high >>> 13)
-  hashHigh = Math.imul(high ^ (high >>> 13), 0xc2b2ae35) ^ (low >>> 16)
+  return {
+    low: Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ (high >>> 13),
+    high: Math.imul(high ^ (high >>> 13), 0xc2b2ae35) ^ (low >>> 16),
+  }
 }

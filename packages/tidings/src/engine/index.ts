@@ -26,5 +26,5 @@ export type {
 } from './port.ts'
 export { admit, Refused, sameContent, withoutPayload, type Admission, type AdmissionState } from './admission.ts'
 export { formatCursor, parseCursor, type LatestCursor } from './cursor.ts'
-export { IdentityWindow, type IdentityMark } from './identities.ts'
+export { identityHash, IdentityWindow, type IdentityHash, type IdentityMark } from './identities.ts'
 export { Watchers } from './watchers.ts'

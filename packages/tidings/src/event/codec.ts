@@ -27,23 +27,46 @@ type Attributes = [
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-let scratch = new Uint8Array(4096)
+const scratch: ByteTarget = {
+  bytes: new Uint8Array(4096),
+  length: 0,
+  reserve(count) {
+    if (count > this.bytes.length) this.bytes = new Uint8Array(count)
+  },
+}
+
+/** A row of bytes that grows: what `appendEvent` writes to. */
+export interface ByteTarget {
+  /** Longer than `length`: the bytes behind it are free. */
+  bytes: Uint8Array
+  length: number
+  /** Makes room for so many bytes behind `length`; may replace `bytes`. */
+  reserve(count: number): void
+}
 
 /** The bytes of an event in the newest format; they share nothing with the event. */
-export function encodeEvent(event: Event): Uint8Array<ArrayBuffer> {
+export function encodeEvent(event: Event): Uint8Array {
+  scratch.length = 0
+  appendEvent(event, scratch)
+  return scratch.bytes.slice(0, scratch.length)
+}
+
+/** Writes the same bytes behind those that `target` has. */
+export function appendEvent(event: Event, target: ByteTarget): void {
   const text = attributesOf(event)
+  const data = event.data
   // UTF-8 takes at most three bytes for each UTF-16 unit.
-  if (text.length * 3 > scratch.length) scratch = new Uint8Array(text.length * 3)
-  const length = encoder.encodeInto(text, scratch).written
-  const bytes = new Uint8Array(headerBytes + length + (event.data?.length ?? 0))
-  bytes[0] = formatVersion
-  bytes[1] = length >>> 24
-  bytes[2] = length >>> 16
-  bytes[3] = length >>> 8
-  bytes[4] = length
-  bytes.set(scratch.subarray(0, length), headerBytes)
-  if (event.data) bytes.set(event.data, headerBytes + length)
-  return bytes
+  target.reserve(headerBytes + text.length * 3 + (data?.length ?? 0))
+  const { bytes, length: start } = target
+  const length = encoder.encodeInto(text, bytes.subarray(start + headerBytes)).written
+  bytes[start] = formatVersion
+  bytes[start + 1] = length >>> 24
+  bytes[start + 2] = length >>> 16
+  bytes[start + 3] = length >>> 8
+  bytes[start + 4] = length
+  const end = start + headerBytes + length
+  if (data) bytes.set(data, end)
+  target.length = end + (data?.length ?? 0)
 }
 
 /**

@@ -8,7 +8,7 @@ export {
   parseStructured,
   structuredType,
 } from './cloudevents-json.ts'
-export { decodeEvent, encodeEvent } from './codec.ts'
+export { appendEvent, decodeEvent, encodeEvent, type ByteTarget } from './codec.ts'
 export {
   compareVersions,
   formatSequence,

@@ -1,6 +1,7 @@
 import {
   admit,
   formatCursor,
+  identityHash,
   IdentityWindow,
   parseCursor,
   Refused,
@@ -41,6 +42,7 @@ export class MemoryTopic {
   readonly #incarnation: string
   readonly #environment: Environment
   readonly #identities: IdentityWindow
+  readonly #seed: number
   readonly #producers = new Map<string, ProducerState>()
   readonly #newest = new Map<string, Newest>()
   /** The keys of `#newest` in the order of their first event: a place in it stays where it is. */
@@ -59,8 +61,8 @@ export class MemoryTopic {
     this.settings = options.settings
     this.#incarnation = options.incarnation
     this.#environment = options.environment
-    const seed = Math.floor(options.environment.random.next() * 2 ** 32)
-    this.#identities = new IdentityWindow({ ...options.deduplication, seed })
+    this.#seed = Math.floor(options.environment.random.next() * 2 ** 32)
+    this.#identities = new IdentityWindow(options.deduplication)
   }
 
   describe(): LogDescription {
@@ -144,7 +146,7 @@ export class MemoryTopic {
 
   #store(record: StoredRecord, event: Event): void {
     this.#records.push(record)
-    this.#identities.add({ source: event.source, id: event.id, offset: record.offset, at: record.appendedAt })
+    this.#identities.add(identityHash(event.source, event.id, this.#seed), record.offset, record.appendedAt)
     if (this.settings.kind !== 'entity' || event.key === undefined || record.stale) return
     if (!this.#newest.has(event.key)) this.#keys.push(event.key)
     this.#newest.set(event.key, { version: versionOf(event, record.offset), record })
@@ -153,7 +155,7 @@ export class MemoryTopic {
   #admissionState(now: number): AdmissionState {
     return {
       firstOffset: ({ source, id }) =>
-        this.#identities.first(source, id, now, (offset) => {
+        this.#identities.first(identityHash(source, id, this.#seed), now, (offset) => {
           const stored = this.#eventAt(offset)
           return stored && stored.source === source && stored.id === id
         }),

@@ -1,0 +1,80 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Watchers, type Engine } from '../../engine/index.ts'
+import { TidingsError } from '../../errors.ts'
+import { systemEnvironment, type Environment } from '../../environment/index.ts'
+import { openFolder, type Folder } from './folder.ts'
+import { embeddedLedger } from './ledger.ts'
+import { embeddedLog } from './log.ts'
+import { Serial } from './serial.ts'
+import { Session } from './session.ts'
+
+export interface EmbeddedEngineOptions {
+  /** The folder of the store; made where there is none. One process at a time owns it. */
+  readonly path: string
+  readonly environment?: Environment
+  /** How long an identity is remembered: 10 minutes and a million ids of each topic where nothing is said. */
+  readonly deduplication?: { readonly maxIds?: number; readonly maxAgeMs?: number }
+  /**
+   * Told when a write failed for another reason than a full disk: nothing more is stored or acknowledged, and what the
+   * disk holds is what a new process finds. Ends the process by an uncaught exception where nothing is said.
+   */
+  readonly onFatal?: (error: Error) => void
+}
+
+/**
+ * An engine in one folder of this machine's disk, on LMDB (https://www.npmjs.com/package/lmdb): every answer is given
+ * after an fsync, which the calls that arrive together share.
+ */
+export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
+  const environment = options.environment ?? systemEnvironment
+  const deduplication = { maxIds: 1_000_000, maxAgeMs: 600_000, ...options.deduplication }
+  const onFatal = options.onFatal ?? endProcess
+  const watchers = new Watchers()
+  const lifecycle = new Serial()
+  let running: { folder: Folder; session: Session } | undefined
+  const session = (): Session => {
+    if (running) return running.session
+    throw new TidingsError('stopped', `The engine of ${options.path} is not running; start it first.`)
+  }
+
+  const start = async (): Promise<void> => {
+    if (running) return
+    const folder = await openFolder(options.path, environment)
+    try {
+      running = { folder, session: new Session({ file: folder.dataFile, environment, deduplication, onFatal }) }
+    } catch (error) {
+      await folder.release()
+      throw error
+    }
+    await folder.complete()
+  }
+  const stop = async (): Promise<void> => {
+    const stopping = running
+    running = undefined
+    if (!stopping) return
+    await stopping.session.close()
+    await stopping.folder.release()
+  }
+
+  return {
+    name: 'embedded',
+    capabilities: { durable: true, shared: false, defaultShards: 1 },
+    log: embeddedLog({ environment, watchers, session }),
+    ledger: embeddedLedger({ session }),
+    start: () => lifecycle.run(start),
+    stop: () => lifecycle.run(stop),
+    async stats() {
+      const { refusing } = session().writer
+      const { size } = await stat(join(options.path, 'data.mdb'))
+      return { bytes: size, ...(refusing !== undefined && { refusing }) }
+    },
+    [Symbol.asyncDispose]: () => lifecycle.run(stop),
+  }
+}
+
+function endProcess(error: Error): void {
+  setImmediate(() => {
+    throw error
+  })
+}

@@ -1,0 +1,1 @@
+export { embeddedEngine, type EmbeddedEngineOptions } from './engine.ts'

@@ -1,0 +1,138 @@
+import {
+  formatCursor,
+  parseCursor,
+  type AppendAnswer,
+  type AppendRequest,
+  type LatestPage,
+  type Log,
+  type LogDescription,
+  type LogSettings,
+  type TopicId,
+  type Watchers,
+} from '../../engine/index.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Environment } from '../../environment/index.ts'
+import { topicKey } from './keys.ts'
+import { Serial } from './serial.ts'
+import type { Session } from './session.ts'
+import { putTopicRecord, type Topic, type TopicRecord } from './topic.ts'
+import { eraseKey, trimTopic } from './topic-trimmer.ts'
+
+export interface EmbeddedLogOptions {
+  readonly environment: Environment
+  readonly watchers: Watchers
+  /** The open store; throws while there is none. */
+  readonly session: () => Session
+}
+
+/** The log over topics in one store. Appends of all topics share its group commits. */
+export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptions): Log {
+  // Topics come and go one at a time; so do trims and erasures, which rewrite what they have read.
+  const administration = new Serial()
+  const rewriting = new Serial()
+
+  const append = (id: TopicId, requests: readonly AppendRequest[]): Promise<readonly AppendAnswer[]> => {
+    const open = session()
+    const topic = topicOf(open, id)
+    const group = open.writer.group()
+    const answers = topic.append(requests, group)
+    if (answers.some((answer) => answer.status === 'stored')) group.onDurable(() => watchers.notify(id))
+    return group.durable(answers)
+  }
+
+  return {
+    create: (id, settings) => administration.run(() => createTopic(session(), { id, settings, environment })),
+    describe: async (id) => session().topics.get(nameOf(id))?.describe(),
+    remove: (id) => administration.run(() => removeTopic(session(), id)),
+    append: async (id, requests) => append(id, requests),
+    producer: async (id, producer) => topicOf(session(), id).producer(producer),
+    async read(id, { after, limit, shard }) {
+      const topic = topicOf(session(), id)
+      return topic.reader.read({ after, limit, shard, head: topic.head })
+    },
+    latest: async (id, options) => latestOf(topicOf(session(), id), options),
+    trim: (id, through) => rewriting.run(async () => trimTopic(topicOf(session(), id), through, session().writer)),
+    erase: (id, key) => rewriting.run(async () => eraseKey(topicOf(session(), id), key, session().writer)),
+    watch: (id, listener) => watchers.add(id, listener),
+  }
+}
+
+async function createTopic(
+  session: Session,
+  { id, settings, environment }: { id: TopicId; settings: LogSettings; environment: Environment },
+): Promise<LogDescription> {
+  const name = nameOf(id)
+  const existing = session.topics.get(name)
+  if (existing) return describeEqual(existing, id, settings)
+  const number = session.nextNumber()
+  const record: TopicRecord = {
+    kind: settings.kind,
+    shards: settings.shards,
+    number,
+    incarnation: incarnationOf(number, environment),
+    seed: Math.floor(environment.random.next() * 2 ** 31),
+    trimmed: 0,
+    head: 0,
+  }
+  const group = session.writer.group()
+  putTopicRecord(name, record, group)
+  await group.durable(undefined)
+  return session.openTopic(name, record).describe()
+}
+
+function describeEqual(topic: Topic, id: TopicId, settings: LogSettings): LogDescription {
+  const { kind, shards } = topic.record
+  if (kind === settings.kind && shards === settings.shards) return topic.describe()
+  throw new TidingsError(
+    'topic-conflict',
+    `Topic ${id.topic} exists as ${kind} with ${shards} shards and cannot become ${settings.kind} with ${settings.shards}; remove it first or use another name.`,
+    { details: { ...id, kind, shards } },
+  )
+}
+
+async function removeTopic(session: Session, id: TopicId): Promise<void> {
+  const name = nameOf(id)
+  const topic = session.topics.get(name)
+  if (!topic) return
+  topic.removed = true
+  try {
+    const group = session.writer.group()
+    group.put(topicKey(name), undefined)
+    session.discard(topic.record.number, group)
+    await group.durable(undefined)
+    session.topics.delete(name)
+  } catch (error) {
+    topic.removed = false
+    throw error
+  }
+}
+
+function latestOf(topic: Topic, { cursor, limit }: { cursor?: string; limit: number }): LatestPage {
+  const { incarnation } = topic.record
+  const from = cursor === undefined ? topic.head : parseCursor(cursor, incarnation).from
+  const after = cursor === undefined ? undefined : Buffer.from(parseCursor(cursor, incarnation).after, 'base64url')
+  const entries = [...topic.reader.newestAfter(after, limit + 1)]
+  const page = entries.slice(0, limit)
+  const records = topic.reader.recordsAt(page.map(({ newest }) => newest.offset))
+  if (entries.length <= limit) return { records, from, until: topic.head }
+  const place = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
+  return { records, from, until: topic.head, next: formatCursor({ incarnation, from, after: place }) }
+}
+
+function topicOf(session: Session, id: TopicId): Topic {
+  const topic = session.topics.get(nameOf(id))
+  if (topic && !topic.removed) return topic
+  throw new TidingsError('topic-unknown', `Topic ${id.topic} does not exist in namespace ${id.namespace}; create it first.`, {
+    details: { ...id },
+  })
+}
+
+function nameOf({ namespace, topic }: TopicId): string {
+  return `${namespace}/${topic}`
+}
+
+/** Unique in this store by its number and everywhere by its random part. */
+function incarnationOf(number: number, environment: Environment): string {
+  const random = environment.ids.next().toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  return (number.toString(36).padStart(4, '0') + random).slice(0, 32)
+}

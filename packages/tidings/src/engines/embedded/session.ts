@@ -1,0 +1,107 @@
+import type { Environment } from '../../environment/index.ts'
+import { decodeText, garbageKey, numberOfKey, rangeOfKind, rangeOfNumber, type KeyKind } from './keys.ts'
+import { unseal } from './sealed.ts'
+import { Store } from './store.ts'
+import { Topic, type TopicRecord } from './topic.ts'
+import { Writer, type Group } from './writer.ts'
+
+/** What is stored of a ledger itself; it stays when the ledger is removed, so that epochs grow for ever. */
+export interface LedgerRecord {
+  /** Its number in keys; absent while the ledger does not exist. */
+  readonly number?: number
+  readonly epoch: number
+  readonly address?: string
+}
+
+export interface SessionOptions {
+  readonly file: string
+  readonly environment: Environment
+  readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  readonly onFatal: (error: Error) => void
+}
+
+const numberedKinds: readonly KeyKind[] = ['block', 'newest', 'producer', 'entry']
+const keysPerStep = 1_000
+
+/** An open store with what memory knows about it: from `start` to `stop`. */
+export class Session {
+  readonly store: Store
+  readonly writer: Writer
+  readonly topics = new Map<string, Topic>()
+  /** Ahead of the disk, like everything in memory. */
+  readonly ledgers = new Map<string, LedgerRecord>()
+  readonly #options: SessionOptions
+  #lastNumber = 0
+  #closing = false
+  #cleaning: Promise<void> = Promise.resolve()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.store = new Store(options.file)
+    this.writer = new Writer(this.store, options.onFatal)
+    for (const { key, value } of this.store.entries(rangeOfKind('topic'))) {
+      const name = decodeText(key.subarray(1))
+      this.openTopic(name, JSON.parse(unseal(key, value, `Topic ${name}`)) as TopicRecord)
+    }
+    for (const { key, value } of this.store.entries(rangeOfKind('ledger'))) {
+      const name = decodeText(key.subarray(1))
+      const record = JSON.parse(unseal(key, value, `Ledger ${name}`)) as LedgerRecord
+      this.#lastNumber = Math.max(this.#lastNumber, record.number ?? 0)
+      this.ledgers.set(name, record)
+    }
+    for (const key of this.store.keys(rangeOfKind('garbage'))) {
+      this.#lastNumber = Math.max(this.#lastNumber, numberOfKey(key))
+      this.#clean(numberOfKey(key))
+    }
+  }
+
+  /** A number that nothing in the store has. */
+  nextNumber(): number {
+    return (this.#lastNumber += 1)
+  }
+
+  openTopic(name: string, record: TopicRecord): Topic {
+    const { environment, deduplication } = this.#options
+    this.#lastNumber = Math.max(this.#lastNumber, record.number)
+    const topic = new Topic({ name, record, store: this.store, environment, deduplication })
+    this.topics.set(name, topic)
+    return topic
+  }
+
+  /** Removes everything that belongs to a number, once the group is durable; a restart goes on with it. */
+  discard(number: number, group: Group): void {
+    group.put(garbageKey(number), Buffer.of(1))
+    group.join({ seal() {}, rolledBack() {}, committed: () => this.#clean(number) })
+  }
+
+  /** Finishes what was accepted and closes the store. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#cleaning
+    await this.writer.idle()
+    await this.store.close()
+  }
+
+  /** Garbage is no promise to anybody: a full disk interrupts it until the next start. */
+  #clean(number: number): void {
+    this.#cleaning = this.#cleaning.then(() => this.#removeNumber(number)).catch(() => undefined)
+  }
+
+  async #removeNumber(number: number): Promise<void> {
+    for (const kind of numberedKinds) {
+      for (let more = true; more; ) {
+        if (this.#closing) return
+        const keys = [...this.store.keys(rangeOfNumber(kind, number), { limit: keysPerStep })]
+        more = keys.length > 0
+        if (more) await this.#write((group) => keys.forEach((key) => group.put(key, undefined)))
+      }
+    }
+    await this.#write((group) => group.put(garbageKey(number), undefined))
+  }
+
+  async #write(fill: (group: Group) => void): Promise<void> {
+    const group = this.writer.group()
+    fill(group)
+    await group.durable(undefined)
+  }
+}

@@ -1,0 +1,98 @@
+import type { IdentityHash, ProducerState } from '../../engine/index.ts'
+import type { EntityVersion, Event } from '../../event/index.ts'
+import { BlockBuilder } from './block-builder.ts'
+import { blockKey, encodeText, newestKey, producerKey } from './keys.ts'
+import { seal } from './sealed.ts'
+import type { Group, Participant } from './writer.ts'
+
+/** A block is closed when it has grown to this: whoever wants one record must read its whole block. */
+const blockBytes = 65_536
+
+export interface Newest {
+  readonly offset: number
+  readonly version: EntityVersion
+}
+
+export interface TopicBatchOptions {
+  readonly group: Group
+  readonly topicNumber: number
+  readonly first: number
+  readonly appendedAt: number
+  readonly onCommitted: () => void
+  readonly onRolledBack: () => void
+}
+
+/** What one group stores of one topic. */
+export class TopicBatch implements Participant {
+  readonly group: Group
+  readonly appendedAt: number
+  readonly newest = new Map<string, Newest>()
+  readonly producers = new Map<string, ProducerState>()
+  last: number
+  readonly #options: TopicBatchOptions
+  readonly #blocks: BlockBuilder[] = []
+
+  constructor(options: TopicBatchOptions) {
+    this.#options = options
+    this.group = options.group
+    this.appendedAt = options.appendedAt
+    this.last = options.first - 1
+  }
+
+  add(record: { offset: number; shard: number; flags: number; identity: IdentityHash; event: Event }): void {
+    let block = this.#blocks.at(-1)
+    if (!block || block.length >= blockBytes) {
+      block = this.#block(record.offset, block ? blockBytes + 8_192 : undefined)
+      this.#blocks.push(block)
+    }
+    block.add(record)
+    this.last = record.offset
+  }
+
+  /** The encoded event of a record of this batch. */
+  eventAt(offset: number): Uint8Array | undefined {
+    for (const block of this.#blocks) {
+      const event = block.eventAt(offset)
+      if (event) return event
+    }
+    return undefined
+  }
+
+  seal(group: Group): void {
+    const number = this.#options.topicNumber
+    for (const block of this.#blocks) {
+      const last = block.first + block.count - 1
+      group.put(blockKey(number, last), block.seal(last))
+    }
+    for (const [key, newest] of this.newest) {
+      const storedKey = newestKey(number, encodeText(key))
+      group.put(storedKey, seal(storedKey, formatNewest(newest)))
+    }
+    for (const [id, { epoch, counter }] of this.producers) {
+      const key = producerKey(number, id)
+      group.put(key, seal(key, `${epoch} ${counter}`))
+    }
+  }
+
+  committed(): void {
+    this.#options.onCommitted()
+  }
+
+  rolledBack(): void {
+    this.#options.onRolledBack()
+  }
+
+  #block(first: number, sizeHint: number | undefined): BlockBuilder {
+    const { topicNumber, appendedAt } = this.#options
+    return new BlockBuilder({ topicNumber, first, appendedAt }, sizeHint)
+  }
+}
+
+export function formatNewest({ offset, version }: Newest): string {
+  return `${offset} ${version.sourceepoch} ${version.sequence}`
+}
+
+export function parseNewest(text: string): Newest {
+  const [offset, sourceepoch, sequence] = text.split(' ')
+  return { offset: Number(offset), version: { sourceepoch: Number(sourceepoch), sequence: sequence! } }
+}

@@ -1,0 +1,213 @@
+import {
+  admit,
+  identityHash,
+  IdentityWindow,
+  Refused,
+  sameContent,
+  type AdmissionState,
+  type AppendAnswer,
+  type AppendRequest,
+  type LogDescription,
+  type LogSettings,
+  type ProducerState,
+} from '../../engine/index.ts'
+import type { Environment } from '../../environment/index.ts'
+import { decodeEvent, versionOf, type Event } from '../../event/index.ts'
+import { encodeText, newestKey, topicKey } from './keys.ts'
+import { recordFlags } from './block.ts'
+import { TopicBatch, type Newest } from './topic-batch.ts'
+import { TopicReader } from './topic-reader.ts'
+import { seal } from './sealed.ts'
+import type { Store } from './store.ts'
+import type { Group } from './writer.ts'
+
+/** What is stored of a topic itself. */
+export interface TopicRecord extends LogSettings {
+  /** Its number in keys. */
+  readonly number: number
+  readonly incarnation: string
+  /** Of the hashes of its identities. */
+  readonly seed: number
+  readonly trimmed: number
+  /** The head at the last trim, which may have removed the block that says so. */
+  readonly head: number
+}
+
+export interface TopicOptions {
+  readonly name: string
+  readonly record: TopicRecord
+  readonly store: Store
+  readonly environment: Environment
+  readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+}
+
+/** One life of one topic. Decides about appends in memory, ahead of the disk; reads only what is on disk. */
+export class Topic {
+  readonly name: string
+  readonly reader: TopicReader
+  /** Set while it is being removed: nothing is appended any more. */
+  removed = false
+  #record: TopicRecord
+  readonly #environment: Environment
+  readonly #identities: IdentityWindow
+  #identitiesLoaded = false
+  /** Not durable yet, oldest first: at most the group that is being written and the one that is being collected. */
+  readonly #batches: TopicBatch[] = []
+  readonly #producers = new Map<string, ProducerState>()
+  /** The newest offset that is durable, and the newest one that was given. */
+  #head: number
+  #given: number
+
+  constructor({ name, record, store, environment, deduplication }: TopicOptions) {
+    this.name = name
+    this.#record = record
+    this.#environment = environment
+    this.#identities = new IdentityWindow(deduplication)
+    this.reader = new TopicReader(store, record.number, name)
+    this.#head = Math.max(record.head, this.reader.lastOffset())
+    this.#given = this.#head
+  }
+
+  get record(): TopicRecord {
+    return this.#record
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  describe(): LogDescription {
+    const { kind, shards, incarnation, trimmed } = this.#record
+    const { maxIds, maxAgeMs } = this.#identities
+    const ids = this.#identities.size(this.#environment.clock.now())
+    return { kind, shards, incarnation, head: this.#head, trimmed, deduplication: { ids, maxIds, maxAgeMs } }
+  }
+
+  /** Decides about the events as part of a group; the answers hold once the group is durable. */
+  append(requests: readonly AppendRequest[], group: Group): AppendAnswer[] {
+    this.#loadIdentities()
+    const batch = this.#batchOf(group)
+    const state = this.#admissionState(batch)
+    const refused = new Refused()
+    return requests.map((request) => this.#appendOne(request, { batch, state, refused }))
+  }
+
+  producer(id: string): ProducerState | undefined {
+    return this.#producers.get(id) ?? this.reader.producer(id)
+  }
+
+  /** Notes in a group that everything at or below an offset is trimmed. */
+  putTrimmed(through: number, group: Group): void {
+    const record = { ...this.#record, trimmed: through, head: this.#head }
+    putTopicRecord(this.name, record, group)
+    group.join({ seal() {}, rolledBack() {}, committed: () => void (this.#record = record) })
+  }
+
+  /** Whether an offset is, or may be, within the deduplication window: its identity must stay. */
+  inWindow(offset: number, appendedAt: number): boolean {
+    const { maxIds, maxAgeMs } = this.#identities
+    return offset > this.#given - maxIds && appendedAt >= this.#environment.clock.now() - maxAgeMs
+  }
+
+  /** The newest event of a key, durable or not. */
+  newest(key: string): Newest | undefined {
+    for (let index = this.#batches.length - 1; index >= 0; index--) {
+      const newest = this.#batches[index]!.newest.get(key)
+      if (newest) return newest
+    }
+    return this.reader.newest(newestKey(this.#record.number, encodeText(key)))
+  }
+
+  #appendOne(request: AppendRequest, context: { batch: TopicBatch; state: AdmissionState; refused: Refused }): AppendAnswer {
+    const { batch, state, refused } = context
+    const { event, producer, shard } = request
+    const { kind } = this.#record
+    const admission = admit(kind, request, this.#given + 1, state, refused)
+    if (producer && admission.producer) batch.producers.set(producer.id, admission.producer)
+    if (!admission.store) return admission.answer
+    const offset = this.#given + 1
+    const identity = identityHash(event.source, event.id, this.#record.seed)
+    const { stale } = admission
+    batch.add({ offset, shard, flags: stale ? recordFlags.stale : 0, identity, event })
+    this.#given = offset
+    this.#identities.add(identity, offset, batch.appendedAt)
+    if (kind === 'entity' && event.key !== undefined && !stale) {
+      batch.newest.set(event.key, { offset, version: versionOf(event, offset) })
+    }
+    return { status: 'stored', offset, stale }
+  }
+
+  #batchOf(group: Group): TopicBatch {
+    const current = this.#batches.at(-1)
+    if (current?.group === group) return current
+    const mark = this.#identities.mark()
+    const given = this.#given
+    const batch: TopicBatch = new TopicBatch({
+      group,
+      topicNumber: this.#record.number,
+      first: given + 1,
+      appendedAt: this.#environment.clock.now(),
+      onCommitted: () => {
+        this.#batches.shift()
+        this.#head = batch.last
+        for (const [id, state] of batch.producers) this.#producers.set(id, state)
+      },
+      onRolledBack: () => {
+        this.#batches.pop()
+        this.#given = given
+        this.#identities.rewind(mark)
+      },
+    })
+    this.#batches.push(batch)
+    group.join(batch)
+    return batch
+  }
+
+  #admissionState(batch: TopicBatch): AdmissionState {
+    return {
+      firstOffset: ({ source, id }) =>
+        this.#identities.first(identityHash(source, id, this.#record.seed), batch.appendedAt, (offset) => {
+          const event = this.#eventAt(offset)?.event
+          return event && event.source === source && event.id === id
+        }),
+      sameContent: (offset, event) => {
+        const stored = this.#eventAt(offset)
+        return stored && !stored.erased ? sameContent(stored.event, event) : undefined
+      },
+      producer: (id) => this.#pendingProducer(id) ?? this.producer(id),
+      newestVersion: (key) => this.newest(key)?.version,
+    }
+  }
+
+  #pendingProducer(id: string): ProducerState | undefined {
+    for (let index = this.#batches.length - 1; index >= 0; index--) {
+      const state = this.#batches[index]!.producers.get(id)
+      if (state) return state
+    }
+    return undefined
+  }
+
+  /** The event at an offset, durable or not; `undefined` where it is trimmed or damaged. */
+  #eventAt(offset: number): { event: Event; erased: boolean } | undefined {
+    for (const batch of this.#batches) {
+      const bytes = batch.eventAt(offset)
+      if (bytes) return { event: decodeEvent(bytes), erased: false }
+    }
+    return this.reader.recordAt(offset)
+  }
+
+  #loadIdentities(): void {
+    if (this.#identitiesLoaded) return
+    this.#identitiesLoaded = true
+    const { maxIds, maxAgeMs } = this.#identities
+    const oldest = { offset: this.#head - maxIds, appendedAt: this.#environment.clock.now() - maxAgeMs }
+    for (const { identity, offset, appendedAt } of this.reader.identitiesSince(oldest)) {
+      this.#identities.add(identity, offset, appendedAt)
+    }
+  }
+}
+
+export function putTopicRecord(name: string, record: TopicRecord, group: Group): void {
+  const key = topicKey(name)
+  group.put(key, seal(key, JSON.stringify(record)))
+}

@@ -1,0 +1,138 @@
+import { TidingsError } from '../../errors.ts'
+import type { Put, Store } from './store.ts'
+
+/** A part of the engine's memory that runs ahead of the disk until its group is durable. */
+export interface Participant {
+  /** Adds what it wants stored; called once, when the group is closed. */
+  seal(group: Group): void
+  /** The group is durable. */
+  committed(): void
+  /** The group was not stored: undoes what memory did for it. The newest is undone first. */
+  rolledBack(): void
+}
+
+/** What one transaction of the store will write, while it is being collected. */
+export class Group {
+  readonly #puts: Put[] = []
+  readonly #participants = new Set<Participant>()
+  readonly #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+
+  put(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#puts.push({ key, value })
+  }
+
+  join(participant: Participant): void {
+    this.#participants.add(participant)
+  }
+
+  /** Resolves with the result once the group is durable. */
+  durable<Result>(result: Result): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve: () => resolve(result), reject })
+    })
+  }
+
+  /** Calls `listener` once the group is durable. */
+  onDurable(listener: () => void): void {
+    this.#waiting.push({ resolve: listener, reject() {} })
+  }
+
+  /** Closes the group: what it writes. */
+  seal(): readonly Put[] {
+    for (const participant of this.#participants) participant.seal(this)
+    return this.#puts
+  }
+
+  resolve(): void {
+    for (const participant of this.#participants) participant.committed()
+    for (const { resolve } of this.#waiting) resolve()
+  }
+
+  rollBack(): void {
+    for (const participant of [...this.#participants].reverse()) participant.rolledBack()
+  }
+
+  reject(error: unknown): void {
+    for (const { reject } of this.#waiting) reject(error)
+  }
+}
+
+/**
+ * Writes everything that the engine stores, in groups: one transaction at a time, and whatever arrives while it runs
+ * goes into the next one. Memory runs ahead: a group is decided on the assumption that the one before it succeeds, and
+ * falls with it.
+ *
+ * States: idle → (a group is asked for) collecting → (the turn of the event loop ends) flushing, while the next group
+ * collects → idle. A full disk goes back to idle; any other failure ends in `failed` for good.
+ */
+export class Writer {
+  readonly #store: Store
+  readonly #onFatal: (error: Error) => void
+  #collecting: Group | undefined
+  #flushing: Promise<void> | undefined
+  #failure: TidingsError | undefined
+  #refusing: string | undefined
+
+  constructor(store: Store, onFatal: (error: Error) => void) {
+    this.#store = store
+    this.#onFatal = onFatal
+  }
+
+  /** Why the last group was refused, until one succeeds. */
+  get refusing(): string | undefined {
+    return this.#refusing
+  }
+
+  /** The group that is being collected; it is written without further ado. */
+  group(): Group {
+    if (this.#failure) throw this.#failure
+    if (!this.#collecting) {
+      this.#collecting = new Group()
+      // At the end of the turn, so that everything which this turn brings shares one transaction.
+      if (!this.#flushing) setImmediate(() => this.#flush())
+    }
+    return this.#collecting
+  }
+
+  /** Resolves when everything that was asked for has been written or refused. */
+  async idle(): Promise<void> {
+    while (this.#collecting || this.#flushing) {
+      await (this.#flushing ?? new Promise((resolve) => setImmediate(resolve)))
+    }
+  }
+
+  #flush(): void {
+    const group = this.#collecting
+    if (!group || this.#flushing) return
+    this.#collecting = undefined
+    this.#flushing = this.#write(group).then((error) => {
+      this.#flushing = undefined
+      if (error === undefined) group.resolve()
+      else this.#fail(group, error)
+      if (this.#collecting) this.#flush()
+    })
+  }
+
+  async #write(group: Group): Promise<TidingsError | undefined> {
+    try {
+      const puts = group.seal()
+      if (puts.length > 0) await this.#store.commit(puts)
+      this.#refusing = undefined
+      return undefined
+    } catch (error) {
+      return error instanceof TidingsError ? error : new TidingsError('store-failed', `Writing failed: ${String(error)}`, { cause: error })
+    }
+  }
+
+  #fail(group: Group, error: TidingsError): void {
+    const next = this.#collecting
+    this.#collecting = undefined
+    if (error.code === 'store-full') this.#refusing = error.message
+    else this.#failure = error
+    next?.rollBack()
+    group.rollBack()
+    group.reject(error)
+    next?.reject(error)
+    if (this.#failure) this.#onFatal(error)
+  }
+}
