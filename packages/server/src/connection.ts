@@ -112,6 +112,8 @@ export class Connection {
       case 'grant':
         // A grant may cross the news that its stream has ended.
         return this.#streams.get(message.stream)?.grant(message.credit)
+      case 'abandon':
+        return this.#abandon(message.stream)
       case 'ping':
         return this.#send({ type: 'pong', id: message.id })
       case 'open':
@@ -174,6 +176,11 @@ export class Connection {
     } finally {
       this.#opening.delete(number)
     }
+  }
+
+  #abandon(number: number): void {
+    this.#streams.get(number)?.abandon()
+    this.#streams.delete(number)
   }
 
   async #close(number: number): Promise<object> {

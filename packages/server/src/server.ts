@@ -6,7 +6,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import { systemEnvironment, TidingsError, type Environment } from 'tidings'
+import { sleep, systemEnvironment, TidingsError, type Environment } from 'tidings'
 import type { Broker, Caller } from 'tidings/broker'
 import { parseJson } from 'tidings/event'
 import {
@@ -50,6 +50,8 @@ export interface Server {
 }
 
 const noBody = new Uint8Array(0)
+/** Longer than any request takes that does not wait; those that wait end their waiting when the server stops. */
+const stopGraceMs = 10_000
 
 /** Makes a server; refuses to listen on anything but the loopback interface without tokens. */
 export function createServer(options: ServerOptions): Server {
@@ -61,6 +63,7 @@ export function createServer(options: ServerOptions): Server {
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
 
+  const requests = new RunningRequests(app, environment)
   guard(app, access)
   serveHealth(app, () => state.ready)
   app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
@@ -101,7 +104,10 @@ export function createServer(options: ServerOptions): Server {
   async function close(): Promise<void> {
     state.ready = false
     upgrade.stop()
-    await app.close()
+    const closed = app.close()
+    await requests.finished()
+    app.server.closeAllConnections()
+    await closed
   }
 
   const stop = (): Promise<void> => (stopping ??= close())
@@ -137,6 +143,30 @@ function createApp(limits: ServerLimits, logger: FastifyBaseLogger | undefined):
   })
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
   return app
+}
+
+/** The requests that are being answered, so that a server that stops can wait for them and for nothing else. */
+class RunningRequests {
+  readonly #environment: Environment
+  #running = 0
+  #idle: (() => void) | undefined
+
+  constructor(app: FastifyInstance, environment: Environment) {
+    this.#environment = environment
+    app.addHook('onRequest', async (_, reply) => {
+      this.#running++
+      reply.raw.once('close', () => {
+        if (--this.#running === 0) this.#idle?.()
+      })
+    })
+  }
+
+  async finished(): Promise<void> {
+    if (this.#running === 0) return
+    const idle = new AbortController()
+    this.#idle = () => idle.abort()
+    await sleep(this.#environment, stopGraceMs, idle.signal)
+  }
 }
 
 /** What holds for every request: where it comes from and which version it speaks. */

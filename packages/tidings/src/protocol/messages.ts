@@ -30,6 +30,7 @@ const clientMessages = {
   }),
   grant: object({ type: oneOf('grant'), stream, credit: integer(1, 1_000_000) }),
   close: object({ type: oneOf('close'), id, stream }),
+  abandon: object({ type: oneOf('abandon'), stream }),
   settle: object({ type: oneOf('settle'), id, subscription, ...settleFields }),
   renew: object({ type: oneOf('renew'), id, subscription, ...renewFields }),
   ping: object({ type: oneOf('ping'), id }),
@@ -67,6 +68,8 @@ export type ServerMessage =
   | { readonly type: 'closed'; readonly stream: number; readonly problem: Problem }
   | { readonly type: 'pong'; readonly id: number }
 
+const unanswered = new Set(['hello', 'grant', 'abandon'])
+
 /**
  * A message that a client sent. What cannot be understood at all is a `protocol-violation`; a request that is wrong in
  * one of its fields is a `bad-request`, with its `id` in the details so that it can be answered.
@@ -86,7 +89,7 @@ export function readClientMessage(value: unknown): ClientMessage {
     return clientMessages[type as ClientMessage['type']].read(value, type)
   } catch (cause) {
     if (!(cause instanceof TidingsError)) throw cause
-    const answerable = Number.isSafeInteger(request) && type !== 'grant' && type !== 'hello'
+    const answerable = Number.isSafeInteger(request) && !unanswered.has(type)
     throw new TidingsError(answerable ? 'bad-request' : 'protocol-violation', cause.message, {
       cause,
       details: { ...cause.details, ...(answerable && { id: request }) },

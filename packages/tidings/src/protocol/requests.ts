@@ -5,6 +5,7 @@ import {
   integerText,
   jsonSchema,
   list,
+  number,
   object,
   oneOf,
   optional,
@@ -18,8 +19,8 @@ import { protocolLimits as limits } from './version.ts'
 const name = text({ maxLength: 200 })
 const position = text({ maxLength: 100 })
 const lease = text({ maxLength: 500 })
-const reason = text({ maxLength: 4_000 })
-const laterMs = optional(integer(0, 31_536_000_000))
+const reason = text({ maxLength: 10_000 })
+const laterMs = optional(number(0, 31_536_000_000))
 const leaseMs = integer(limits.shortestLeaseMs, limits.longestLeaseMs)
 const counter = integer(0, Number.MAX_SAFE_INTEGER)
 const pageLimit = optional(integerText(1, limits.events))

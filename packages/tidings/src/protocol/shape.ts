@@ -55,6 +55,17 @@ export function integer(minimum: number, maximum: number): Shape<number> {
   }
 }
 
+/** Any finite number within bounds; fractions are allowed. */
+export function number(minimum: number, maximum: number): Shape<number> {
+  return {
+    schema: { type: 'number', minimum, maximum },
+    read(value, path) {
+      if (typeof value === 'number' && value >= minimum && value <= maximum) return value
+      throw misfit(path, `a number from ${minimum} to ${maximum}`, value)
+    },
+  }
+}
+
 /** A whole number as it stands in a query. */
 export function integerText(minimum: number, maximum: number): Shape<number> {
   const shape = integer(minimum, maximum)

@@ -1,0 +1,49 @@
+import type { Broker } from '../broker/port.ts'
+import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import { RemoteBroker } from './remote-broker.ts'
+import type { WebSocketConstructor } from './socket.ts'
+
+export interface ConnectOptions {
+  /** For servers that ask for one; it says who the caller is. */
+  readonly token?: string
+  /** Carries streams of deliveries; the global one by default, `null` for long polling. */
+  readonly WebSocket?: WebSocketConstructor | null
+  readonly fetch?: typeof fetch
+  /** How long an answer may take; 10 s by default. */
+  readonly timeoutMs?: number
+  readonly environment?: Environment
+}
+
+const defaultTimeoutMs = 10_000
+
+/**
+ * A broker that runs in a server. Connecting does not wait for it: whatever cannot be done because the server is out of
+ * reach is rejected as `unavailable`, which may be tried again.
+ */
+export function connect(url: string, options: ConnectOptions = {}): Broker {
+  const { WebSocket = globalWebSocket(), environment = systemEnvironment, timeoutMs = defaultTimeoutMs } = options
+  return new RemoteBroker({
+    url: serverUrl(url),
+    token: options.token,
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    environment,
+    timeoutMs,
+    WebSocket: WebSocket ?? undefined,
+  })
+}
+
+function serverUrl(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
+    throw new TidingsError(
+      'bad-request',
+      `"${url}" is not the address of a server; it looks like http://localhost:7070.`,
+    )
+  }
+  return `${parsed.origin}${parsed.pathname.replace(/\/+$/, '')}`
+}
+
+function globalWebSocket(): WebSocketConstructor | undefined {
+  return (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket
+}

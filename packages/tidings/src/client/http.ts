@@ -1,0 +1,136 @@
+import type { Caller } from '../broker/port.ts'
+import type { Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import {
+  checkVersion,
+  decodeFrame,
+  errorOfProblem,
+  frameType,
+  pathOf,
+  principalHeader,
+  protocolHeader,
+  protocolVersion,
+  routes,
+  type Operation,
+} from '../protocol/index.ts'
+
+export interface HttpOptions {
+  readonly url: string
+  readonly token: string | undefined
+  readonly fetch: typeof fetch
+  readonly environment: Environment
+  /** How long an answer may take, beyond what the request itself waits. */
+  readonly timeoutMs: number
+}
+
+export interface HttpRequest {
+  /** The names in the path. */
+  readonly names?: Readonly<Record<string, string>>
+  readonly query?: object
+  /** Sent as JSON, or as a frame when it is bytes. */
+  readonly body?: object | Uint8Array<ArrayBuffer>
+  readonly waitMs?: number
+}
+
+/** Requests to the HTTP API; every failure to get an answer is `unavailable` and names the server. */
+export class Http {
+  readonly #options: HttpOptions
+
+  constructor(options: HttpOptions) {
+    this.#options = options
+  }
+
+  /** The answer of one operation, events in place; an empty object where there is none. */
+  async call<Answer extends object>(operation: Operation, caller: Caller, request: HttpRequest = {}): Promise<Answer> {
+    const response = await this.#withTimeout(request, (signal) => this.#fetch(operation, caller, request, signal))
+    return response as Answer
+  }
+
+  async #fetch(
+    operation: Operation,
+    caller: Caller,
+    { names, query, body }: HttpRequest,
+    signal: AbortSignal,
+  ): Promise<object> {
+    const { url, token } = this.#options
+    const isFrame = body instanceof Uint8Array
+    const response = await this.#options.fetch(`${url}${pathOf(operation, caller.namespace, names)}${queryOf(query)}`, {
+      method: routes[operation].method,
+      headers: {
+        accept: `${frameType}, application/json`,
+        [protocolHeader]: String(protocolVersion),
+        [principalHeader]: caller.principal,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': isFrame ? frameType : 'application/json' }),
+      },
+      ...(body !== undefined && { body: isFrame ? body : JSON.stringify(body) }),
+      signal,
+    })
+    return this.#read(response)
+  }
+
+  async #read(response: Response): Promise<object> {
+    const version = response.headers.get(protocolHeader)
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    if (version !== null) checkVersion(version, 'server')
+    if (response.ok && version === null) {
+      throw new TidingsError('protocol-violation', `${this.#options.url} is no Tidings server; check the address.`)
+    }
+    if (bytes.length === 0 && response.ok) return {}
+    if ((response.headers.get('content-type') ?? '').startsWith(frameType)) return decodeFrame(bytes)
+    const value = parsed(bytes)
+    if (response.ok && value !== undefined) return value
+    throw (
+      errorOfProblem(value) ??
+      new TidingsError(
+        'unavailable',
+        `${this.#options.url} answered "${response.status} ${response.statusText}", which is no answer of Tidings; something stands between.`,
+      )
+    )
+  }
+
+  async #withTimeout(request: HttpRequest, run: (signal: AbortSignal) => Promise<object>): Promise<object> {
+    const { environment, timeoutMs, url } = this.#options
+    const limitMs = timeoutMs + (request.waitMs ?? 0)
+    const abort = new AbortController()
+    const cancel = environment.timers.after(limitMs, () => abort.abort())
+    try {
+      return await run(abort.signal)
+    } catch (cause) {
+      if (cause instanceof TidingsError) throw cause
+      const reason = abort.signal.aborted ? `no answer within ${limitMs} ms` : reasonOf(cause)
+      throw new TidingsError(
+        'unavailable',
+        `The server at ${url} is out of reach (${reason}); it is safe to try again.`,
+        { cause, details: { url } },
+      )
+    } finally {
+      cancel()
+    }
+  }
+}
+
+function queryOf(query: object = {}): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value))
+  }
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`
+}
+
+function parsed(bytes: Uint8Array): object | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What `fetch` says is that it failed; why stands in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  if (cause instanceof Error) return 'code' in cause && cause.message === '' ? String(cause.code) : cause.message
+  return error.message
+}

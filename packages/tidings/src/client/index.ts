@@ -1,0 +1,2 @@
+export { connect, type ConnectOptions } from './connect.ts'
+export type { WebSocketConstructor, WebSocketLike } from './socket.ts'

@@ -1,0 +1,258 @@
+import type * as port from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port.ts'
+import { TidingsError } from '../errors.ts'
+import { encodeFrame, type Operation } from '../protocol/index.ts'
+import { Http, type HttpOptions, type HttpRequest } from './http.ts'
+import { PollStream } from './poll-stream.ts'
+import { PublishQueue } from './publish-queue.ts'
+import { openSocketStream } from './socket-stream.ts'
+import { Socket, type WebSocketConstructor } from './socket.ts'
+
+export interface RemoteBrokerOptions extends HttpOptions {
+  /** Carries streams of deliveries; without one they are polled for. */
+  readonly WebSocket: WebSocketConstructor | undefined
+}
+
+interface Results<Answer> {
+  readonly results: readonly Answer[]
+}
+
+/** The broker port over HTTP, with deliveries over a WebSocket or long polling. */
+export class RemoteBroker implements Broker {
+  readonly #options: RemoteBrokerOptions
+  readonly #http: Http
+  /** By topic and caller. */
+  readonly #queues = new Map<string, PublishQueue>()
+  /** By caller. */
+  readonly #sockets = new Map<string, Socket>()
+  readonly #polls = new Set<PollStream>()
+  #stopped = false
+
+  constructor(options: RemoteBrokerOptions) {
+    this.#options = options
+    this.#http = new Http(options)
+  }
+
+  start(): Promise<void> {
+    this.#stopped = false
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    await Promise.all([...this.#queues.values()].map((queue) => queue.idle()))
+    const reason = this.#stoppedError()
+    for (const socket of this.#sockets.values()) socket.end(reason)
+    for (const poll of this.#polls) poll.fail(reason)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #call<Answer extends object>(operation: Operation, caller: Caller, request?: HttpRequest): Promise<Answer> {
+    if (this.#stopped) throw this.#stoppedError()
+    return this.#http.call<Answer>(operation, caller, request)
+  }
+
+  #stoppedError(): TidingsError {
+    return new TidingsError(
+      'stopped',
+      `The connection to ${this.#options.url} was stopped here; start it again to use it.`,
+    )
+  }
+
+  // ---------------------------------------------------------------------------------------------- services and topics
+
+  async registerService(caller: Caller, { service, ...body }: port.ServiceRegistration): Promise<void> {
+    await this.#call('registerService', caller, { names: { service }, body })
+  }
+
+  putTopic(caller: Caller, { topic, ...body }: port.TopicDefinition): Promise<port.TopicDescription> {
+    return this.#call('putTopic', caller, { names: { topic }, body })
+  }
+
+  topic(caller: Caller, topic: string): Promise<port.TopicDescription> {
+    return this.#call('topic', caller, { names: { topic } })
+  }
+
+  async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
+    return (await this.#call<{ topics: readonly port.TopicDescription[] }>('topics', caller)).topics
+  }
+
+  async removeTopic(caller: Caller, topic: string): Promise<void> {
+    await this.#call('removeTopic', caller, { names: { topic } })
+  }
+
+  // ------------------------------------------------------------------------------------------------- publish and read
+
+  async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
+    if (this.#stopped) throw this.#stoppedError()
+    const name = JSON.stringify([caller.namespace, caller.principal, topic])
+    let queue = this.#queues.get(name)
+    if (!queue) {
+      queue = new PublishQueue((batch) => this.#publishBatch(caller, topic, batch))
+      this.#queues.set(name, queue)
+    }
+    return queue.publish(events)
+  }
+
+  async #publishBatch(
+    caller: Caller,
+    topic: string,
+    events: readonly port.PublishedEvent[],
+  ): Promise<readonly port.PublishAnswer[]> {
+    const { results } = await this.#http.call<Results<port.PublishAnswer>>('publish', caller, {
+      names: { topic },
+      body: encodeFrame({ events }),
+    })
+    if (results.length === events.length) return results
+    throw new TidingsError(
+      'protocol-violation',
+      `${this.#options.url} answered ${results.length} of ${events.length} published events.`,
+    )
+  }
+
+  async producer(caller: Caller, names: { topic: string; producer: string }): ReturnType<Broker['producer']> {
+    const { producer } = await this.#call<{ producer: Awaited<ReturnType<Broker['producer']>> | null }>(
+      'producer',
+      caller,
+      { names },
+    )
+    return producer ?? undefined
+  }
+
+  read(caller: Caller, { topic, ...query }: port.ReadRequest): Promise<port.ReadPage> {
+    return this.#call('read', caller, { names: { topic }, query })
+  }
+
+  latest(caller: Caller, { topic, ...query }: port.LatestRequest): Promise<port.LatestPage> {
+    return this.#call('latest', caller, { names: { topic }, query })
+  }
+
+  // ---------------------------------------------------------------------------------------------------- subscriptions
+
+  putSubscription(
+    caller: Caller,
+    { subscription, ...body }: port.SubscriptionDefinition,
+  ): Promise<port.SubscriptionDescription> {
+    return this.#call('putSubscription', caller, { names: { subscription }, body })
+  }
+
+  subscription(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    return this.#call('subscription', caller, { names: { subscription } })
+  }
+
+  async subscriptions(caller: Caller): Promise<readonly port.SubscriptionDescription[]> {
+    return (await this.#call<{ subscriptions: readonly port.SubscriptionDescription[] }>('subscriptions', caller))
+      .subscriptions
+  }
+
+  async removeSubscription(caller: Caller, subscription: string): Promise<void> {
+    await this.#call('removeSubscription', caller, { names: { subscription } })
+  }
+
+  pull(caller: Caller, { subscription, ...body }: port.PullRequest): Promise<port.PullAnswer> {
+    return this.#call('pull', caller, { names: { subscription }, body, waitMs: body.waitMs ?? 0 })
+  }
+
+  async settle(caller: Caller, { subscription, ...body }: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
+    const socket = this.#openSocket(caller)
+    const { results } = (
+      socket
+        ? await socket.request({ type: 'settle', subscription, ...body })
+        : await this.#call('settle', caller, { names: { subscription }, body })
+    ) as Results<port.SettleAnswer>
+    const ended = results.filter(({ status }) => status === 'settled').map(({ lease }) => lease)
+    for (const poll of this.#polls) poll.forget(ended)
+    return results
+  }
+
+  async renew(caller: Caller, { subscription, ...body }: port.RenewRequest): Promise<readonly port.SettleAnswer[]> {
+    const socket = this.#openSocket(caller)
+    const answer = socket
+      ? await socket.request({ type: 'renew', subscription, ...body })
+      : await this.#call('renew', caller, { names: { subscription }, body })
+    return (answer as Results<port.SettleAnswer>).results
+  }
+
+  async wake(
+    caller: Caller,
+    { subscription, ...body }: { subscription: string; positions: readonly string[] },
+  ): Promise<number> {
+    return (await this.#call<{ woken: number }>('wake', caller, { names: { subscription }, body })).woken
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- streams
+
+  async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
+    if (this.#stopped) throw this.#stoppedError()
+    const { WebSocket, environment } = this.#options
+    if (WebSocket) return openSocketStream(this.#socket(caller, WebSocket), request)
+    const poll = await PollStream.open({
+      http: this.#http,
+      caller,
+      environment,
+      request,
+      onEnd: (ended) => this.#polls.delete(ended),
+    })
+    this.#polls.add(poll)
+    return poll
+  }
+
+  #socket(caller: Caller, WebSocket: WebSocketConstructor): Socket {
+    const name = nameOf(caller)
+    const known = this.#sockets.get(name)
+    if (known) return known
+    const { url, token, environment, timeoutMs } = this.#options
+    const socket = new Socket({
+      url: `${url.replace(/^http/, 'ws')}/v1/${encodeURIComponent(caller.namespace)}/stream`,
+      token,
+      caller,
+      WebSocket,
+      environment,
+      timeoutMs,
+      onEnd: () => {
+        if (this.#sockets.get(name) === socket) this.#sockets.delete(name)
+      },
+    })
+    this.#sockets.set(name, socket)
+    return socket
+  }
+
+  #openSocket(caller: Caller): Socket | undefined {
+    if (this.#stopped) throw this.#stoppedError()
+    const socket = this.#sockets.get(nameOf(caller))
+    return socket?.open ? socket : undefined
+  }
+
+  // -------------------------------------------------------------------------------------------------------- operators
+
+  seek(caller: Caller, { subscription, ...body }: port.SeekRequest): Promise<port.SubscriptionDescription> {
+    return this.#call('seek', caller, { names: { subscription }, body })
+  }
+
+  deadLetters(caller: Caller, { subscription, ...query }: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
+    return this.#call('deadLetters', caller, { names: { subscription }, query })
+  }
+
+  async redrive(
+    caller: Caller,
+    { subscription, ...body }: port.RedriveRequest,
+  ): Promise<readonly port.RedriveAnswer[]> {
+    return (await this.#call<Results<port.RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
+  }
+
+  stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
+    return this.#call('stats', caller, { names: { subscription } })
+  }
+
+  explain(caller: Caller, request: { subscription: string; event: port.EventReference }): Promise<port.Explanation> {
+    return this.#call('explain', caller, { names: { subscription: request.subscription }, query: request.event })
+  }
+}
+
+function nameOf({ namespace, principal }: Caller): string {
+  return JSON.stringify([namespace, principal])
+}
