@@ -23,20 +23,6 @@ export function checkLinks(
   )
 }
 
-/** One lock file, at the root, that names no registry: whoever installs chooses where packages come from. */
-export function checkLockFile(files: readonly RepositoryFile[]): readonly Problem[] {
-  const locks = files.filter((file) => /(^|\/)(package-lock|npm-shrinkwrap)\.json$/.test(file.path))
-  const strays = locks
-    .filter((file) => file.path !== 'package-lock.json')
-    .map((file) => `${file.path} is a second lock file: remove it`)
-  const hosts = locks.flatMap((file) =>
-    [...file.text.matchAll(/"resolved": "(https?:[^"]*)"/g)]
-      .slice(0, 1)
-      .map((match) => `${at(file, match.index)} names a registry: run npm install --omit-lockfile-registry-resolved`),
-  )
-  return [...strays, ...hosts]
-}
-
 function existsInRepository(path: string): boolean {
   return existsSync(join(root, path))
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { withoutAllowed, type Allowance } from './allowances.ts'
-import { checkLinks, checkLockFile } from './check-documents.ts'
+import { checkLinks } from './check-documents.ts'
+import { checkLockFile, checkSiblings } from './check-layout.ts'
 import { checkLeftovers } from './check-leftovers.ts'
 import { checkSizes, longestFile, longestFunction } from './check-sizes.ts'
 import { checkWords } from './check-words.ts'
@@ -88,6 +89,15 @@ test('links to a missing file or heading are problems; code and the web are left
   ]
   const exists = (path: string): boolean => files.some((known) => known.path === path)
   expect(checkLinks(files, exists)).toEqual([expect.stringContaining('docs/b.md'), expect.stringContaining('#gone')])
+})
+
+test('a sibling without a file of the skeleton is a problem', () => {
+  const engine = (name: string, ...parts: string[]): readonly RepositoryFile[] =>
+    parts.map((part) => ({ path: `packages/tidings/src/engines/${name}/${part}.ts`, text: '' }))
+  const complete = engine('memory', 'engine', 'index', 'ledger', 'log', 'topic')
+  expect(checkSiblings(complete)).toEqual([])
+  const lacking = [...complete, ...engine('paper', 'engine', 'index', 'log')]
+  expect(checkSiblings(lacking)).toEqual(['packages/tidings/src/engines/paper has no ledger.ts, as its siblings do'])
 })
 
 test('a second lock file and a registry in the lock file are problems', () => {

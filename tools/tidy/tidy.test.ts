@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'vitest'
 import { withoutAllowed } from './allowances.ts'
-import { checkLinks, checkLockFile } from './check-documents.ts'
+import { checkLinks } from './check-documents.ts'
 import { checkLayers } from './check-layers.ts'
+import { checkLockFile, checkSiblings } from './check-layout.ts'
 import { checkLeftovers } from './check-leftovers.ts'
 import { checkSizes } from './check-sizes.ts'
 import { checkWords } from './check-words.ts'
@@ -12,6 +13,10 @@ const files = repositoryFiles()
 
 test('imports follow the table of layers', () => {
   expect(checkLayers(files)).toEqual([])
+})
+
+test('siblings share one skeleton', () => {
+  expect(checkSiblings(files)).toEqual([])
 })
 
 test('files and functions are short', () => {
