@@ -9,7 +9,7 @@ export function wholeNumber(
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
   throw new TidingsError(
     'bad-request',
-    `"${name}" must be a whole number from ${least} to ${most}; it was ${String(value)}.`,
+    `"${name}" must be a whole number from ${least} to ${most}; it was ${typeof value === 'number' ? value : JSON.stringify(value)}.`,
   )
 }
 

@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
-import type { Engine, LogRecord } from '../engine/index.ts'
+import type { Engine } from '../engine/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
-import { formatPosition, formatSequence, parsePosition, validateName, type Position } from '../event/index.ts'
+import { formatPosition, parsePosition, validateName, type Position } from '../event/index.ts'
 import { refuse, type Action, type Authorize, type Resource } from './access.ts'
 import { refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
@@ -90,12 +90,12 @@ class LocalBroker implements Broker {
     if (namespace) return namespace
     throw new TidingsError(
       'namespace-unknown',
-      `There is no namespace "${String(caller.namespace)}" here; there is ${[...this.#namespaces.keys()].join(', ')}.`,
+      `There is no namespace "${caller.namespace}" here; there is ${[...this.#namespaces.keys()].join(', ')}.`,
     )
   }
 
   #allow(caller: Caller, action: Action, resource: Resource): void {
-    if (this.#options.authorize(caller, action, resource) !== true) throw refuse(caller, action, resource)
+    if (!this.#options.authorize(caller, action, resource)) throw refuse(caller, action, resource)
   }
 
   async #topicFor(caller: Caller, action: Action, name: string): Promise<Namespace> {
@@ -185,7 +185,7 @@ class LocalBroker implements Broker {
     const { head, incarnation, kind } = await namespace.describe(topic)
     const events = page.records
       .filter(({ erased }) => !erased)
-      .map((record) => positioned(record, incarnation, kind === 'entity'))
+      .map((record) => operate.positioned(record, incarnation, kind))
     return { events, until: formatPosition(incarnation, page.until), head: formatPosition(incarnation, head) }
   }
 
@@ -205,7 +205,9 @@ class LocalBroker implements Broker {
       { limit, ...(cursor === undefined ? {} : { cursor }) },
     )
     return {
-      events: page.records.filter(({ erased }) => !erased).map((record) => positioned(record, incarnation, true)),
+      events: page.records
+        .filter(({ erased }) => !erased)
+        .map((record) => operate.positioned(record, incarnation, kind)),
       from: formatPosition(incarnation, page.from),
       until: formatPosition(incarnation, page.until),
       ...(page.next === undefined ? {} : { next: page.next }),
@@ -289,7 +291,7 @@ class LocalBroker implements Broker {
   async seek(caller: Caller, request: port.SeekRequest): Promise<port.SubscriptionDescription> {
     const { subscription, to, effects = 'skip' } = request
     if (!['skip', 'run', 'missing'].includes(effects)) {
-      throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${String(effects)}.`)
+      throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${effects}.`)
     }
     const namespace = await this.#subscriptionFor(caller, 'consume', subscription)
     const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
@@ -328,10 +330,4 @@ class LocalBroker implements Broker {
   #now(): number {
     return (this.#options.environment ?? systemEnvironment).clock.now()
   }
-}
-
-function positioned(record: LogRecord, incarnation: string, entity: boolean): port.PositionedEvent {
-  const { event, offset, appendedAt } = record
-  const versioned = entity ? { ...event, sequence: formatSequence(event.sequence ?? offset) } : event
-  return { position: formatPosition(incarnation, offset), appendedAt, event: versioned }
 }

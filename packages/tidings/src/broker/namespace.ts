@@ -253,10 +253,7 @@ function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
   const onDeadLetter = policy.onDeadLetter ?? 'park'
   const retry = { ...defaultRetryPolicy, ...policy.retry }
   if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
-    throw new TidingsError(
-      'bad-request',
-      `"onDeadLetter" must be park, supersede or continue; it was ${String(onDeadLetter)}.`,
-    )
+    throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${onDeadLetter}.`)
   }
   const delays = [...retry.quickDelaysMs, retry.minDelayMs, retry.maxDelayMs]
   const sound = delays.every((delay) => Number.isFinite(delay) && delay >= 0) && retry.minDelayMs <= retry.maxDelayMs

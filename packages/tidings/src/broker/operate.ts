@@ -1,13 +1,19 @@
 import { TidingsError } from '../errors.ts'
-import type { Engine, LogRecord } from '../engine/index.ts'
+import type { Engine, LogRecord, TopicKind } from '../engine/index.ts'
 import { parkedBehind, shardCounts, standing, type ShardCounts } from '../delivery/index.ts'
 import { formatPosition, parsePosition } from '../event/index.ts'
+import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
 import type * as port from './port.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
 const scanPageSize = 1_000
+
+export function positioned(record: LogRecord, incarnation: string, kind: TopicKind): port.PositionedEvent {
+  const { event, offset, appendedAt } = record
+  return { position: formatPosition(incarnation, offset), appendedAt, event: versioned(event, offset, kind) }
+}
 
 export async function describeTopic(namespace: Namespace, name: string): Promise<port.TopicDescription> {
   const topic = await namespace.topic(name)
@@ -25,7 +31,7 @@ export async function describeSubscription(namespace: Namespace, name: string): 
 export function checkOutcome(outcome: port.Outcome): void {
   const actions = ['ack', 'retry', 'dead-letter', 'wait', 'release']
   if (!actions.includes(outcome.action)) {
-    throw new TidingsError('bad-request', `"${String(outcome.action)}" is not an outcome; use ${actions.join(', ')}.`)
+    throw new TidingsError('bad-request', `"${outcome.action}" is not an outcome; use ${actions.join(', ')}.`)
   }
   if (outcome.action === 'ack' || outcome.action === 'release') return
   if (typeof outcome.reason !== 'string') {

@@ -1,9 +1,10 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicId } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
-import { formatPosition, formatSequence, type Event } from '../event/index.ts'
-import { formatLeaseToken, parseLeaseToken, type Entry, type SettleStatus } from '../delivery/index.ts'
+import { formatPosition, type Position } from '../event/index.ts'
+import { parseLeaseToken, type LeaseToken, type SettleStatus } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
+import { handOut, type TopicView } from './hand-out.ts'
 import type {
   Delivery,
   DeliveryStream,
@@ -14,6 +15,7 @@ import type {
   StreamRequest,
 } from './port.ts'
 import { ShardRunner } from './shard-runner.ts'
+import { Streams, type Stream } from './streams.ts'
 
 export interface SubscriptionRunnerOptions {
   readonly engine: Engine
@@ -25,61 +27,57 @@ export interface SubscriptionRunnerOptions {
   readonly onLost: (error: Error) => void
 }
 
-interface Stream {
-  readonly holder: string
-  readonly request: StreamRequest
-  credit: number
-  /** Deliveries reach their holder in the order in which they were claimed. */
-  delivering: Promise<void>
-  open: boolean
-}
-
 interface Puller {
   readonly max: number
   readonly leaseMs: number
   readonly answer: (deliveries: Promise<Delivery[]>) => void
 }
 
+interface Claimed {
+  readonly count: number
+  readonly deliveries: Promise<Delivery[]>
+}
+
 /** Everything that one server does for one subscription: its shards, those who pull, those who stream. */
 export class SubscriptionRunner {
   readonly shards: readonly ShardRunner[]
   readonly #options: SubscriptionRunnerOptions
-  readonly #streams = new Map<string, Stream>()
+  readonly #view: TopicView
+  readonly #streams = new Streams()
   readonly #pullers = new Set<Puller>()
   #pulls = 0
   #turn = 0
   #pumping = false
-  #lost: Error | undefined
+  #ended: Error | undefined
 
   private constructor(options: SubscriptionRunnerOptions, shards: readonly ShardRunner[]) {
     this.#options = options
+    this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
   }
 
   static async start(options: SubscriptionRunnerOptions): Promise<SubscriptionRunner> {
     const { engine, environment, topicId, topic, definition } = options
-    let runner: SubscriptionRunner | undefined
-    let lostMeanwhile: Error | undefined
-    const shards = await Promise.all(
-      Array.from({ length: topic.shards }, (_, shard) =>
-        ShardRunner.start({
-          engine,
-          environment,
-          topic: topicId,
-          subscription: definition.subscription,
-          shard,
-          shards: topic.shards,
-          start: definition.start,
-          policy: definition.policy,
-          types: definition.filter.types,
-          onMovement: () => runner?.pump(),
-          onProgress: () => runner?.announceProgress(),
-          onLost: (error) => (runner ? runner.lose(error) : (lostMeanwhile = error)),
-        }),
-      ),
-    )
-    runner = new SubscriptionRunner(options, shards)
-    if (lostMeanwhile) runner.lose(lostMeanwhile)
+    // The shards call back to the runner that is made of them.
+    const made: { runner?: SubscriptionRunner; lost?: Error } = {}
+    const startShard = (_: unknown, shard: number): Promise<ShardRunner> =>
+      ShardRunner.start({
+        engine,
+        environment,
+        topic: topicId,
+        subscription: definition.subscription,
+        shard,
+        shards: topic.shards,
+        start: definition.start,
+        policy: definition.policy,
+        types: definition.filter.types,
+        onMovement: () => made.runner?.pump(),
+        onProgress: () => made.runner?.announceProgress(),
+        onLost: (error) => (made.runner ? made.runner.lose(error) : (made.lost = error)),
+      })
+    const runner = new SubscriptionRunner(options, await Promise.all(Array.from({ length: topic.shards }, startShard)))
+    made.runner = runner
+    if (made.lost) runner.lose(made.lost)
     runner.pump()
     return runner
   }
@@ -88,7 +86,11 @@ export class SubscriptionRunner {
     return this.#streams.size + this.#pullers.size
   }
 
-  position(offset: number): string {
+  get watermark(): number {
+    return Math.max(...this.shards.map((shard) => shard.machine.state.watermark))
+  }
+
+  position(offset: number): Position {
     return formatPosition(this.#options.incarnation, offset)
   }
 
@@ -98,26 +100,29 @@ export class SubscriptionRunner {
     return { generation: this.shards[0]!.generation, floor: this.position(floor) }
   }
 
-  get watermark(): number {
-    return Math.max(...this.shards.map((shard) => shard.machine.state.watermark))
+  announceProgress(): void {
+    this.#streams.announce(this.progress())
   }
 
   // ------------------------------------------------------------------------------------------------------ handing out
 
   /** Hands out what may be handed out to whoever waits for it; called whenever anything changed. */
   pump(): void {
-    if (this.#pumping || this.#lost) return
+    if (this.#pumping || this.#ended) return
     this.#pumping = true
     try {
       for (const shard of this.shards) shard.tick()
-      for (const puller of [...this.#pullers]) {
-        const deliveries = this.#claim(`pull-${++this.#pulls}`, puller.max, puller.leaseMs)
-        if (!deliveries) break
+      for (const puller of this.#pullers) {
+        const claimed = this.#claim(`pull-${++this.#pulls}`, puller.max, puller.leaseMs)
+        if (!claimed) break
         this.#pullers.delete(puller)
-        puller.answer(deliveries)
+        puller.answer(claimed.deliveries)
       }
-      for (const stream of this.#streams.values()) {
-        if (stream.credit > 0) this.#feed(stream)
+      for (const stream of this.#streams) {
+        const claimed = stream.credit > 0 && this.#claim(stream.holder, stream.credit)
+        if (!claimed) continue
+        stream.credit -= claimed.count
+        this.#streams.deliver(stream, claimed.count, claimed.deliveries)
       }
       for (const shard of this.shards) shard.followUp()
     } finally {
@@ -125,92 +130,31 @@ export class SubscriptionRunner {
     }
   }
 
-  #feed(stream: Stream): void {
-    const before = stream.credit
-    const deliveries = this.#claim(stream.holder, before, undefined, (count) => (stream.credit -= count))
-    if (!deliveries) return
-    stream.delivering = stream.delivering
-      .then(async () => {
-        const batch = await deliveries
-        if (stream.open && batch.length > 0) stream.request.onDeliveries(batch)
-      })
-      .catch((error: unknown) => this.#breakStream(stream, error as Error))
-  }
-
-  #claim(
-    holder: string,
-    max: number,
-    leaseMs: number | undefined,
-    onClaimed: (count: number) => void = () => undefined,
-  ): Promise<Delivery[]> | undefined {
-    const claimed: Promise<Delivery[]>[] = []
+  /** Claims from all shards, beginning with another one each time; suspects go one at a time over all of them. */
+  #claim(holder: string, max: number, leaseMs?: number): Claimed | undefined {
+    const deliveries: Promise<Delivery[]>[] = []
     let count = 0
+    const first = this.#turn++
     for (let turn = 0; turn < this.shards.length && count < max; turn++) {
-      const shard = this.shards[(this.#turn + turn) % this.shards.length]!
+      const shard = this.shards[(first + turn) % this.shards.length]!
       const noSuspect = this.shards.some((other) => other.machine.state.suspectInFlight !== undefined)
-      const { entries, commitFirst } = shard.machine.claim(
-        { holder, max: max - count, noSuspect, ...(leaseMs === undefined ? {} : { leaseMs }) },
-        shard.now(),
-      )
-      if (entries.length === 0) continue
-      count += entries.length
-      claimed.push(this.#prepare(shard, entries, commitFirst))
+      const lease = leaseMs === undefined ? {} : { leaseMs }
+      const claim = shard.machine.claim({ holder, max: max - count, noSuspect, ...lease }, shard.now())
+      if (claim.entries.length === 0) continue
+      count += claim.entries.length
+      deliveries.push(handOut(shard, claim, this.#view))
     }
-    this.#turn++
-    onClaimed(count)
-    return count === 0 ? undefined : Promise.all(claimed).then((batches) => batches.flat())
-  }
-
-  async #prepare(shard: ShardRunner, entries: readonly Entry[], commitFirst: boolean): Promise<Delivery[]> {
-    // Leases are read before anything is awaited: afterwards they may have ended.
-    const leases = entries.map((entry) => ({
-      entry,
-      token: shard.machine.token(entry),
-      attempt: entry.attempts + (entry.counted ? 0 : 1),
-    }))
-    if (commitFirst) await shard.commit()
-    const deliveries: Delivery[] = []
-    for (const { entry, token, attempt } of leases) {
-      const record = entry.record ?? (await shard.hydrate(entry))
-      if (!record) {
-        shard.machine.settle(
-          token,
-          { action: 'dead-letter', reason: 'The event was erased, trimmed or damaged before it could be delivered.' },
-          shard.now(),
-        )
-        continue
-      }
-      const replay = shard.machine.replay(entry)
-      deliveries.push({
-        lease: formatLeaseToken(token),
-        position: this.position(entry.offset),
-        appendedAt: record.appendedAt,
-        generation: token.generation,
-        attempt,
-        event: this.#versioned(record.event, record.offset),
-        ...(replay ? { replay } : {}),
-      })
-    }
-    return deliveries
-  }
-
-  /** Entity events always tell their version. */
-  #versioned(event: Event, offset: number): Event {
-    if (this.#options.topic.kind !== 'entity' || event.sequence?.length === 20) return event
-    return { ...event, sequence: formatSequence(event.sequence ?? offset) }
+    return count === 0 ? undefined : { count, deliveries: Promise.all(deliveries).then((batches) => batches.flat()) }
   }
 
   async pull(request: { max: number; waitMs: number; leaseMs: number }): Promise<PullAnswer> {
     const deliveries = await new Promise<Delivery[]>((resolve, reject) => {
       let cancel: () => void = () => undefined
-      const puller: Puller = {
-        max: request.max,
-        leaseMs: request.leaseMs,
-        answer: (answer) => {
-          cancel()
-          answer.then(resolve, reject)
-        },
+      const answer = (claimed: Promise<Delivery[]>): void => {
+        cancel()
+        claimed.then(resolve, reject)
       }
+      const puller: Puller = { max: request.max, leaseMs: request.leaseMs, answer }
       this.#pullers.add(puller)
       this.pump()
       if (!this.#pullers.has(puller)) return
@@ -220,34 +164,35 @@ export class SubscriptionRunner {
       if (request.waitMs === 0) giveUp()
       else cancel = this.#options.environment.timers.after(request.waitMs, giveUp)
     })
-    if (this.#lost) throw this.#lost
+    if (this.#ended) throw this.#ended
     return { ...this.progress(), deliveries }
   }
 
   // ---------------------------------------------------------------------------------------------------------- settling
 
-  async settle(outcomes: readonly Outcome[], watermark: number | undefined): Promise<readonly SettleAnswer[]> {
-    const touched = new Set<ShardRunner>()
-    const answers = outcomes.map((outcome) => {
-      const token = parseLeaseToken(outcome.lease)
-      const shard = token && this.shards[token.shard]
-      if (!shard) return refused(outcome.lease, 'lease-lost')
-      touched.add(shard)
+  settle(outcomes: readonly Outcome[], watermark: number | undefined): Promise<readonly SettleAnswer[]> {
+    return this.#forEachLease(outcomes, (shard, token, outcome) => {
       if (watermark !== undefined) shard.machine.keepWatermark(watermark)
-      return answer(outcome.lease, shard.machine.settle(token, outcome, shard.now()))
+      return shard.machine.settle(token, outcome, shard.now())
     })
-    await this.#commit(touched)
-    return answers
   }
 
-  async renew(leases: readonly string[], leaseMs: number): Promise<readonly SettleAnswer[]> {
+  renew(leases: readonly string[], leaseMs: number): Promise<readonly SettleAnswer[]> {
+    const requests = leases.map((lease) => ({ lease }))
+    return this.#forEachLease(requests, (shard, token) => shard.machine.renew(token, leaseMs, shard.now()))
+  }
+
+  async #forEachLease<Request extends { readonly lease: string }>(
+    requests: readonly Request[],
+    act: (shard: ShardRunner, token: LeaseToken, request: Request) => SettleStatus,
+  ): Promise<readonly SettleAnswer[]> {
     const touched = new Set<ShardRunner>()
-    const answers = leases.map((lease) => {
-      const token = parseLeaseToken(lease)
+    const answers = requests.map((request) => {
+      const token = parseLeaseToken(request.lease)
       const shard = token && this.shards[token.shard]
-      if (!shard) return refused(lease, 'lease-lost')
+      if (!shard) return settleAnswer(request.lease, 'lease-lost')
       touched.add(shard)
-      return answer(lease, shard.machine.renew(token, leaseMs, shard.now()))
+      return settleAnswer(request.lease, act(shard, token, request))
     })
     await this.#commit(touched)
     return answers
@@ -260,6 +205,7 @@ export class SubscriptionRunner {
     await Promise.all(commits)
   }
 
+  /** Does something to every shard, durably. */
   async change<Result>(action: (shard: ShardRunner) => Result): Promise<Result[]> {
     const results = this.shards.map(action)
     await this.#commit(this.shards)
@@ -268,14 +214,11 @@ export class SubscriptionRunner {
 
   // ----------------------------------------------------------------------------------------------------------- streams
 
-  async stream(request: StreamRequest): Promise<DeliveryStream> {
-    const before = this.#streams.get(request.holder)
-    if (before)
-      this.#breakStream(before, new TidingsError('lease-lost', `Holder ${request.holder} opened another stream.`))
-    const stream: Stream = { holder: request.holder, request, credit: 0, delivering: Promise.resolve(), open: true }
-    this.#streams.set(request.holder, stream)
+  stream(request: StreamRequest): DeliveryStream {
+    if (this.#ended) throw this.#ended
+    const stream = this.#streams.open(request)
     const kept = this.shards.flatMap((shard) => [...shard.machine.present(request.holder, request.leases ?? [])])
-    queueMicrotask(() => this.announceProgress(stream))
+    queueMicrotask(() => stream.open && request.onProgress?.(this.progress()))
     return {
       kept,
       grant: (credit) => {
@@ -283,44 +226,30 @@ export class SubscriptionRunner {
         this.pump()
       },
       close: async () => {
-        if (!this.#end(stream)) return
-        for (const shard of this.shards) shard.machine.detach(stream.holder)
+        if (!this.#streams.end(stream)) return
+        this.#detach(stream)
         await this.#commit(this.shards).catch(() => undefined)
       },
       abandon: () => {
-        if (!this.#end(stream)) return
+        if (!this.#streams.end(stream)) return
         for (const shard of this.shards) shard.machine.abandon(stream.holder, shard.now())
         this.pump()
       },
     }
   }
 
-  #end(stream: Stream): boolean {
-    if (!stream.open) return false
-    stream.open = false
-    if (this.#streams.get(stream.holder) === stream) this.#streams.delete(stream.holder)
-    return true
-  }
-
-  #breakStream(stream: Stream, error: Error): void {
-    if (this.#end(stream)) stream.request.onClosed(error)
-  }
-
-  announceProgress(only?: Stream): void {
-    const progress = this.progress()
-    for (const stream of only ? [only] : this.#streams.values()) {
-      if (stream.open) stream.request.onProgress?.(progress)
-    }
+  #detach(stream: Stream): void {
+    for (const shard of this.shards) shard.machine.detach(stream.holder)
   }
 
   // --------------------------------------------------------------------------------------------------------- lifecycle
 
   /** Another server owns a shard of ours, or the store is gone: nobody here may go on. */
   lose(error: Error): void {
-    if (this.#lost) return
-    this.#lost = error
-    for (const stream of [...this.#streams.values()]) this.#breakStream(stream, error)
-    for (const puller of [...this.#pullers]) puller.answer(Promise.reject(error))
+    if (this.#ended) return
+    this.#ended = error
+    for (const stream of [...this.#streams]) this.#streams.break(stream, error)
+    for (const puller of this.#pullers) puller.answer(Promise.reject(error))
     this.#pullers.clear()
     void Promise.all(this.shards.map((shard) => shard.stop()))
     this.#options.onLost(error)
@@ -328,29 +257,24 @@ export class SubscriptionRunner {
 
   /** Returns what is leased to streams, unattempted, and commits. */
   async stop(): Promise<void> {
-    const stopped = new TidingsError(
-      'stopped',
-      `The broker of subscription ${this.#options.definition.subscription} was stopped.`,
-    )
-    for (const stream of [...this.#streams.values()]) {
-      for (const shard of this.shards) shard.machine.detach(stream.holder)
-      this.#breakStream(stream, stopped)
+    if (this.#ended) return
+    const stopped = `The broker of subscription ${this.#options.definition.subscription} was stopped.`
+    this.#ended = new TidingsError('stopped', stopped)
+    for (const stream of [...this.#streams]) {
+      this.#detach(stream)
+      this.#streams.break(stream, this.#ended)
     }
-    for (const puller of [...this.#pullers]) puller.answer(Promise.resolve([]))
+    for (const puller of this.#pullers) puller.answer(Promise.resolve([]))
     this.#pullers.clear()
     await Promise.all(this.shards.map((shard) => shard.stop()))
-    this.#lost ??= stopped
   }
 }
 
-function answer(lease: string, status: SettleStatus): SettleAnswer {
-  return status === 'settled' ? { lease, status } : refused(lease, status)
-}
-
-function refused(lease: string, code: 'lease-lost' | 'lease-out-of-order'): SettleAnswer {
+function settleAnswer(lease: string, status: SettleStatus): SettleAnswer {
+  if (status === 'settled') return { lease, status }
   const message =
-    code === 'lease-lost'
+    status === 'lease-lost'
       ? 'This lease has ended; the event belongs to somebody else or is settled. Nothing was changed.'
       : 'An earlier event of the same key is still leased to you; settle that one first. Nothing was changed.'
-  return { lease, status: 'refused', code, message }
+  return { lease, status: 'refused', code: status, message }
 }

@@ -66,15 +66,11 @@ class History {
 
   #keep(holder: string, entries: readonly Entry[]): void {
     for (const entry of entries) {
-      expect(entry.offset, 'nothing above the committed lease mark is handed out').toBeLessThanOrEqual(
-        (JSON.parse(this.bench.ledger.get('state')!) as { leaseMark: number }).leaseMark,
-      )
+      const { leaseMark } = JSON.parse(this.bench.ledger.get('state')!) as { leaseMark: number }
+      require(entry.offset <= leaseMark, 'nothing above the committed lease mark is handed out')
       const before = entry.queue.entries.slice(0, entry.queue.entries.indexOf(entry))
-      expect(
-        before.every((other) => other.lease?.holder === holder),
-        'a key has one holder, in order',
-      ).toBe(true)
-      expect(this.#acknowledged.has(entry.offset), 'what was settled for good does not come again').toBe(false)
+      require(before.every((other) => other.lease?.holder === holder), 'a key has one holder, in order')
+      require(!this.#acknowledged.has(entry.offset), 'what was settled for good does not come again')
     }
     this.#hands.set(holder, [...(this.#hands.get(holder) ?? []), ...entries])
   }
@@ -85,15 +81,15 @@ class History {
     if (!entry) return
     const action = this.#pick(['ack', 'ack', 'ack', 'retry', 'dead-letter', 'wait', 'release'] as const)
     const before = entry.queue.entries.slice(0, Math.max(0, entry.queue.entries.indexOf(entry)))
-    const status = this.bench.settle(entry, { action, reason: 'so it is' } as Parameters<Bench['settle']>[1])
+    const status = this.bench.settle(entry, { action, reason: 'so it is' })
     const inOrder = action !== 'ack' || before.every((other) => other.state !== 'leased')
-    expect(status !== 'settled' || inOrder, `${entry.offset} was acknowledged before its turn`).toBe(true)
+    require(status !== 'settled' || inOrder, `${entry.offset} is acknowledged in its turn`)
     if (status === 'settled' && action === 'ack') this.#uncommitted.add(entry.offset)
     if (status === 'settled' && action === 'dead-letter') this.#deadOnce.add(entry.offset)
     if (status !== 'lease-out-of-order')
       this.#hands.set(
-        holder!,
-        this.#hands.get(holder!)!.filter((other) => other !== entry),
+        holder,
+        this.#hands.get(holder)!.filter((other) => other !== entry),
       )
   }
 
@@ -142,18 +138,13 @@ class History {
   #check(): void {
     const { floor, machine } = this.bench
     for (const entry of machine.state.entries.values()) {
-      if (entry.offset <= floor)
-        expect(
-          entry.state === 'dead' || this.#deadOnce.has(entry.offset),
-          `floor ${floor} passed ${entry.offset}`,
-        ).toBe(true)
+      const mayLieBelow = entry.state === 'dead' || this.#deadOnce.has(entry.offset)
+      require(entry.offset > floor || mayLieBelow, `floor ${floor} does not pass ${entry.offset}`)
     }
-    for (const offset of this.#acknowledged)
-      expect(machine.state.entries.has(offset), `${offset} was acknowledged`).toBe(false)
+    for (const offset of this.#acknowledged) require(!machine.state.entries.has(offset), `${offset} stays acknowledged`)
     const { acknowledged, superseded, dead, ready, leased, retrying, waiting, parked } = shardCounts(machine)
-    expect(acknowledged + superseded + dead + ready + leased + retrying + waiting + parked, 'conservation').toBe(
-      this.bench.log.length,
-    )
+    const total = acknowledged + superseded + dead + ready + leased + retrying + waiting + parked
+    require(total === this.bench.log.length, 'every event is counted once')
   }
 
   /** Lets everything come to rest: whoever holds something lets go, and one good consumer does the rest. */
@@ -175,6 +166,10 @@ class History {
   #pick<Item>(items: readonly Item[]): Item {
     return items[this.#below(items.length)]!
   }
+}
+
+function require(holds: boolean, requirement: string): void {
+  if (!holds) throw new Error(`Required: ${requirement}.`)
 }
 
 describe.each(['park', 'supersede', 'continue'] as const)('random histories under the policy %s', (onDeadLetter) => {

@@ -255,6 +255,15 @@ export class DeliveryMachine {
     }
   }
 
+  /** The event of a lease is not there any more, or cannot be read: nobody needs it. */
+  skip(token: LeaseToken): void {
+    const entry = this.#leased(token)
+    if (!entry) return
+    this.state.unlease(entry)
+    this.state.finish(entry, 'skipped')
+    this.state.refresh(entry.queue)
+  }
+
   #leased(token: LeaseToken): Entry | undefined {
     const entry = this.state.entries.get(token.offset)
     return token.generation === this.state.generation && entry?.lease?.id === token.id ? entry : undefined

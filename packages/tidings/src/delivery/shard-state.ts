@@ -182,7 +182,7 @@ export class ShardState {
   }
 
   /** Ends an entry for good. */
-  finish(entry: Entry, count: 'acknowledged' | 'superseded'): void {
+  finish(entry: Entry, count: 'acknowledged' | 'superseded' | 'skipped'): void {
     entry.finished = true
     entry.queue.remove(entry)
     this.entries.delete(entry.offset)
