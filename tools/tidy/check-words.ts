@@ -60,7 +60,7 @@ const bannedWords: readonly BannedWord[] = [
   },
   { pattern: /\boffsets?\b/i, instead: 'position', within: beyondDelivery },
   { pattern: /\b(white|black)list/i, instead: 'allow-list, deny-list' },
-  { pattern: /\b(simply|obviously|of course)\b/i, instead: 'nothing: leave it out', within: prose },
+  { pattern: /\b(simply|obviously|of course)\b/i, instead: 'nothing: leave it out', within: /\.md$/ },
   { pattern: /\b(previously|issue #?\d+)\b/i, instead: 'nothing: history stands in git', within: prose },
   { pattern: /\b(TODO|FIXME|XXX)\b/, instead: 'do it, or write down in the documents what is missing' },
 ]
