@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Client from 'libsql'
@@ -236,98 +236,5 @@ describe('a lock of somebody else', () => {
     client.exec('begin')
     await expect(add(database, 'a')).rejects.toMatchObject({ code: 'database-busy' })
     await expect(names(database)).rejects.toMatchObject({ code: 'database-busy' })
-  })
-})
-
-describe('start()', () => {
-  test.each([
-    ['journal_mode = wal', 'synchronous = normal'],
-    ['journal_mode = wal', 'synchronous = off'],
-    ['journal_mode = off', 'synchronous = full'],
-    ['journal_mode = memory', 'synchronous = full'],
-  ])('refuses %s with %s as database-not-durable', async (...pragmas) => {
-    await expect(sqliteDatabase({ client: connect(...pragmas) }).start()).rejects.toMatchObject({
-      code: 'database-not-durable',
-    })
-  })
-
-  test('refuses a database in memory unless a test allows it', async () => {
-    const client = new Client(':memory:')
-    await expect(sqliteDatabase({ client }).start()).rejects.toMatchObject({ code: 'database-not-durable' })
-    const database = await started({ client, allowVolatile: true })
-    await add(database, 'a')
-    expect(await names(database)).toEqual(['a'])
-  })
-
-  test('refuses a file that is no database and a connection inside a transaction', async () => {
-    writeFileSync(join(folder, 'service.db'), 'not a database '.repeat(1000))
-    await expect(sqliteDatabase({ client: connect() }).start()).rejects.toMatchObject({ code: 'store-corrupt' })
-    const client = new Client(join(folder, 'other.db'))
-    opened.push(client)
-    client.exec('begin')
-    await expect(sqliteDatabase({ client }).start()).rejects.toMatchObject({ code: 'transaction-misuse' })
-  })
-
-  test('refuses a reader that is not a second connection to the same file', async () => {
-    const client = connect()
-    const elsewhere = new Client(join(folder, 'other.db'))
-    opened.push(elsewhere)
-    for (const reader of [client, elsewhere, new Client(':memory:')]) {
-      await expect(sqliteDatabase({ client, reader }).start()).rejects.toMatchObject({ code: 'bad-request' })
-    }
-  })
-
-  test('a client of another kind is refused at once', () => {
-    for (const client of [undefined, null, {}, { prepare() {}, exec() {} }] as unknown as SqliteClient[]) {
-      expect(() => sqliteDatabase({ client })).toThrow(expect.objectContaining({ code: 'bad-request' }))
-    }
-    const client = connect()
-    expect(() => sqliteDatabase({ client, busyTimeoutMs: Number.NaN })).toThrow(
-      expect.objectContaining({ code: 'bad-request' }),
-    )
-  })
-
-  test('a client that was closed under the kit is an error, not a crash', async () => {
-    const client = new Client(join(folder, 'service.db'))
-    const database = await started({ client })
-    client.close()
-    await expect(add(database, 'a')).rejects.toMatchObject({ code: 'database-failed' })
-  })
-})
-
-describe('statements', () => {
-  test('placeholders are told from text, names and comments', async () => {
-    const database = await started()
-    await database.transaction((transaction) => transaction.query('create table "?" ("?" integer)'))
-    const text = `select '?''?', "?", \`?\`, [?], ? -- ?\n /* ? */ from "?"`
-    await expect(database.query(text, [1])).resolves.toEqual([])
-    await expect(database.query(text, [])).rejects.toMatchObject({ code: 'bad-request' })
-    await expect(database.query('select ?2 as b, ?1 as a, ? as c', [1, 2, 3])).resolves.toEqual([{ a: 1, b: 2, c: 3 }])
-    await expect(database.query('select ?2 as b', [1])).rejects.toMatchObject({ code: 'bad-request' })
-  })
-
-  test('a trigger holds statements of its own', async () => {
-    const database = await started()
-    const trigger =
-      "create trigger twice after insert on entry begin insert or ignore into entry values ('second'); end"
-    await database.transaction((transaction) => transaction.query(trigger))
-    await add(database, 'first')
-    expect(await names(database)).toEqual(['first', 'second'])
-  })
-
-  test('named placeholders are refused', async () => {
-    const database = await started()
-    await expect(database.query('select :name', [1])).rejects.toMatchObject({ code: 'bad-request' })
-  })
-
-  test("savepoints are the caller's to use", async () => {
-    const database = await started()
-    await database.transaction(async (transaction) => {
-      await transaction.query('savepoint mine')
-      await transaction.query("insert into entry values ('a')")
-      await transaction.query('rollback to mine')
-      await transaction.query("insert into entry values ('b')")
-    })
-    expect(await names(database)).toEqual(['b'])
   })
 })
