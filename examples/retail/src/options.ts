@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export interface Options {
@@ -14,7 +15,7 @@ export const usage = `npm start -- [options]
 
   --once           end after the report; exit code 1 if anything differs
   --seed N         which faults come when (default 7)
-  --data DIR       where databases and logs go; emptied first (default examples/retail/.data)
+  --data DIR       where databases and logs go; what an earlier run left there is removed (default examples/retail/.data)
   --invoices FILE  another file with the columns of invoices.csv
   --orders N       play the first N invoices only
   --help           this text`
@@ -36,8 +37,8 @@ export function parseOptions(words: readonly string[], defaults: { directory: st
   return {
     once: values.once,
     seed: wholeNumber('--seed', values.seed, 0),
-    directory: values.data,
-    invoices: values.invoices,
+    directory: fromWhereTheUserIs(values.data),
+    invoices: fromWhereTheUserIs(values.invoices),
     orders: wholeNumber('--orders', values.orders, 1),
   }
 }
@@ -46,4 +47,9 @@ function wholeNumber(name: string, text: string, least: number): number {
   const number = Number(text)
   if (!/^\d{1,10}$/.test(text) || number < least) throw new Error(`${name} ${text} is not a whole number from ${least} on.`)
   return number
+}
+
+/** npm runs scripts in the folder of the package and keeps the user's own in INIT_CWD. */
+function fromWhereTheUserIs(path: string): string {
+  return resolve(process.env['INIT_CWD'] ?? '.', path)
 }

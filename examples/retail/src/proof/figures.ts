@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Database from 'libsql'
 import type { Expected } from './expected.ts'
-import type { MailRecorder } from './faults/recorder.ts'
+import type { MailRecorder } from '../faults/recorder.ts'
 
 /** What a run came to, from its four databases and the mail provider's records alone. */
 export interface Figures {
@@ -54,7 +54,7 @@ export function differenceOf(found: ReadonlyMap<string, number>, expected: Reado
 }
 
 /** Reads from a team's database, beside the process that owns it. */
-export function rows<Row>(directory: string, team: string, query: string): Row[] {
+export function rows<Row extends object>(directory: string, team: string, query: string): Row[] {
   const database = new Database(join(directory, `${team}.db`), { readonly: true })
   try {
     return database.prepare(query).all() as Row[]

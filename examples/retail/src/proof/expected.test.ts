@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { expectedValues } from './expected.ts'
-import { readInvoices } from './invoices/read.ts'
+import { readInvoices } from '../invoices/read.ts'
 
-const data = new URL('../data/invoices.csv', import.meta.url).pathname
+const data = new URL('../../data/invoices.csv', import.meta.url).pathname
 
 test('the year comes to 18,532 orders, 4,338 customers and £8,911,407.90', () => {
   const expected = expectedValues(data)

@@ -1,6 +1,6 @@
 /**
  * What the year must come to, from the file alone. It imports nothing of Tidings and shares no code with the services,
- * so that one mistake cannot be made twice. Run it by itself: `node dist/expected.js data/invoices.csv`.
+ * so that one mistake cannot be made twice. Run it by itself: `node dist/proof/expected.js data/invoices.csv`.
  */
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'

@@ -1,0 +1,81 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { measureCommitRate } from './faults/disk.ts'
+import { planFaults } from './faults/plan.ts'
+import { readInvoices } from './invoices/read.ts'
+import { runNaively } from './naive/run.ts'
+import { parseOptions, usage, type Options } from './options.ts'
+import { Processes } from './process/processes.ts'
+import { expectedValues } from './proof/expected.ts'
+import { printComparison, printProof } from './report/report.ts'
+import { count, Screen } from './report/screen.ts'
+import { proveStage } from './tidings/prove-stage.ts'
+import { runTidings } from './tidings/run.ts'
+import { startStage } from './tidings/stage.ts'
+import { keepRunning } from './tidings/trickle.ts'
+
+const processes = new Processes()
+const screen = new Screen()
+
+async function main(options: Options): Promise<number> {
+  readInvoices(options.invoices) // A row that does not parse ends it here, before anything has begun.
+  const expected = expectedValues(options.invoices, options.orders)
+  const orders = expected.orders.size
+  const plan = planFaults(options.seed, orders)
+  prepareDirectory(options.directory)
+  const commitRate = measureCommitRate(options.directory)
+
+  screen.line(screen.strong('Tidings · one year of real orders · 4 teams · 4 databases · every commit fsynced'))
+  screen.line(`sales ─▶ crm ─▶ marketing, analytics     faults: seed ${options.seed}     this disk: ${count(commitRate)} durable commits/s`)
+  screen.line()
+  screen.line('First the way it is usually written: commit, then POST to the others.')
+  const naive = await runNaively({ options, expected, plan, screen, processes })
+  screen.line()
+  screen.line('Now the same orders and the same faults through Tidings.')
+  const stage = await startStage(options, processes)
+  const run = await runTidings({ stage, orders, plan, screen })
+  screen.endProgress()
+
+  const { figures, checks } = await proveStage(stage, expected)
+  printComparison(screen, naive.figures, figures)
+  const analytics = stage.python === undefined ? 'in TypeScript, because this machine has no Python 3' : `in Python ${stage.python}, standard library only, over plain HTTP`
+  printProof(screen, { checks, run, revenuePence: expected.revenuePence, months: expected.months.size, commitRate, analytics })
+  const differs = checks.some(({ holds }) => !holds)
+  if (!options.once) await keepRunning(stage, screen, options)
+  return differs ? 1 : 0
+}
+
+/** Removes what an earlier run left there, and nothing else. */
+function prepareDirectory(directory: string): void {
+  for (const run of ['commit-then-post', 'tidings']) rmSync(join(directory, run), { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+}
+
+let ending: Promise<void> | undefined
+
+/** Ends every process that was started, whatever happened. */
+function end(code: number): Promise<void> {
+  ending ??= (async () => {
+    screen.endProgress()
+    await processes.stopAll()
+    process.exit(code)
+  })()
+  return ending
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+try {
+  const options = parseOptions(process.argv.slice(2), { directory: `${root}.data`, invoices: `${root}data/invoices.csv` })
+  if (options) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(130))
+    await end(await main(options))
+  } else {
+    console.log(usage)
+  }
+} catch (error) {
+  if (ending) await ending
+  console.error(error instanceof Error ? error.message : error)
+  await end(2)
+}

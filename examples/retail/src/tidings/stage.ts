@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { seededRandom } from '../faults/random.ts'
+import { MailRecorder } from '../faults/recorder.ts'
+import type { ReplayProxy } from '../faults/replay.ts'
+import { replayDeliveries } from '../faults/replay-deliveries.ts'
+import type { Options } from '../options.ts'
+import type { ManagedProcess } from '../process/managed-process.ts'
+import type { Processes } from '../process/processes.ts'
+import { Operator } from './operator.ts'
+
+/** The server, four teams, the proxy before two of them and the provider of mail: all running. */
+export interface Stage {
+  readonly directory: string
+  readonly recorder: MailRecorder
+  readonly proxy: ReplayProxy
+  readonly operator: Operator
+  readonly server: ManagedProcess
+  readonly sales: ManagedProcess
+  readonly crm: ManagedProcess
+  readonly marketing: ManagedProcess
+  readonly analytics: ManagedProcess
+  /** Python's version, or `undefined` where analytics runs in TypeScript because there is no Python. */
+  readonly python: string | undefined
+}
+
+export async function startStage(options: Options, processes: Processes): Promise<Stage> {
+  const directory = join(options.directory, 'tidings')
+  mkdirSync(directory, { recursive: true })
+  const recorder = await MailRecorder.start()
+  const start = (team: string, environment: Record<string, string>, command?: { program: string; arguments: string[] }) =>
+    processes.startTeam({
+      name: team,
+      script: `services/${team}/main.js`,
+      ...(command && { command }),
+      directory,
+      database: `${team}.db`,
+      environment,
+    })
+
+  const server = await start('server', { STORE_DIRECTORY: join(directory, 'store') })
+  const proxy = await replayDeliveries({ target: () => server.url, random: seededRandom(options.seed, 'replay') })
+  const python = findPython()
+  const analyst = python && { program: python.program, arguments: [fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))] }
+  const [sales, crm, marketing, analytics] = await Promise.all([
+    start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options) }),
+    start('crm', { BROKER_URL: server.url }),
+    start('marketing', { BROKER_URL: proxy.url, MAIL_URL: recorder.url }),
+    start('analytics', { BROKER_URL: proxy.url }, analyst),
+  ])
+  const operator = new Operator(() => server.url)
+  return { directory, recorder, proxy, operator, server, sales, crm, marketing, analytics, python: python?.version }
+}
+
+/** Python 3.7 or newer, under one of its usual names. */
+function findPython(): { program: string; version: string } | undefined {
+  for (const program of process.platform === 'win32' ? ['python', 'py'] : ['python3', 'python']) {
+    try {
+      const script = 'import sys, sqlite3; assert sys.version_info >= (3, 7); print("%d.%d" % sys.version_info[:2])'
+      return { program, version: execFileSync(program, ['-c', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() }
+    } catch {
+      // Not there, too old, or without SQLite: the next name.
+    }
+  }
+  return undefined
+}
