@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { openBench } from '../testing/bench.ts'
+import { openBench } from './bench.fixture.ts'
 
 const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 

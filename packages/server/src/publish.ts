@@ -11,7 +11,6 @@ import {
   parseJson,
   parseStructured,
   structuredType,
-  validateEvent,
   type Event,
   type Header,
 } from 'tidings/event'
@@ -105,13 +104,25 @@ function frameEvents(body: Uint8Array): readonly PublishedEvent[] {
   if (!Array.isArray(events))
     throw new TidingsError('protocol-violation', 'A published frame must have a list "events".')
   return events.map((element: { event: Event; producer?: unknown }, index): PublishedEvent => {
-    const event = validateEvent(element.event)
+    const { event } = element
+    if (!isWellTyped(event)) {
+      throw new TidingsError('protocol-violation', `events[${index}]: its attributes have types that no event has.`)
+    }
     if (element.producer === undefined) return { event }
     return {
       event,
       producer: producerStamp.read(element.producer, `events[${index}].producer`),
     }
   })
+}
+
+/** Whether an event that was decoded has the types that its encoding promises; what it says is the broker's to judge. */
+function isWellTyped(event: Event): boolean {
+  const { id, source, type, key, subject, time, datacontenttype, dataschema, sequence, extensions = {} } = event
+  const texts: unknown[] = [id, source, type]
+  for (const each of [key, subject, time, datacontenttype, dataschema, sequence])
+    if (each !== undefined) texts.push(each)
+  return texts.every((each) => typeof each === 'string') && typeof extensions === 'object' && !Array.isArray(extensions)
 }
 
 function answerOfOne(answer: PublishAnswer, { id, source }: Event): object {

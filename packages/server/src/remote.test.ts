@@ -3,7 +3,7 @@ import type { Broker, Caller, Delivery } from 'tidings/broker'
 import type { Event } from 'tidings/event'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { openBench } from '../testing/bench.ts'
+import { openBench } from './bench.fixture.ts'
 
 const caller: Caller = { namespace: 'default', principal: 'tester' }
 const transports = [

@@ -5,9 +5,10 @@ import type { Http } from './http.ts'
 
 /** Short, because a stream that closes waits for its poll: an aborted one might have leased something already. */
 const pollWaitMs = 2_000
-const leaseMs = 30_000
-/** Twice within a lease, so that one lost renewal costs nothing. */
-const renewEveryMs = 10_000
+/** Short, because what a crashed consumer had returns when its leases end. */
+const leaseMs = 5_000
+/** Often enough that two lost renewals cost nothing. */
+const renewEveryMs = 1_500
 
 export interface PollStreamOptions {
   readonly http: Http

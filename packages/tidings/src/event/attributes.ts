@@ -50,16 +50,6 @@ export function eventOfAttributes(attributes: Attributes, data: Uint8Array | und
   return event
 }
 
-/** The event as it is understood, of one that a program made without these rules; refuses what breaks them. */
-export function validateEvent(event: Event): Event {
-  for (const name of Object.keys(event.extensions ?? {})) {
-    if (requiredNames.has(name) || knownAttributes.has(name)) {
-      throw invalid(`"${name}" stands among its extensions, where it has no meaning; give it as the event's own`)
-    }
-  }
-  return eventOfAttributes(attributesOf(event), event.data)
-}
-
 /** The attributes of an event by their CloudEvents names, `specversion` first. */
 export function attributesOf(event: Event): Map<string, AttributeValue> {
   const attributes = new Map<string, AttributeValue>([

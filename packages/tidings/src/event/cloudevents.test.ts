@@ -1,6 +1,5 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { validateEvent } from './attributes.ts'
 import { decodeBase64, encodeBase64 } from './base64.ts'
 import { formatBinary, parseBinary } from './cloudevents-binary.ts'
 import { formatBatch, formatStructured, parseBatch, parseStructured } from './cloudevents-json.ts'
@@ -155,14 +154,6 @@ describe('formatStructured()', () => {
       data: Uint8Array.of(0x22, 0xff, 0x22),
     }
     expect(formatStructured(event)).toContain('"data_base64":"Iv8i"')
-  })
-})
-
-describe('validateEvent()', () => {
-  it('refuses an extension that hides an attribute', () => {
-    expect(() => validateEvent({ id: '1', source: 's', type: 't', extensions: { partitionkey: 'k' } })).toThrow(
-      /"partitionkey" stands among its extensions/,
-    )
   })
 })
 

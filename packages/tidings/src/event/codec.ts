@@ -118,8 +118,20 @@ function parseAttributes(bytes: Uint8Array): Attributes {
 }
 
 function eventOf(attributes: Attributes, data: Uint8Array): Event {
-  const [hasData, id, source, type, key, subject, time, datacontenttype, dataschema, sequence, sourceepoch, extensions] =
-    attributes
+  const [
+    hasData,
+    id,
+    source,
+    type,
+    key,
+    subject,
+    time,
+    datacontenttype,
+    dataschema,
+    sequence,
+    sourceepoch,
+    extensions,
+  ] = attributes
   const event: { -readonly [Name in keyof Event]: Event[Name] } = { id, source, type }
   if (key !== null) event.key = key
   if (subject !== null) event.subject = subject
@@ -134,7 +146,11 @@ function eventOf(attributes: Attributes, data: Uint8Array): Event {
 }
 
 function corrupt(reason: string, cause?: unknown): TidingsError {
-  return new TidingsError('store-corrupt', `A stored event is damaged: ${reason}. Restore it from a backup or publish it again.`, {
-    cause,
-  })
+  return new TidingsError(
+    'store-corrupt',
+    `A stored event is damaged: ${reason}. Restore it from a backup or publish it again.`,
+    {
+      cause,
+    },
+  )
 }

@@ -1,4 +1,4 @@
-export { attributesOf, eventOfAttributes, isJsonType, validateEvent, type Attributes } from './attributes.ts'
+export { attributesOf, eventOfAttributes, isJsonType, type Attributes } from './attributes.ts'
 export { formatBinary, headerAttributes, parseBinary, type Header } from './cloudevents-binary.ts'
 export {
   batchType,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { allowAll, createBroker, type Authorize, type Broker } from 'tidings/broker'
 import { memoryEngine } from 'tidings/engines/memory'
-import { compileSchema } from '../src/schemas.ts'
-import { createServer, type Server, type ServerOptions } from '../src/server.ts'
+import { compileSchema } from './schemas.ts'
+import { createServer, type Server, type ServerOptions } from './server.ts'
 
 export interface Bench extends AsyncDisposable {
   readonly broker: Broker

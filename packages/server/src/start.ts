@@ -1,0 +1,66 @@
+import { systemEnvironment, type Environment } from 'tidings'
+import { createBroker, ownersOnly, type Authorize, type Broker } from 'tidings/broker'
+import type { Engine } from 'tidings/engine'
+import { embeddedEngine } from 'tidings/engines/embedded'
+import { memoryEngine } from 'tidings/engines/memory'
+import { protocolLimits } from 'tidings/protocol'
+import { compileSchema } from './schemas.ts'
+import { createServer, type Server, type ServerOptions } from './server.ts'
+
+export interface StartOptions extends Omit<ServerOptions, 'broker'> {
+  /** `embedded` by default: a store in one folder. `memory` forgets everything. */
+  readonly engine?: 'embedded' | 'memory'
+  /** The folder of the embedded store. */
+  readonly path?: string
+  /** `default` alone where absent. */
+  readonly namespaces?: readonly string[]
+  /** Who may do everything; `operator` where absent. */
+  readonly operators?: readonly string[]
+  /** Decides about every call instead of the rule that services do what is theirs. */
+  readonly authorize?: Authorize
+  /** Of one event's payload; 1 MiB where absent. */
+  readonly payloadBytes?: number
+}
+
+/** A running server with the broker and the store that it brought up. */
+export interface RunningServer extends Server {
+  /** For programs in the same process. */
+  readonly broker: Broker
+}
+
+const defaultPath = '.data/tidings'
+
+/** Brings up a store, a broker over it and a server over that; what was started is stopped again when a later part fails. */
+export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
+  const {
+    environment = systemEnvironment,
+    operators = ['operator'],
+    payloadBytes = protocolLimits.payloadBytes,
+  } = options
+  const broker = createBroker({
+    engine: makeEngine(options, environment),
+    authorize: options.authorize ?? ownersOnly({ operators }),
+    namespaces: options.namespaces ?? ['default'],
+    maxPayloadBytes: payloadBytes,
+    compileSchema,
+    environment,
+  })
+  // Before the store is opened, because what is wrong with the address needs no store to be found.
+  const server = createServer({ ...options, broker, environment })
+  await broker.start()
+  try {
+    await server.start()
+  } catch (error) {
+    await broker.stop()
+    throw error
+  }
+  const stop = async (): Promise<void> => {
+    await server.stop()
+    await broker.stop()
+  }
+  return { broker, url: server.url, start: () => Promise.resolve(), stop, [Symbol.asyncDispose]: stop }
+}
+
+function makeEngine({ engine = 'embedded', path = defaultPath }: StartOptions, environment: Environment): Engine {
+  return engine === 'memory' ? memoryEngine({ environment }) : embeddedEngine({ path, environment })
+}
