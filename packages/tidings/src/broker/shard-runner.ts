@@ -50,6 +50,8 @@ export class ShardRunner {
   readonly #stopWatching: () => void
   #reading: Promise<void> | undefined
   #readAgain = false
+  /** Nothing more was there at the last look, and nobody has hinted at more since. */
+  #atEnd = false
   #committing = false
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   /** Changes that the ledger refused for want of room, to be sent again with the next. */
@@ -98,7 +100,7 @@ export class ShardRunner {
   /** Does what follows from a change: reads on, commits, sets the timer. */
   followUp(): void {
     if (this.#stopped) return
-    if (this.machine.hungry) this.readOn()
+    if (this.machine.hungry && !this.#atEnd) this.readOn()
     if (this.machine.state.dirty) this.commit().catch(() => undefined)
     this.#setTimer()
   }
@@ -118,6 +120,7 @@ export class ShardRunner {
   readOn(): void {
     if (this.#stopped) return
     this.#readAgain = true
+    this.#atEnd = false
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined
       if (this.#readAgain && this.machine.hungry) this.readOn()
@@ -132,7 +135,10 @@ export class ShardRunner {
       try {
         const page = await engine.log.read(topic, { after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
         if (this.#stopped || this.machine.state.generation !== generation) return
-        if (page.until === cursor) continue
+        if (page.until === cursor) {
+          this.#atEnd = !this.#readAgain
+          continue
+        }
         const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
         this.machine.offer(page.records, page.until, missing)
         this.#readAgain = true

@@ -259,20 +259,20 @@ describe('the ledger', () => {
 
   it('stays bounded while an old event is held and thousands behind it are acknowledged', () => {
     const bench = new Bench()
-    bench.publish(...Array.from({ length: 1_500 }, (_, index) => `k${index % 1_000}`))
-    const blocked = bench.claim('slow', 600)
+    bench.publish(...Array.from({ length: 6_000 }, (_, index) => `k${index % 4_000}`))
+    const blocked = bench.claim('slow', 2_400)
     for (let batch = bench.claim('quick'); batch.length > 0; batch = bench.claim('quick')) {
       for (const entry of batch) bench.settle(entry, { action: 'ack' })
     }
     bench.commit()
     expect(bench.floor).toBe(0)
-    expect(JSON.parse(bench.ledger.get('state')!).open.length).toBeLessThanOrEqual(512)
+    expect(JSON.parse(bench.ledger.get('state')!).open.length).toBeLessThanOrEqual(2_048)
     for (const entry of blocked) bench.settle(entry, { action: 'ack' })
     for (let batch = bench.claim('quick'); batch.length > 0; batch = bench.claim('quick')) {
       for (const entry of batch) bench.settle(entry, { action: 'ack' })
     }
     bench.commit()
-    expect([bench.floor, bench.ledger.size]).toEqual([1_500, 1])
+    expect([bench.floor, bench.ledger.size]).toEqual([6_000, 1])
   })
 })
 

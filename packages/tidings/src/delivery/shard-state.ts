@@ -12,7 +12,7 @@ import {
 } from './ledger-form.ts'
 
 /** Unfinished events that have no ledger entry of their own stand in the `state` entry; beyond so many the oldest get their own. */
-const longestOpenList = 512
+const longestOpenList = 2_048
 
 export interface ShardCommit {
   readonly changes: readonly LedgerChange[]
@@ -214,12 +214,7 @@ export class ShardState {
   /** What the ledger has to learn; `undefined` when it knows everything. */
   takeCommit(): ShardCommit | undefined {
     if (!this.#dirty) return undefined
-    this.#open = this.#open.filter((entry) => !entry.finished && !entry.stored)
-    for (const entry of this.#open.slice(0, Math.max(0, this.#open.length - longestOpenList))) {
-      if (entry.offset >= this.#touched) continue
-      this.store(entry)
-      if (entry.state !== 'leased') delete entry.record
-    }
+    this.#spill()
     const { through, open } = this.#settledThrough()
     this.#countPassed(through)
     const changes = [storeState(this.#stored(through, open))]
@@ -247,6 +242,17 @@ export class ShardState {
     this.start = this.cursor = this.#touched = this.leaseMark = start
     Object.assign(this.counts, { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 })
     this.#dirty = true
+  }
+
+  /** Gives the oldest open entries an entry of their own where the list has grown too long. */
+  #spill(): void {
+    this.#open = this.#open.filter((entry) => !entry.finished && !entry.stored)
+    const untouched = this.#open.findIndex((entry) => entry.offset > this.#touched)
+    const listed = untouched < 0 ? this.#open.length : untouched
+    for (const entry of this.#open.slice(0, Math.max(0, listed - longestOpenList))) {
+      this.store(entry)
+      if (entry.state !== 'leased') delete entry.record
+    }
   }
 
   /** How far the `state` entry can speak for, and what is unfinished up to there. */
