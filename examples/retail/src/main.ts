@@ -27,7 +27,9 @@ async function main(options: Options): Promise<number> {
   const commitRate = measureCommitRate(options.directory)
 
   screen.line(screen.strong('Tidings · one year of real orders · 4 teams · 4 databases · every commit fsynced'))
-  screen.line(`sales ─▶ crm ─▶ marketing, analytics     faults: seed ${options.seed}     this disk: ${count(commitRate)} durable commits/s`)
+  screen.line(
+    `sales ─▶ crm ─▶ marketing, analytics     faults: seed ${options.seed}     this disk: ${count(commitRate)} durable commits/s`,
+  )
   screen.line()
   screen.line('First the way it is usually written: commit, then POST to the others.')
   const naive = await runNaively({ options, expected, plan, screen, processes })
@@ -39,8 +41,18 @@ async function main(options: Options): Promise<number> {
 
   const { figures, checks } = await proveStage(stage, expected)
   printComparison(screen, naive.figures, figures)
-  const analytics = stage.python === undefined ? 'in TypeScript, because this machine has no Python 3' : `in Python ${stage.python}, standard library only, over plain HTTP`
-  printProof(screen, { checks, run, revenuePence: expected.revenuePence, months: expected.months.size, commitRate, analytics })
+  const analytics =
+    stage.python === undefined
+      ? 'in TypeScript, because this machine has no Python 3'
+      : `in Python ${stage.python}, standard library only, over plain HTTP`
+  printProof(screen, {
+    checks,
+    run,
+    revenuePence: expected.revenuePence,
+    months: expected.months.size,
+    commitRate,
+    analytics,
+  })
   const differs = checks.some(({ holds }) => !holds)
   if (!options.once) await keepRunning(stage, screen, options)
   return differs ? 1 : 0
@@ -67,7 +79,10 @@ function end(code: number): Promise<void> {
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 try {
-  const options = parseOptions(process.argv.slice(2), { directory: `${root}.data`, invoices: `${root}data/invoices.csv` })
+  const options = parseOptions(process.argv.slice(2), {
+    directory: `${root}.data`,
+    invoices: `${root}data/invoices.csv`,
+  })
   if (options) {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(130))
     await end(await main(options))

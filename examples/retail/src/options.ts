@@ -21,7 +21,10 @@ export const usage = `npm start -- [options]
   --help           this text`
 
 /** Reads the command line; `undefined` when help is wanted, and a message for what cannot be understood. */
-export function parseOptions(words: readonly string[], defaults: { directory: string; invoices: string }): Options | undefined {
+export function parseOptions(
+  words: readonly string[],
+  defaults: { directory: string; invoices: string },
+): Options | undefined {
   const { values } = parseArgs({
     args: [...words],
     options: {
@@ -45,7 +48,8 @@ export function parseOptions(words: readonly string[], defaults: { directory: st
 
 function wholeNumber(name: string, text: string, least: number): number {
   const number = Number(text)
-  if (!/^\d{1,10}$/.test(text) || number < least) throw new Error(`${name} ${text} is not a whole number from ${least} on.`)
+  if (!/^\d{1,10}$/.test(text) || number < least)
+    throw new Error(`${name} ${text} is not a whole number from ${least} on.`)
   return number
 }
 

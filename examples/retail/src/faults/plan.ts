@@ -10,7 +10,16 @@ export interface PlannedFault {
   readonly delayMs: number
 }
 
-const kinds: readonly FaultKind[] = ['kill-marketing', 'kill-server', 'kill-marketing', 'fail-mail', 'kill-server', 'kill-marketing', 'kill-server', 'kill-marketing']
+const kinds: readonly FaultKind[] = [
+  'kill-marketing',
+  'kill-server',
+  'kill-marketing',
+  'fail-mail',
+  'kill-server',
+  'kill-marketing',
+  'kill-server',
+  'kill-marketing',
+]
 
 /**
  * The faults of one seed, in order: each somewhere in a part of the year of its own, so that every run is hit early,

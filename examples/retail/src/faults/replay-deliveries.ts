@@ -39,7 +39,8 @@ class DeliveryReplays {
     }
     pass(this.#target(), incoming, body).then(
       (answer) => {
-        const deliveries = path.endsWith('/pull') && answer.status === 200 ? countDeliveries(answer.body.toString('utf8')) : 0
+        const deliveries =
+          path.endsWith('/pull') && answer.status === 200 ? countDeliveries(answer.body.toString('utf8')) : 0
         if (deliveries > 0 && this.#random() < replayShare) this.#again.set(path, { answer, deliveries })
         reply(response, answer)
       },

@@ -27,7 +27,10 @@ export async function replayRequests({ target, random }: ReplayOptions): Promise
     })
     service.on('data', (bytes: Buffer) => caller.write(bytes))
     // When one side is gone the other sees what it would see without us: a connection that breaks.
-    for (const [one, other] of [[caller, service], [service, caller]] as const) {
+    for (const [one, other] of [
+      [caller, service],
+      [service, caller],
+    ] as const) {
       one.on('error', () => other.destroy())
       one.on('close', () => {
         other.destroy()

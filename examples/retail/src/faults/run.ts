@@ -13,7 +13,10 @@ export interface FaultActions {
 const lookEveryMs = 5
 
 /** Makes the planned faults happen, one after another, each when its moment has come. */
-export async function runFaults(plan: readonly PlannedFault[], { progress, over, actions }: FaultActions): Promise<void> {
+export async function runFaults(
+  plan: readonly PlannedFault[],
+  { progress, over, actions }: FaultActions,
+): Promise<void> {
   for (const { kind, afterOrders, delayMs } of plan) {
     const action = actions[kind]
     if (!action) continue

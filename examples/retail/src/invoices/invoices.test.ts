@@ -63,7 +63,9 @@ describe('readInvoices()', () => {
 
   test('refuses a number that stands there twice, naming both lines', () => {
     const text = `${header}\n1,2010-12-01,7,1.00\n2,2010-12-01,7,1.00\n1,2010-12-02,8,2.00`
-    expect(() => parseInvoices(text, 'orders.csv')).toThrow('orders.csv:4 does not parse: invoice 1 stands on line 2 already')
+    expect(() => parseInvoices(text, 'orders.csv')).toThrow(
+      'orders.csv:4 does not parse: invoice 1 stands on line 2 already',
+    )
   })
 
   test('refuses another header', () => {

@@ -54,5 +54,7 @@ function isDate(text: string): boolean {
 }
 
 function problem(path: string, line: number, what: string): Error {
-  return new Error(`${path}:${line} does not parse: ${what}. Correct the row and start again; no order of this file was taken.`)
+  return new Error(
+    `${path}:${line} does not parse: ${what}. Correct the row and start again; no order of this file was taken.`,
+  )
 }

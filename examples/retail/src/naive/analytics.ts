@@ -25,7 +25,8 @@ const copyCustomer = `
 
 async function takeCustomers(customers: readonly Customer[]): Promise<void> {
   await database.transaction(async (transaction) => {
-    for (const { id, orders, spentPence, lastOrder, status } of customers) await transaction.query(copyCustomer, [id, orders, spentPence, lastOrder, status])
+    for (const { id, orders, spentPence, lastOrder, status } of customers)
+      await transaction.query(copyCustomer, [id, orders, spentPence, lastOrder, status])
   })
 }
 

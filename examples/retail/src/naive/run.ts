@@ -37,7 +37,13 @@ export async function runNaively({ options, expected, plan, screen, processes }:
   mkdirSync(directory, { recursive: true })
   const recorder = await MailRecorder.start()
   const start = (team: string, environment: Record<string, string>) =>
-    processes.startTeam({ name: `naive-${team}`, script: `naive/${team}.js`, directory, database: `${team}.db`, environment })
+    processes.startTeam({
+      name: `naive-${team}`,
+      script: `naive/${team}.js`,
+      directory,
+      database: `${team}.db`,
+      environment,
+    })
 
   // Marketing and the CRM call each other, so each learns the other's address through a proxy that is there first.
   const random = seededRandom(options.seed, 'replay')

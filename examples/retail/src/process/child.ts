@@ -3,7 +3,8 @@ const lastWordsMs = 3000
 /** An environment variable that this process cannot do without. */
 export function required(name: string): string {
   const value = process.env[name]
-  if (value === undefined || value === '') throw new Error(`The environment variable ${name} is missing; set it and start again.`)
+  if (value === undefined || value === '')
+    throw new Error(`The environment variable ${name} is missing; set it and start again.`)
   return value
 }
 

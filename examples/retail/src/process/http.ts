@@ -83,10 +83,18 @@ export interface CallOptions {
 /** One HTTP request with a JSON body. Rejects when there was no answer; answers of any status resolve. */
 export function call(method: 'GET' | 'POST', url: string, options: CallOptions = {}): Promise<Answer> {
   const payload = options.body === undefined ? undefined : JSON.stringify(options.body)
-  const headers = { ...options.headers, ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) }
+  const headers = {
+    ...options.headers,
+    ...(payload === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+  }
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, agent, headers, timeout: options.timeoutMs ?? 5000 }, (response) => {
-      readBytes(response).then((bytes) => resolve({ status: response.statusCode ?? 0, body: parseOrText(bytes.toString('utf8')) }), reject)
+      readBytes(response).then(
+        (bytes) => resolve({ status: response.statusCode ?? 0, body: parseOrText(bytes.toString('utf8')) }),
+        reject,
+      )
     })
     outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${url} was not answered in time.`)))
     outgoing.on('error', reject)

@@ -26,7 +26,11 @@ export interface FiguresSource {
 export function readFigures({ directory, expected, recorder, copyTable }: FiguresSource): Figures {
   const orders = rows<{ id: string }>(directory, 'sales', 'select id from orders')
   const emails = rows<{ orderId: string }>(directory, 'marketing', 'select distinct "orderId" from emails')
-  const copies = rows<{ id: string; email: string; status: string }>(directory, 'marketing', `select id, email, status from "${copyTable}"`)
+  const copies = rows<{ id: string; email: string; status: string }>(
+    directory,
+    'marketing',
+    `select id, email, status from "${copyTable}"`,
+  )
   const revenue = rows<{ month: string; pence: number }>(directory, 'analytics', 'select month, pence from revenue')
   const thanked = new Set(emails.map(({ orderId }) => orderId))
   return {
@@ -39,7 +43,10 @@ export function readFigures({ directory, expected, recorder, copyTable }: Figure
   }
 }
 
-function countWrongCustomers(copies: readonly { id: string; email: string; status: string }[], expected: Expected): number {
+function countWrongCustomers(
+  copies: readonly { id: string; email: string; status: string }[],
+  expected: Expected,
+): number {
   const right = copies.filter(({ id, email, status }) => {
     const customer = expected.customers.get(id)
     return customer !== undefined && email === `customer-${id}@example.com` && status === customer.status

@@ -35,16 +35,28 @@ export function prove(source: ProofSource): readonly Check[] {
   const { directory, expected, recorder, emailSentEvents } = source
   const crm = byId(rows(directory, 'crm', 'select id, email, orders, "spentPence", "lastOrder", status from customers'))
   const { table, spent, lastOrder, condition } = source.analyticsCopy
-  const copy = rows(directory, 'analytics', `select id, orders, "${spent}", "${lastOrder}", status from "${table}" where ${condition}`)
+  const copy = rows(
+    directory,
+    'analytics',
+    `select id, orders, "${spent}", "${lastOrder}", status from "${table}" where ${condition}`,
+  )
   return [
-    compare('sales.order = the file', byId(rows(directory, 'sales', 'select id, "totalPence" from orders')), ordersOf(expected)),
+    compare(
+      'sales.order = the file',
+      byId(rows(directory, 'sales', 'select id, "totalPence" from orders')),
+      ordersOf(expected),
+    ),
     compare('crm.customer = the file', crm, customersOf(expected)),
     compare(
       'marketing.customer = crm.customer',
       byId(rows(directory, 'marketing', `select id, email, status from "${source.marketingCopy}"`)),
       mapValues(crm, ([id, email, , , , status]) => [id, email, status]),
     ),
-    compare('analytics.customer = crm.customer', byId(copy), mapValues(crm, ([id, , ...rest]) => [id, ...rest])),
+    compare(
+      'analytics.customer = crm.customer',
+      byId(copy),
+      mapValues(crm, ([id, , ...rest]) => [id, ...rest]),
+    ),
     compare(
       'analytics customer value = the file',
       byId(rows(directory, 'analytics', 'select customer_id, orders, pence from customer_value')),
@@ -117,7 +129,8 @@ export function compare(name: string, found: Table, expected: Table): Check {
     if (there && JSON.stringify(there) === JSON.stringify(row)) equal += 1
     else differences.push(`${id}: ${there ? JSON.stringify(there) : 'nothing'} instead of ${JSON.stringify(row)}`)
   }
-  for (const [id, row] of found) if (!expected.has(id)) differences.push(`${id}: ${JSON.stringify(row)} instead of nothing`)
+  for (const [id, row] of found)
+    if (!expected.has(id)) differences.push(`${id}: ${JSON.stringify(row)} instead of nothing`)
   return {
     name,
     found: `${equal.toLocaleString('en-GB')} / ${expected.size.toLocaleString('en-GB')} rows equal`,

@@ -10,9 +10,15 @@ const columnWidth = 18
 /** Both columns side by side: what the same orders and the same faults came to. */
 export function printComparison(screen: Screen, left: Figures, right: Figures): void {
   const row = (name: string, one: string, other: string, remark = ''): void =>
-    screen.line(`${name.padEnd(nameWidth)}${one.padStart(columnWidth)}${other.padStart(columnWidth)}${remark && `     ${remark}`}`)
+    screen.line(
+      `${name.padEnd(nameWidth)}${one.padStart(columnWidth)}${other.padStart(columnWidth)}${remark && `     ${remark}`}`,
+    )
   screen.line()
-  screen.line(screen.strong(`${''.padEnd(nameWidth)}${'commit-then-POST'.padStart(columnWidth)}${'Tidings'.padStart(columnWidth)}`))
+  screen.line(
+    screen.strong(
+      `${''.padEnd(nameWidth)}${'commit-then-POST'.padStart(columnWidth)}${'Tidings'.padStart(columnWidth)}`,
+    ),
+  )
   row('orders lost', count(left.ordersLost), count(right.ordersLost))
   const calls = `calls ${count(left.mailCalls)} / ${count(right.mailCalls)}, orders thanked for ${count(left.emails)} / ${count(right.emails)}`
   row('emails sent twice', count(left.emailsSentTwice), count(right.emailsSentTwice), calls)
@@ -29,14 +35,24 @@ export interface ProofFacts {
   readonly analytics: string
 }
 
-export function printProof(screen: Screen, { checks, run, revenuePence, months, commitRate, analytics }: ProofFacts): void {
+export function printProof(
+  screen: Screen,
+  { checks, run, revenuePence, months, commitRate, analytics }: ProofFacts,
+): void {
   screen.line()
   checks.forEach(({ name, found, holds, differences }, index) => {
-    const shown = name === 'analytics revenue = the file' && holds ? `${formatPence(revenuePence)}, all ${months} months to the penny` : found
-    screen.line(`${screen.strong(index === 0 ? 'PROOF' : '     ')}  ${name.padEnd(38)} ${holds ? shown : screen.bad(`DIFFERS: ${found}`)}`)
+    const shown =
+      name === 'analytics revenue = the file' && holds
+        ? `${formatPence(revenuePence)}, all ${months} months to the penny`
+        : found
+    screen.line(
+      `${screen.strong(index === 0 ? 'PROOF' : '     ')}  ${name.padEnd(38)} ${holds ? shown : screen.bad(`DIFFERS: ${found}`)}`,
+    )
     for (const difference of differences) screen.line(`           ${difference}`)
   })
   screen.line(`       ${'commit → copy (crm → analytics)'.padEnd(38)} ${run.delay}`)
-  screen.line(`       ${'durable commits of the four teams'.padEnd(38)} ${count(run.commits)}: ${count(Math.round(run.commits / run.seconds))}/s of the disk's ${count(commitRate)}/s one after another`)
+  screen.line(
+    `       ${'durable commits of the four teams'.padEnd(38)} ${count(run.commits)}: ${count(Math.round(run.commits / run.seconds))}/s of the disk's ${count(commitRate)}/s one after another`,
+  )
   screen.line(`       ${'analytics'.padEnd(38)} ${analytics}`)
 }

@@ -20,7 +20,9 @@ export class Operator {
 
   async subscriptions(): Promise<readonly SubscriptionFigures[]> {
     const { subscriptions } = (await this.#get('/subscriptions')) as { subscriptions: { subscription: string }[] }
-    return Promise.all(subscriptions.map(({ subscription }) => this.#get(`/subscriptions/${subscription}/stats`))) as Promise<SubscriptionFigures[]>
+    return Promise.all(
+      subscriptions.map(({ subscription }) => this.#get(`/subscriptions/${subscription}/stats`)),
+    ) as Promise<SubscriptionFigures[]>
   }
 
   /** The payloads of all events of a topic. */

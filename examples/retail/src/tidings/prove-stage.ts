@@ -6,7 +6,12 @@ import type { Stage } from './stage.ts'
 /** The table in which the service kit keeps a copy of `crm.customer`. */
 export const copyTable = 'crm_customer'
 
-const pythonCopy: AnalyticsCopy = { table: 'customers', spent: 'spent_pence', lastOrder: 'last_order', condition: 'deleted = 0' }
+const pythonCopy: AnalyticsCopy = {
+  table: 'customers',
+  spent: 'spent_pence',
+  lastOrder: 'last_order',
+  condition: 'deleted = 0',
+}
 const kitCopy: AnalyticsCopy = { table: copyTable, spent: 'spentPence', lastOrder: 'lastOrder', condition: 'true' }
 
 export function analyticsCopyOf({ python }: Stage): AnalyticsCopy {
@@ -14,7 +19,10 @@ export function analyticsCopyOf({ python }: Stage): AnalyticsCopy {
 }
 
 /** Compares everything that the teams hold with the file and with each other. */
-export async function proveStage(stage: Stage, expected: Expected): Promise<{ figures: Figures; checks: readonly Check[] }> {
+export async function proveStage(
+  stage: Stage,
+  expected: Expected,
+): Promise<{ figures: Figures; checks: readonly Check[] }> {
   const { directory, recorder, operator } = stage
   const events = await operator.payloads<{ orderId: string }>('marketing.email-sent')
   const emailSentEvents = events.map(({ orderId }) => orderId)

@@ -38,8 +38,10 @@ export async function runTidings({ stage, orders, plan, screen }: Parts): Promis
     progress: () => recorder.sent.size,
     over: () => over,
     actions: {
-      'kill-marketing': async () => fault('marketing killed (SIGKILL)', `mails again after ${await marketingDeath(stage, orders)}`),
-      'kill-server': async () => fault('server killed (SIGKILL)', `ready after ${await timed(() => stage.server.kill())}`),
+      'kill-marketing': async () =>
+        fault('marketing killed (SIGKILL)', `mails again after ${await marketingDeath(stage, orders)}`),
+      'kill-server': async () =>
+        fault('server killed (SIGKILL)', `ready after ${await timed(() => stage.server.kill())}`),
       'fail-mail': async () => {
         const before = recorder.refused
         await recorder.failFor(mailFailureMs)
@@ -79,7 +81,8 @@ async function waitUntilFinished({ stage, orders, screen, elapsed, allSent }: Wa
     const left = sent < orders ? `${orders - sent} orders are not thanked for` : await unfinished(stage)
     if (left === undefined) return allSent()
     if (sent >= orders) allSent()
-    if (performance.now() - progress.since > patienceMs) throw new Error(`Nothing has moved for a minute: ${left}; ${await unfinished(stage)}.`)
+    if (performance.now() - progress.since > patienceMs)
+      throw new Error(`Nothing has moved for a minute: ${left}; ${await unfinished(stage)}.`)
     await pause(lookEveryMs)
   }
 }

@@ -30,7 +30,11 @@ export async function startStage(options: Options, processes: Processes): Promis
   const directory = join(options.directory, 'tidings')
   mkdirSync(directory, { recursive: true })
   const recorder = await MailRecorder.start()
-  const start = (team: string, environment: Record<string, string>, command?: { program: string; arguments: string[] }) =>
+  const start = (
+    team: string,
+    environment: Record<string, string>,
+    command?: { program: string; arguments: string[] },
+  ) =>
     processes.startTeam({
       name: team,
       script: `services/${team}/main.js`,
@@ -43,7 +47,10 @@ export async function startStage(options: Options, processes: Processes): Promis
   const server = await start('server', { STORE_DIRECTORY: join(directory, 'store') })
   const proxy = await replayDeliveries({ target: () => server.url, random: seededRandom(options.seed, 'replay') })
   const python = findPython()
-  const analyst = python && { program: python.program, arguments: [fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))] }
+  const analyst = python && {
+    program: python.program,
+    arguments: [fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))],
+  }
   const [sales, crm, marketing, analytics] = await Promise.all([
     start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options) }),
     start('crm', { BROKER_URL: server.url }),
@@ -59,7 +66,13 @@ function findPython(): { program: string; version: string } | undefined {
   for (const program of process.platform === 'win32' ? ['python', 'py'] : ['python3', 'python']) {
     try {
       const script = 'import sys, sqlite3; assert sys.version_info >= (3, 7); print("%d.%d" % sys.version_info[:2])'
-      return { program, version: execFileSync(program, ['-c', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() }
+      return {
+        program,
+        version: execFileSync(program, ['-c', script], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        }).trim(),
+      }
     } catch {
       // Not there, too old, or without SQLite: the next name.
     }

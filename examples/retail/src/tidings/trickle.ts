@@ -15,7 +15,8 @@ export async function keepRunning(stage: Stage, screen: Screen, { seed }: Option
   const { directory, server, sales, crm, marketing } = stage
   screen.line()
   screen.line(screen.strong('Still running, a trickle of orders flows. Break it yourself:'))
-  for (const { pid, name } of [marketing, server, crm]) screen.line(`  kill -9 ${String(pid).padEnd(9)} ${name}: restarts and catches up`)
+  for (const { pid, name } of [marketing, server, crm])
+    screen.line(`  kill -9 ${String(pid).padEnd(9)} ${name}: restarts and catches up`)
   screen.line(`  tail -f ${directory}/marketing.log`)
   screen.line(`  curl ${server.url}/v1/default/subscriptions/marketing.thank-buyer/stats`)
   screen.line('  Ctrl-C ends everything.')
@@ -26,7 +27,12 @@ export async function keepRunning(stage: Stage, screen: Screen, { seed }: Option
   const customers = rows<{ id: string }>(directory, 'crm', 'select id from customers order by id')
   for (let number = 1; ; number += 1) {
     const customerId = customers[Math.floor(random() * customers.length)]?.id ?? '1'
-    const order = { id: `trickle-${number}`, date: '2011-12-09', customerId, totalPence: 100 + Math.floor(random() * 10_000) }
+    const order = {
+      id: `trickle-${number}`,
+      date: '2011-12-09',
+      customerId,
+      totalPence: 100 + Math.floor(random() * 10_000),
+    }
     // Sales may have been killed by hand; it says which orders it knows already.
     await call('POST', `${sales.url}/orders`, { body: order }).catch(() => undefined)
     await pause(orderEveryMs)
@@ -37,7 +43,12 @@ async function lookNowAndThen({ directory, recorder, marketing, server }: Stage,
   for (;;) {
     const orders = rows(directory, 'sales', 'select id from orders').length
     const owned = rows(directory, 'crm', 'select id, email, status from customers order by id')
-    const copied = new Map(rows<{ id: string }>(directory, 'marketing', `select id, email, status from "${copyTable}"`).map((row) => [row.id, JSON.stringify(row)]))
+    const copied = new Map(
+      rows<{ id: string }>(directory, 'marketing', `select id, email, status from "${copyTable}"`).map((row) => [
+        row.id,
+        JSON.stringify(row),
+      ]),
+    )
     const equal = owned.filter((row) => copied.get((row as { id: string }).id) === JSON.stringify(row)).length
     screen.status(
       `orders ${count(orders)} · emails ${count(recorder.sent.size)} · marketing.customer ${count(equal)}/${count(owned.length)} equal · marketing is ${marketing.pid} · server is ${server.pid}`,

@@ -9,8 +9,13 @@ export function createAnalytics(parts: { broker: Broker; database: Database }): 
   const service = createService({ contract: defineContract('analytics', {}), ...parts })
   service.replicate(crm.customer, { columns: ['id', 'orders', 'spentPence', 'lastOrder', 'status'], freshness: '1m' })
 
-  service.on('count-order', sales.order.created, { from: 'beginning', concurrency: 100 }, async ({ event, transaction }) => {
-    await transaction(async (tx) => addOrder(tx, event.data))
-  })
+  service.on(
+    'count-order',
+    sales.order.created,
+    { from: 'beginning', concurrency: 100 },
+    async ({ event, transaction }) => {
+      await transaction(async (tx) => addOrder(tx, event.data))
+    },
+  )
   return service
 }

@@ -9,10 +9,15 @@ export function createCrm(parts: { broker: Broker; database: Database }): Servic
   const service = createService({ contract: crm, ...parts })
   service.owns(crm.customer, { table: 'customers' })
 
-  service.on('enter-order', sales.order.created, { from: 'beginning', concurrency: 100 }, async ({ event, transaction }) => {
-    await transaction(async (tx) => {
-      for (const id of await enterOrder(tx, event.data)) await tx.changed(crm.customer, id)
-    })
-  })
+  service.on(
+    'enter-order',
+    sales.order.created,
+    { from: 'beginning', concurrency: 100 },
+    async ({ event, transaction }) => {
+      await transaction(async (tx) => {
+        for (const id of await enterOrder(tx, event.data)) await tx.changed(crm.customer, id)
+      })
+    },
+  )
   return service
 }

@@ -10,14 +10,19 @@ export function createMarketing({ mail, ...parts }: { broker: Broker; database: 
   const service = createService({ contract: marketing, ...parts })
   const customers = service.replicate(crm.customer, { columns: ['id', 'email', 'status'], freshness: '1m' })
 
-  service.on('thank-buyer', sales.order.created, { from: 'end', concurrency: 100 }, async ({ event, idempotencyKey, transaction }) => {
-    const { id: orderId, customerId } = event.data
-    const buyer = (await customers.get(customerId)) ?? waitFor(crm.customer, customerId)
-    await mail.send({ to: buyer.email, order: orderId }, { idempotencyKey }) // outside: at least once, no lock held
-    await transaction(async (tx) => {
-      await insertEmail(tx, { to: buyer.email, order: orderId }) // inside: once
-      await tx.publish(marketing.emailSent, { orderId })
-    })
-  })
+  service.on(
+    'thank-buyer',
+    sales.order.created,
+    { from: 'end', concurrency: 100 },
+    async ({ event, idempotencyKey, transaction }) => {
+      const { id: orderId, customerId } = event.data
+      const buyer = (await customers.get(customerId)) ?? waitFor(crm.customer, customerId)
+      await mail.send({ to: buyer.email, order: orderId }, { idempotencyKey }) // outside: at least once, no lock held
+      await transaction(async (tx) => {
+        await insertEmail(tx, { to: buyer.email, order: orderId }) // inside: once
+        await tx.publish(marketing.emailSent, { orderId })
+      })
+    },
+  )
   return service
 }

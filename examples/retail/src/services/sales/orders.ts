@@ -14,6 +14,14 @@ export const salesTables: MigrationSet = {
   ],
 }
 
-export async function insertOrder(transaction: Transaction, { id, date, customerId, totalPence }: Invoice): Promise<void> {
-  await transaction.query('insert into orders (id, date, "customerId", "totalPence") values (?, ?, ?, ?)', [id, date, customerId, totalPence])
+export async function insertOrder(
+  transaction: Transaction,
+  { id, date, customerId, totalPence }: Invoice,
+): Promise<void> {
+  await transaction.query('insert into orders (id, date, "customerId", "totalPence") values (?, ?, ?, ?)', [
+    id,
+    date,
+    customerId,
+    totalPence,
+  ])
 }

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { parseOptions } from './options.ts'
+
+const defaults = { directory: '/tmp/data', invoices: '/tmp/invoices.csv' }
+
+test('parseOptions() fills in what is not said', () => {
+  expect(parseOptions([], defaults)).toEqual({ ...defaults, once: false, seed: 7, orders: 1_000_000_000 })
+})
+
+test('parseOptions() takes what is said', () => {
+  const options = parseOptions(['--once', '--seed', '11', '--orders', '500', '--data', '/tmp/elsewhere'], defaults)
+  expect(options).toEqual({
+    directory: '/tmp/elsewhere',
+    invoices: '/tmp/invoices.csv',
+    once: true,
+    seed: 11,
+    orders: 500,
+  })
+})
+
+test.each([['--seed', 'x'], ['--orders', '0'], ['--orders', '-1'], ['--unknown']])(
+  'parseOptions() refuses %s %s',
+  (...words) => {
+    expect(() => parseOptions(words, defaults)).toThrow()
+  },
+)
