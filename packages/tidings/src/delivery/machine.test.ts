@@ -276,6 +276,37 @@ describe('the ledger', () => {
   })
 })
 
+describe('seek()', () => {
+  it('forgets the stories of the generation before, and none of those that begin in the same commit', () => {
+    const bench = new Bench()
+    bench.publish('a', 'b')
+    const [first] = bench.claim('puller', 1, 30_000)
+    bench.settle(first!, { action: 'dead-letter', reason: 'no use' })
+    bench.commit()
+    bench.machine.seek(0, 'skip')
+    bench.feed()
+    const again = bench.machine.claim({ holder: 'next', max: 1, leaseMs: 30_000 }, bench.now())
+    bench.commit()
+    expect(offsets(again.entries)).toEqual([1])
+    bench.crash()
+    expect(shardCounts(bench.machine)).toMatchObject({ leased: 1, ready: 1, dead: 0 })
+  })
+
+  it('calls a replay only what an earlier generation acknowledged', () => {
+    const bench = new Bench()
+    bench.publish('a', 'b', 'c')
+    const [first, second] = bench.claim('h')
+    bench.settle(first!, { action: 'ack' })
+    bench.settle(second!, { action: 'dead-letter', reason: 'no use' })
+    bench.machine.seek(0, 'missing')
+    bench.feed()
+    bench.commit()
+    bench.machine.seek(0, 'run')
+    bench.feed()
+    expect(bench.claim('h').map((entry) => bench.machine.replay(entry))).toEqual(['run', undefined, undefined])
+  })
+})
+
 describe('retryDelayMs()', () => {
   it('begins with the quick delays, then backs off with full jitter up to the most', () => {
     const delays = [1, 2, 3, 4, 5].map((attempt) => retryDelayMs(defaultRetryPolicy, attempt, 0.5))

@@ -89,6 +89,7 @@ export class ShardState {
     }
     this.#touched = Math.max(this.#touched, entry.offset)
     this.#changed.add(entry)
+    this.#removed.delete(entry.offset)
     this.#dirty = true
   }
 
