@@ -70,7 +70,7 @@ let ending: Promise<void> | undefined
 function end(code: number): Promise<void> {
   ending ??= (async () => {
     screen.endProgress()
-    await processes.stopAll()
+    await processes.end()
     process.exit(code)
   })()
   return ending

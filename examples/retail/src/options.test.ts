@@ -18,9 +18,11 @@ test('parseOptions() takes what is said', () => {
   })
 })
 
-test.each([['--seed', 'x'], ['--orders', '0'], ['--orders', '-1'], ['--unknown']])(
-  'parseOptions() refuses %s %s',
-  (...words) => {
-    expect(() => parseOptions(words, defaults)).toThrow()
-  },
-)
+test.each([
+  [['--seed', 'x'], '--seed x is not a whole number from 0 on.'],
+  [['--orders', '0'], '--orders 0 is not a whole number from 1 on.'],
+  [['--orders=-1'], '--orders -1 is not a whole number from 1 on.'],
+  [['--unknown'], "Unknown option '--unknown'"],
+])('parseOptions() refuses %s', (words, message) => {
+  expect(() => parseOptions(words, defaults)).toThrow(message)
+})

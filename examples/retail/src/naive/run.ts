@@ -11,7 +11,7 @@ import { runFaults } from '../faults/run.ts'
 import { readFigures, type Figures } from '../proof/figures.ts'
 import type { Options } from '../options.ts'
 import { call } from '../process/http.ts'
-import { Processes } from '../process/processes.ts'
+import type { Processes } from '../process/processes.ts'
 import type { Screen } from '../report/screen.ts'
 
 export interface NaiveRun {

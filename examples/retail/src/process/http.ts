@@ -1,4 +1,4 @@
-import { Agent, createServer, request, type IncomingMessage, type Server } from 'node:http'
+import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 
 /** What a handler gets: the parsed body, the headers, and the last segment of the path where the route ends in `/:id`. */
@@ -29,19 +29,21 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
 /** Serves JSON over HTTP on the loopback interface. Routes are `POST /orders` or `GET /customers/:id`. */
 export async function serve(options: { port: number; routes: Routes }): Promise<{ url: string; server: Server }> {
-  const server = createServer(async (incoming, response) => {
-    let status = 200
-    let body: unknown
-    try {
-      body = await dispatch(options.routes, incoming)
-    } catch (error) {
-      status = error instanceof HttpError ? error.status : 500
-      body = { error: error instanceof Error ? error.message : String(error) }
-    }
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}))
+  const server = createServer((incoming, response) => {
+    void dispatch(options.routes, incoming).then(
+      (body) => answer(response, 200, body ?? {}),
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error)
+        answer(response, error instanceof HttpError ? error.status : 500, { error: message })
+      },
+    )
   })
   server.keepAliveTimeout = 60_000
   return { url: await listen(server, options.port), server }
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
 export async function listen(server: NetServer, port: number): Promise<string> {

@@ -19,20 +19,22 @@ const concurrency = 32
 /** All processes of a run, so that none of them outlives it. */
 export class Processes {
   readonly #running: ManagedProcess[] = []
+  #ended = false
 
   async startTeam(options: TeamOptions): Promise<ManagedProcess> {
     const { name, script, command, directory, database, environment } = options
+    if (this.#ended) throw new Error('The run was ended.')
     const path = fileURLToPath(new URL(`../${script}`, import.meta.url))
-    const process_ = new ManagedProcess({
+    const team = new ManagedProcess({
       name,
       command: command?.program ?? process.execPath,
       arguments: command?.arguments ?? ['--enable-source-maps', path],
       environment: { ...environment, DATABASE_FILE: join(directory, database) },
       logFile: join(directory, `${name}.log`),
     })
-    this.#running.push(process_)
-    await process_.start()
-    return process_
+    this.#running.push(team)
+    await team.start()
+    return team
   }
 
   /** What sales must know to play the orders: the same for every run. */
@@ -43,5 +45,11 @@ export class Processes {
   /** Ends them in reverse order: who was started last depends on the others. */
   async stopAll(): Promise<void> {
     for (const running of this.#running.splice(0).toReversed()) await running.stop()
+  }
+
+  /** Ends them, and lets nobody start another one. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.stopAll()
   }
 }

@@ -9,7 +9,7 @@ export class Screen {
 
   constructor(out: NodeJS.WriteStream = process.stdout) {
     this.#out = out
-    this.#colours = out.isTTY === true && process.env['NO_COLOR'] === undefined
+    this.#colours = out.isTTY && process.env['NO_COLOR'] === undefined
   }
 
   line(text = ''): void {
