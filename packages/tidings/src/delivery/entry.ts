@@ -1,5 +1,4 @@
 import type { LogRecord } from '../engine/index.ts'
-import type { KeyQueue } from './key-queue.ts'
 
 /**
  * One event that a subscription has not finished with.
@@ -51,4 +50,49 @@ export interface Lease {
 export interface Moment {
   readonly monotonic: number
   readonly wall: number
+}
+
+/**
+ * The unfinished events of one key, oldest first. The leased ones are a run: neighbours with one holder. An event
+ * without a key has a queue of its own.
+ */
+export class KeyQueue {
+  readonly key: string | undefined
+  readonly entries: Entry[] = []
+  /** How many are leased at present; all of them to `holder`. */
+  leased = 0
+  holder: string | undefined
+
+  constructor(key: string | undefined) {
+    this.key = key
+  }
+
+  get head(): Entry | undefined {
+    return this.entries[0]
+  }
+
+  /** Puts an entry where its offset belongs: nearly always the end. */
+  insert(entry: Entry): void {
+    let index = this.entries.length
+    while (index > 0 && this.entries[index - 1]!.offset > entry.offset) index--
+    this.entries.splice(index, 0, entry)
+  }
+
+  remove(entry: Entry): void {
+    if (this.entries[0] === entry) this.entries.shift()
+    else this.entries.splice(this.entries.indexOf(entry), 1)
+  }
+
+  /** The oldest leased entry: the only one that may be settled. */
+  firstLeased(): Entry | undefined {
+    return this.leased === 0 ? undefined : this.entries.find((entry) => entry.state === 'leased')
+  }
+
+  /** The entry that may extend the run of the present holder, if the run has room. */
+  nextOfRun(longestRun: number): Entry | undefined {
+    if (this.leased === 0 || this.leased >= longestRun) return undefined
+    const next = this.entries[this.leased]
+    // Everything before it must be part of the run: a redriven entry in front of the run ends it.
+    return next && this.entries[this.leased - 1]?.state === 'leased' && this.head?.state === 'leased' ? next : undefined
+  }
 }

@@ -13,6 +13,7 @@ export {
 export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
 export { DeliveryMachine, type Claim, type ClaimOptions, type SettleAction, type SettleStatus } from './machine.ts'
+export type { SettleAction, SettleStatus } from './outcome.ts'
 export {
   defaultPolicy,
   defaultRetryPolicy,

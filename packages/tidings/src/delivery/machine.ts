@@ -3,7 +3,9 @@ import type { Random } from '../environment/index.ts'
 import type { Entry, Moment } from './entry.ts'
 import type { StoredException, StoredState } from './ledger-form.ts'
 import type { LeaseToken } from './lease-token.ts'
+import type { SettleAction, SettleStatus } from './outcome.ts'
 import type { DeliveryPolicy, ReplayEffects } from './policy.ts'
+import { beginGeneration, replayOf } from './generations.ts'
 import { Holders } from './holders.ts'
 import { recover } from './recovery.ts'
 import { ShardState, type ShardCommit } from './shard-state.ts'
@@ -39,15 +41,6 @@ export interface Claim {
   /** Whether a commit has to be durable before anybody may see these. */
   readonly commitFirst: boolean
 }
-
-export type SettleStatus = 'settled' | 'lease-lost' | 'lease-out-of-order'
-
-export type SettleAction =
-  | { readonly action: 'ack' }
-  | { readonly action: 'retry'; readonly reason: string; readonly afterMs?: number }
-  | { readonly action: 'dead-letter'; readonly reason: string }
-  | { readonly action: 'wait'; readonly reason: string; readonly afterMs?: number }
-  | { readonly action: 'release' }
 
 const longestWaitMs = 60_000
 
@@ -202,15 +195,8 @@ export class DeliveryMachine {
   }
 
   /** What an earlier generation that acknowledged this event asks of its replay; `undefined` for a first delivery. */
-  replay({ offset, record }: Entry): ReplayEffects | undefined {
-    const type = record?.event.type
-    return this.state.earlier.find(
-      ({ start, through, exceptions, types }) =>
-        offset > start &&
-        offset <= through &&
-        (!types || (type !== undefined && types.includes(type))) &&
-        !exceptions.includes(offset),
-    )?.effects
+  replay(entry: Entry): ReplayEffects | undefined {
+    return replayOf(this.state.earlier, entry)
   }
 
   // ----------------------------------------------------------------------------------------------------------- coming back
@@ -346,20 +332,7 @@ export class DeliveryMachine {
 
   /** Begins a new generation after `start`: fences all leases and drops every retry, park and dead letter. */
   seek(start: number, effects: ReplayEffects): void {
-    const unfinished = [...this.state.entries.keys()].sort((left, right) => left - right)
-    const through = this.state.cursor
-    const earlier = {
-      start: this.state.start,
-      through,
-      exceptions: unfinished,
-      effects,
-      ...(this.#types ? { types: [...this.#types] } : {}),
-    }
-    this.state.earlier = [earlier, ...this.state.earlier.map((generation) => ({ ...generation, effects }))].filter(
-      (generation) => generation.through > start,
-    )
-    this.state.clear(start)
-    this.state.generation++
+    beginGeneration(this.state, { start, effects, types: this.#types })
   }
 
   keepWatermark(watermark: number): void {

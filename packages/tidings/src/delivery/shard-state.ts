@@ -1,7 +1,6 @@
 import type { LedgerChange, LogRecord } from '../engine/index.ts'
 import { DueTimes } from './due-times.ts'
-import type { Entry, Lease, Moment } from './entry.ts'
-import { KeyQueue } from './key-queue.ts'
+import { KeyQueue, type Entry, type Lease, type Moment } from './entry.ts'
 import {
   exceptionKey,
   storeException,

@@ -1,6 +1,5 @@
 import type { Random } from '../environment/index.ts'
-import type { Entry, Moment } from './entry.ts'
-import type { KeyQueue } from './key-queue.ts'
+import type { Entry, KeyQueue, Moment } from './entry.ts'
 import { retryDelayMs, type DeliveryPolicy } from './policy.ts'
 import type { ShardState } from './shard-state.ts'
 
