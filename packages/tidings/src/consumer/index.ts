@@ -1,2 +1,4 @@
+export { Backoff } from './backoff.ts'
 export { consume, type ConsumeOptions, type Consumer } from './consume.ts'
 export { outcomeOf, reasonOf } from './outcome.ts'
+export type { Notice, Report } from './report.ts'

@@ -53,6 +53,9 @@ describe('insert()', () => {
     expect(await apply(inbox, fromCrm)).toBe(true)
     expect(await apply(inbox, deliver(1, { generation: 2 }))).toBe(true)
     expect(await apply(await open('mail.other'), deliver(1))).toBe(true)
+    const [cut, whole] = ['e1\0', 'e1\0more'].map((id) => deliver(1, { event: { id, source: 's', type: 't' } }))
+    expect(cut && (await apply(inbox, cut))).toBe(true)
+    expect(whole && (await apply(inbox, whole))).toBe(true)
   })
 
   it('leaves nothing behind when its transaction rolls back', async () => {

@@ -1,5 +1,5 @@
 import type { Broker, Caller, Delivery, StreamProgress, SubscriptionDescription } from '../broker/port.ts'
-import type { Database, SqlRow, Transaction } from '../database/index.ts'
+import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
@@ -141,7 +141,11 @@ export class Inbox {
   async has(delivery: Delivery): Promise<boolean> {
     const { database, subscription } = this.#options
     const { source, id } = delivery.event
-    const rows = await database.query<{ generation: number }>(findGenerations, [subscription, source, id])
+    const rows = await database.query<{ generation: number }>(findGenerations, [
+      subscription,
+      storedText(source),
+      storedText(id),
+    ])
     if (rows.some(({ generation }) => generation === delivery.generation)) return true
     if (delivery.replay !== 'missing') return false
     if (rows.length > 0) return true
@@ -161,8 +165,8 @@ export class Inbox {
     const [row] = await transaction.query<{ counter: number }>(insertRow, [
       subscription,
       delivery.generation,
-      source,
-      id,
+      storedText(source),
+      storedText(id),
       incarnation,
       number,
     ])
@@ -211,4 +215,8 @@ export class Inbox {
 function parse(position: Position): { incarnation: string; number: number } {
   const [incarnation = '', number = '0'] = position.split('.')
   return { incarnation, number: Number(number) }
+}
+
+function storedText(text: string): SqlValue {
+  return text.includes('\0') ? new TextEncoder().encode(text) : text
 }

@@ -2,7 +2,8 @@ import type { MigrationSet } from '../database/index.ts'
 
 /**
  * `tidings_inbox`: one row for each delivery whose effect is in this database. `counter` never goes back while the
- * database is not restored, also when rows are deleted.
+ * database is not restored, also when rows are deleted. `source` and `id` are texts, or bytes where the text holds a NUL
+ * character, at which clients would cut it off.
  *
  * `tidings_inbox_floors`: everything up to `number` was applied or needed no effect, and its rows may be gone.
  */
@@ -13,8 +14,8 @@ export const inboxMigrations: MigrationSet = {
        counter integer primary key autoincrement,
        subscription text not null,
        generation integer not null,
-       source text not null,
-       id text not null,
+       source any not null,
+       id any not null,
        incarnation text not null,
        number integer not null,
        unique (subscription, source, id, generation)

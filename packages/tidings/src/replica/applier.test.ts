@@ -1,0 +1,156 @@
+import * as fc from 'fast-check'
+import Libsql from 'libsql'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Database } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { Applier } from './applier.ts'
+import { insertBuild, loadBuilds, type Build } from './build.ts'
+import { changeOf, type Change } from './change.ts'
+import { replicaMigrations } from './migrations.ts'
+import { decodeRow, encodeRow } from './row-form.ts'
+
+let database: Database
+
+beforeEach(async () => {
+  database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  await database.start()
+  await database.migrate(replicaMigrations)
+})
+
+let builds = 0
+
+async function newBuild(): Promise<Build> {
+  const number = ++builds
+  const table = `crm_customer__${number}`
+  await insertBuild(database, {
+    name: 'crm.customer',
+    number,
+    topic: 'crm.customer',
+    columns: ['id', 'status'],
+    finalTable: 'crm_customer',
+    presentTable: table,
+    subscription: `marketing.replica.crm.customer.${number}`,
+  })
+  const build = (await loadBuilds(database, 'crm.customer')).find((candidate) => candidate.number === number)
+  if (!build) throw new Error('no build')
+  return build
+}
+
+const change = (key: string, version: number, status?: string): Change => ({
+  key,
+  number: version,
+  version: `0000000000.${String(version).padStart(20, '0')}`,
+  ...(status === undefined ? {} : { data: { id: key, status } }),
+})
+
+async function copyAfter(changes: readonly Change[], inOneGo: boolean): Promise<unknown> {
+  const build = await newBuild()
+  const applier = new Applier({ database, build, onApplied: () => undefined })
+  if (inOneGo) await Promise.all(changes.map((each) => applier.apply(each)))
+  else for (const each of changes) await applier.apply(each)
+  const rows = await database.query(`select * from "${build.presentTable}" order by id`)
+  return rows.map((row) => decodeRow(row, build.columns))
+}
+
+describe('an applier', () => {
+  it('ends equal when the same delete and update arrive in the wrong order, twice', async () => {
+    const created = change('c1', 1, 'active')
+    const updated = change('c1', 2, 'lost')
+    const deleted = change('c1', 3)
+    for (const order of [
+      [created, updated, deleted],
+      [deleted, updated, created, deleted, updated],
+      [created, deleted, updated, deleted, updated],
+    ]) {
+      expect(await copyAfter(order, false)).toEqual([])
+    }
+    const recreated = change('c1', 4, 'active')
+    expect(await copyAfter([recreated, deleted, recreated, deleted, updated], false)).toEqual([{ id: 'c1', status: 'active' }])
+  })
+
+  it('ends equal in whatever order and however often changes arrive, one by one or many in one transaction', async () => {
+    const history = ['a', 'b', 'c'].flatMap((key) => [1, 2, 3, 4].map((version) => change(key, version, `v${version}`)))
+    history.push(change('b', 5), change('c', 5), change('c', 6, 'back'))
+    const expected = await copyAfter(history, false)
+    expect(expected).toEqual([
+      { id: 'a', status: 'v4' },
+      { id: 'c', status: 'back' },
+    ])
+    const arrivals = fc.shuffledSubarray([...history, ...history], { minLength: history.length * 2 })
+    await fc.assert(
+      fc.asyncProperty(arrivals, fc.boolean(), async (changes, inOneGo) => {
+        expect(await copyAfter(changes, inOneGo)).toEqual(expected)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('lets one change that the database refuses hold up no other', async () => {
+    const build = await newBuild()
+    const applier = new Applier({ database, build, onApplied: () => undefined })
+    const refused = { ...change('bad', 1), data: { id: null, status: 'no key' } }
+    const outcomes = await Promise.allSettled([change('a', 1, 'x'), refused, change('b', 1, 'y')].map((each) => applier.apply(each)))
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(await database.query(`select id from "${build.presentTable}" order by id`)).toEqual([{ id: 'a' }, { id: 'b' }])
+  })
+
+  it('forgets tombstones that the floor has passed', async () => {
+    const build = await newBuild()
+    const applier = new Applier({ database, build, onApplied: () => undefined })
+    await applier.apply(change('a', 1))
+    await applier.apply(change('b', 2))
+    applier.settledThrough = 1
+    await applier.apply(change('c', 3, 'new'))
+    expect(await database.query('select number from tidings_replica_tombstones')).toEqual([{ number: 2 }])
+  })
+})
+
+describe('a row', () => {
+  it('comes back as it was: lists, objects, booleans, null, what is absent, and text that a database would cut', () => {
+    const columns = ['id', 'list', 'object', 'yes', 'no', 'nothing', 'absent', 'number', 'cut', 'half']
+    const data = {
+      id: 'c1',
+      list: [1, 'two', { three: null }],
+      object: { nested: true },
+      yes: true,
+      no: false,
+      nothing: null,
+      number: 1.5,
+      cut: 'a\0b',
+      half: 'a\ud800',
+      unknown: 'is not copied',
+    }
+    const { values, encoded } = encodeRow(data, columns)
+    const row = Object.fromEntries(columns.map((column, index) => [column, values[index] ?? null]))
+    const { unknown: _, ...expected } = data
+    expect(decodeRow({ ...row, tidings_encoded: encoded }, columns)).toEqual(expected)
+    expect(values.slice(0, 4)).toEqual(['c1', '[1,"two",{"three":null}]', '{"nested":true}', 1])
+  })
+})
+
+describe('changeOf()', () => {
+  const event = { id: '1', source: 'crm', type: 'crm.customer.updated', key: 'c1', sequence: '7', sourceepoch: 2 }
+  const at = (more: object, data?: string) => {
+    const bytes = data === undefined ? {} : { data: new TextEncoder().encode(data) }
+    return changeOf({ position: 'life.12', event: { ...event, ...bytes, ...more } }, 'id')
+  }
+
+  it('orders versions by source epoch, then sequence, and takes the position where there is no sequence', () => {
+    expect(at({}, '{"id":"c1"}')).toMatchObject({ key: 'c1', number: 12, version: '0000000002.00000000000000000007' })
+    const { sequence: _, ...without } = event
+    const change = changeOf({ position: 'life.12', event: { ...without, data: new TextEncoder().encode('{"id":"c1"}') } }, 'id')
+    expect(change.version).toBe('0000000002.00000000000000000012')
+  })
+
+  it('takes a tombstone whatever it carries', () => {
+    expect(at({ type: 'crm.customer.deleted' })).not.toHaveProperty('data')
+    expect(at({ type: 'crm.customer.deleted' }, '{"id":"c1"}')).not.toHaveProperty('data')
+  })
+
+  it('refuses for good what cannot be copied', () => {
+    expect(() => at({}, 'not json')).toThrow('is not JSON')
+    expect(() => at({}, '[1]')).toThrow('must be a JSON object')
+    expect(() => at({}, '{"id":"c2"}')).toThrow('its property id must be its key, "c1"')
+    expect(() => at({}, '{"id":"c1","total":9223372036854775807}')).toThrow('beyond 2^53')
+  })
+})

@@ -1,0 +1,221 @@
+import { Backoff, consume, type Consumer } from '../consumer/index.ts'
+import type { StreamProgress, SubscriptionDescription } from '../broker/port.ts'
+import { TerminalError, TidingsError } from '../errors.ts'
+import { comparePositions, type Position } from '../event/index.ts'
+import { Applier } from './applier.ts'
+import { changeBuild, type Build } from './build.ts'
+import { changeOf, type Change } from './change.ts'
+import type { ReplicaParts } from './parts.ts'
+
+const pageSize = 1_000
+const concurrency = 1_000
+
+export interface BuildRunOptions extends ReplicaParts {
+  readonly build: Build
+  readonly keyProperty: string
+  readonly onApplied: (keys: readonly string[]) => void
+  /** A filling build is complete: everything up to its listing's end is applied. */
+  readonly onComplete: () => void
+  /** What this build copied is gone or not what it was: another build has to begin from the start. */
+  readonly onOutlived: (why: string) => void
+}
+
+/**
+ * Keeps one build of a replica up to date: subscribes, lists what is there, applies what comes.
+ *
+ * It is *connecting* until the subscription is known to be the one that this build began with; then it consumes, and
+ * while the build is filling it lists as well. When the subscription is gone it connects again.
+ */
+export class BuildRun {
+  readonly #options: BuildRunOptions
+  readonly #applier: Applier
+  readonly #stopping = new AbortController()
+  #loop: Promise<void> | undefined
+  #listedUntil: Position | undefined
+  #cursor: string | undefined
+  #incarnation: string | undefined
+  #floor: Position | undefined
+  #completed: boolean
+  #reconnect: (() => void) | undefined
+
+  constructor(options: BuildRunOptions) {
+    const { build } = options
+    this.#options = options
+    this.#applier = new Applier({ database: options.database, build, onApplied: options.onApplied })
+    this.#listedUntil = build.listedUntil
+    this.#cursor = build.cursor
+    this.#incarnation = build.incarnation
+    this.#completed = build.state === 'ready'
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#reconnect?.()
+    await this.#loop
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#options.environment)
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const description = await this.#connect()
+        if (!description) return
+        backoff.reset()
+        await this.#copy(description)
+      } catch (error) {
+        this.#trouble(error)
+      }
+      if (!this.#stopping.signal.aborted) await backoff.pause(this.#stopping.signal)
+    }
+  }
+
+  /** Finds the subscription that this build began with, or begins; answers `undefined` when it has outlived it. */
+  async #connect(): Promise<SubscriptionDescription | undefined> {
+    const { build, onOutlived } = this.#options
+    const description = this.#incarnation === undefined ? await this.#subscribe() : await this.#find()
+    if (!description) {
+      onOutlived(`its subscription ${build.subscription} is gone`)
+      return undefined
+    }
+    const [incarnation] = description.floor.split('.')
+    if (incarnation !== this.#incarnation) {
+      onOutlived(`topic ${build.topic} begins anew`)
+      return undefined
+    }
+    if (description.watermark > this.#applier.counter) {
+      onOutlived('the database was restored to an older state')
+      return undefined
+    }
+    if (build.state === 'ready') await this.#removeBefore()
+    return description
+  }
+
+  async #subscribe(): Promise<SubscriptionDescription> {
+    const { broker, caller, build, database } = this.#options
+    await this.#find().then((left) => left && broker.removeSubscription(caller, build.subscription))
+    const description = await broker.putSubscription(caller, {
+      subscription: build.subscription,
+      topic: build.topic,
+      from: 'end',
+      policy: { onDeadLetter: 'supersede' },
+    })
+    const [incarnation = ''] = description.floor.split('.')
+    await database.transaction((transaction) => changeBuild(transaction, build, { incarnation }))
+    this.#incarnation = incarnation
+    return description
+  }
+
+  async #find(): Promise<SubscriptionDescription | undefined> {
+    const { broker, caller, build } = this.#options
+    try {
+      return await broker.subscription(caller, build.subscription)
+    } catch (error) {
+      if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
+      throw error
+    }
+  }
+
+  /** The subscription of the build before, where an interrupted rebuild left it behind, would hold the log for ever. */
+  async #removeBefore(): Promise<void> {
+    const { broker, caller, build } = this.#options
+    const before = build.subscription.replace(/\d+$/, String(build.number - 1))
+    await broker.removeSubscription(caller, before).catch(() => undefined)
+  }
+
+  /** Consumes until it is stopped or the subscription is gone. */
+  async #copy(description: SubscriptionDescription): Promise<void> {
+    const ended = new Promise<void>((resolve) => (this.#reconnect = resolve))
+    const consumer = this.#consumer()
+    this.#progress(description)
+    consumer.start()
+    try {
+      await this.#list()
+      this.#checkComplete()
+      if (!this.#stopping.signal.aborted) await ended
+    } finally {
+      this.#reconnect = undefined
+      await consumer.stop()
+    }
+  }
+
+  #consumer(): Consumer {
+    const { broker, caller, build, environment, keyProperty } = this.#options
+    return consume({
+      broker,
+      caller,
+      subscription: build.subscription,
+      environment,
+      concurrency,
+      prefetch: concurrency,
+      order: 'none',
+      watermark: () => this.#applier.counter,
+      handle: async (delivery) => {
+        await this.#applier.apply(changeOf(delivery, keyProperty))
+        return { action: 'ack' }
+      },
+      onProgress: (progress) => this.#progress(progress),
+      onTrouble: (error) => this.#trouble(error),
+    })
+  }
+
+  /** Lists the newest event of every key; what changes meanwhile comes through the subscription. */
+  async #list(): Promise<void> {
+    const { broker, caller, build } = this.#options
+    try {
+      while (this.#listedUntil === undefined && !this.#stopping.signal.aborted) {
+        const place = this.#cursor === undefined ? {} : { cursor: this.#cursor }
+        const page = await broker.latest(caller, { topic: build.topic, limit: pageSize, ...place })
+        const listedUntil = page.next === undefined ? page.until : undefined
+        const changes = page.events.flatMap((event) => this.#readListed(event))
+        await this.#applier.applyPage(changes, { cursor: page.next ?? null, listedUntil: listedUntil ?? null })
+        this.#cursor = page.next
+        this.#listedUntil = listedUntil
+      }
+    } catch (error) {
+      // A place that the broker does not know any more is no place to go on.
+      if (error instanceof TidingsError && !error.retryable) this.#cursor = undefined
+      throw error
+    }
+  }
+
+  #readListed(event: Parameters<typeof changeOf>[0]): readonly Change[] {
+    try {
+      return [changeOf(event, this.#options.keyProperty)]
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error
+      this.#trouble(error)
+      return []
+    }
+  }
+
+  #progress({ floor }: Pick<StreamProgress, 'floor'>): void {
+    this.#floor = floor
+    if (this.#completed) this.#applier.settledThrough = Number(floor.split('.')[1])
+    this.#checkComplete()
+  }
+
+  #checkComplete(): void {
+    if (this.#completed || this.#floor === undefined || this.#listedUntil === undefined) return
+    if (comparePositions(this.#floor, this.#listedUntil) < 0) return
+    this.#completed = true
+    this.#options.onComplete()
+  }
+
+  #trouble(error: unknown): void {
+    const { build, report } = this.#options
+    const code = error instanceof TidingsError ? error.code : undefined
+    if (code === 'subscription-unknown' || code === 'topic-unknown') this.#reconnect?.()
+    if (this.#stopping.signal.aborted) return
+    const message = error instanceof Error ? error.message : String(error)
+    report({
+      level: 'warning',
+      message: `Replica ${build.name}: ${message}`,
+      error,
+      details: { replica: build.name, build: build.number },
+    })
+  }
+}

@@ -1,0 +1,57 @@
+import type { PositionedEvent } from '../broker/port.ts'
+import { decodeJson } from '../contract/index.ts'
+import type { SqlValue } from '../database/index.ts'
+import { TerminalError } from '../errors.ts'
+import { isTombstone, versionOf } from '../event/index.ts'
+import { encodeValue } from './row-form.ts'
+
+/** What one event of an entity does to a copy of it. */
+export interface Change {
+  readonly key: string
+  /** The event's number within its topic. */
+  readonly number: number
+  /** Ordered as text like the versions themselves. */
+  readonly version: string
+  /** The complete new state; absent when the entity was deleted. */
+  readonly data?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Reads an event of an entity. Only what a copy needs is looked at: a publisher may know properties and values that this
+ * service's version of the contract does not. What cannot be copied at all is refused as terminal.
+ */
+export function changeOf(
+  { position, event }: Pick<PositionedEvent, 'position' | 'event'>,
+  keyProperty: string,
+): Change {
+  const number = Number(position.split('.')[1])
+  const { sourceepoch, sequence } = versionOf(event, number)
+  const version = `${String(sourceepoch).padStart(10, '0')}.${sequence}`
+  const what = `${event.type} at ${position}`
+  if (event.key === undefined) throw new TerminalError(`${what} has no key; events of entities need one.`)
+  if (isTombstone(event)) return { key: event.key, number, version }
+  const data = read(event.data, what)
+  const key = data[keyProperty]
+  if ((typeof key !== 'string' && typeof key !== 'number') || String(key) !== event.key) {
+    throw new TerminalError(`${what}: its property ${keyProperty} must be its key, ${JSON.stringify(event.key)}.`)
+  }
+  return { key: event.key, number, version, data }
+}
+
+function read(data: Uint8Array | undefined, what: string): Readonly<Record<string, unknown>> {
+  let value: unknown
+  try {
+    value = decodeJson(data, what)
+  } catch (cause) {
+    throw new TerminalError(cause instanceof Error ? cause.message : what)
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new TerminalError(`${what}: its payload must be a JSON object with the state of the entity.`)
+}
+
+/** A key as the values that its column may hold: a text, or the number that it spells. */
+export function keyValues(key: string): readonly [SqlValue, SqlValue] {
+  const number = Number(key)
+  const [text] = encodeValue(key)
+  return [text, String(number) === key && Number.isFinite(number) ? number : text]
+}

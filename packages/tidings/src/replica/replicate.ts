@@ -1,0 +1,65 @@
+import type { Entity } from '../contract/index.ts'
+import { TidingsError } from '../errors.ts'
+import { validateName } from '../event/index.ts'
+import { milliseconds, type Duration } from './duration.ts'
+import { MemoryReplica } from './memory-replica.ts'
+import type { ReplicaParts } from './parts.ts'
+import type { Replica } from './replica.ts'
+import { TableReplica } from './table-replica.ts'
+
+export interface ReplicateOptions<Column extends string> {
+  /** The properties to copy; the key is always among them. */
+  readonly columns: readonly Column[]
+  /** `table` (the default): a table in the service's database. `memory`: in the process, filled at each start. */
+  readonly store?: 'table' | 'memory'
+  /** What the table is called: the topic with `_` for every `.` and `-`, unless something else is said. */
+  readonly table?: string
+  /** What the replica is called where the topic would not do, because there are two of one entity. */
+  readonly name?: string
+  /** How old a change may be before it is copied; more than that alarms. Reads answer all the same. */
+  readonly freshness?: Duration
+}
+
+/** A replica as its service runs it. */
+export interface RunningReplica {
+  readonly name: string
+  readonly topic: string
+  readonly reader: Replica<Record<string, unknown>, string | number>
+  /** Prepares its tables; rejects with `replica-conflict`. Copying goes on in the background. */
+  start(parts: ReplicaParts, onApplied: (keys: readonly string[] | 'any') => void): Promise<void>
+  stop(): Promise<void>
+}
+
+/** A read-only copy of the chosen columns of another service's entity; it does nothing until it is started. */
+export function createReplica(entity: Entity, options: ReplicateOptions<string>): RunningReplica {
+  const { topic, key: keyProperty } = entity
+  const name = validateName(options.name ?? topic, 'replica')
+  const table = options.table ?? topic.replaceAll(/[.-]/g, '_')
+  const columns = [...new Set([keyProperty, ...options.columns])]
+  const reserved = columns.find((column) => column.startsWith('tidings_'))
+  if (reserved !== undefined) {
+    throw new TidingsError(
+      'bad-request',
+      `Replica ${name} cannot copy ${reserved}: names that begin with tidings_ are the kit's own.`,
+    )
+  }
+  const freshnessMs =
+    options.freshness === undefined ? undefined : milliseconds(options.freshness, `The freshness of replica ${name}`)
+  const common = { name, topic, keyProperty, columns, freshnessMs }
+  const inMemory = options.store === 'memory'
+  const store = inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table })
+  return {
+    name,
+    topic,
+    reader: {
+      name,
+      topic,
+      table: inMemory ? undefined : table,
+      get: (key) => store.get(key),
+      all: () => store.all(),
+      status: () => store.status(),
+    },
+    start: (parts, onApplied) => store.start(parts, onApplied),
+    stop: () => store.stop(),
+  }
+}

@@ -1,0 +1,213 @@
+import type { SqlRow, SqlValue } from '../database/index.ts'
+import { TidingsError } from '../errors.ts'
+import { BuildRun } from './build-run.ts'
+import { dropBuild, findConflict, insertBuild, loadBuilds, switchTo, type Build } from './build.ts'
+import { Freshness } from './freshness.ts'
+import { replicaMigrations } from './migrations.ts'
+import type { ReplicaParts } from './parts.ts'
+import type { ReplicaStatus } from './replica.ts'
+import { decodeRow, encodeValue } from './row-form.ts'
+
+export interface TableReplicaOptions {
+  readonly name: string
+  readonly topic: string
+  readonly keyProperty: string
+  /** The key first. */
+  readonly columns: readonly string[]
+  readonly table: string
+  readonly freshnessMs: number | undefined
+}
+
+/**
+ * A replica in a table of the service's database. It is made of builds: one that is read, and during a rebuild a second
+ * one beside it, which takes its place in one commit when it is complete.
+ */
+export class TableReplica {
+  readonly #options: TableReplicaOptions
+  #parts: ReplicaParts | undefined
+  #onApplied: (keys: readonly string[] | 'any') => void = () => {}
+  /** The build that is read. */
+  #ready: Build | undefined
+  #filling: Build | undefined
+  readonly #runs = new Map<number, BuildRun>()
+  #freshness: Freshness | undefined
+  /** Rebuilds and switches happen one after another. */
+  #changing: Promise<void> = Promise.resolve()
+
+  constructor(options: TableReplicaOptions) {
+    this.#options = options
+  }
+
+  async start(parts: ReplicaParts, onApplied: (keys: readonly string[] | 'any') => void): Promise<void> {
+    this.#parts = parts
+    this.#onApplied = onApplied
+    const { database } = parts
+    await database.migrate(replicaMigrations)
+    await this.#refuseForeignTable(parts)
+    const builds = await loadBuilds(database, this.#options.name)
+    this.#ready = builds.find(({ state }) => state === 'ready')
+    for (const build of builds.filter(({ state }) => state === 'filling')) {
+      if (this.#isWanted(build)) this.#filling = build
+      else await dropBuild(database, build)
+    }
+    if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
+      this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
+    }
+    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+    this.#freshness = new Freshness(parts, this.#options, () => (this.#ready ?? this.#filling)?.subscription)
+    this.#freshness.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#freshness?.stop()
+    this.#parts = undefined
+    await Promise.all([...this.#runs.values()].map((run) => run.stop()))
+    this.#runs.clear()
+    await this.#changing
+    this.#ready = this.#filling = undefined
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- reading
+
+  async get(key: string | number): Promise<Record<string, unknown> | undefined> {
+    const { database } = this.#readable()
+    const column = database.dialect.identifier(this.#options.keyProperty)
+    const [row] = await this.#select(`where ${column} = ${database.dialect.placeholder(1)}`, [encodeValue(key)[0]])
+    return row && decodeRow(row, this.#options.columns)
+  }
+
+  async all(): Promise<Record<string, unknown>[]> {
+    const rows = await this.#select('', [])
+    return rows.map((row) => decodeRow(row, this.#options.columns))
+  }
+
+  status(): ReplicaStatus {
+    const readable = this.#ready && this.#hasColumns(this.#ready)
+    const state = !this.#parts ? 'stopped' : !readable ? 'filling' : this.#filling ? 'rebuilding' : 'ready'
+    return { state, lagMs: this.#freshness?.lagMs }
+  }
+
+  async #select(where: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
+    const { database, table } = this.#readable()
+    // All columns: a rebuild may switch to a table with others between this line and the query.
+    return await database.query(`select * from ${database.dialect.identifier(table)} ${where}`, values)
+  }
+
+  #readable(): { database: ReplicaParts['database']; table: string } {
+    if (this.#parts && this.#ready && this.#hasColumns(this.#ready)) {
+      return { database: this.#parts.database, table: this.#ready.presentTable }
+    }
+    const { name } = this.#options
+    throw new TidingsError(
+      'replica-not-ready',
+      this.#parts
+        ? `Replica ${name} is still being filled; try again when its status is ready.`
+        : `Replica ${name} is not running; start its service first.`,
+      { details: { replica: name } },
+    )
+  }
+
+  /** Whether a build can answer what the contract of this replica promises. */
+  #hasColumns(build: Build): boolean {
+    return (
+      build.topic === this.#options.topic && this.#options.columns.every((column) => build.columns.includes(column))
+    )
+  }
+
+  // --------------------------------------------------------------------------------------------------------- building
+
+  #isWanted(build: Build): boolean {
+    const { topic, columns, table } = this.#options
+    return (
+      build.topic === topic && build.finalTable === table && JSON.stringify(build.columns) === JSON.stringify(columns)
+    )
+  }
+
+  async #refuseForeignTable({ database }: ReplicaParts): Promise<void> {
+    const { name, table } = this.#options
+    const found = await findConflict(database, name, table)
+    if (found === undefined) return
+    throw new TidingsError(
+      'replica-conflict',
+      `The table "${found}" exists and is no copy of ${this.#options.topic}, so replica ${name} leaves it alone; give the replica another table, as in { table: '${table}_copy' }.`,
+      { details: { replica: name, table: found } },
+    )
+  }
+
+  async #createBuild(parts: ReplicaParts, number: number): Promise<Build> {
+    const { name, topic, columns, table } = this.#options
+    const presentTable = `${table}__${number}`
+    if ((await findConflict(parts.database, name, presentTable)) !== undefined) {
+      return await this.#createBuild(parts, number + 1)
+    }
+    const subscription = `${parts.service}.replica.${name}.${number}`
+    await insertBuild(parts.database, { name, number, topic, columns, finalTable: table, presentTable, subscription })
+    const builds = await loadBuilds(parts.database, name)
+    const build = builds.find((candidate) => candidate.number === number)
+    if (!build) throw new Error(`Build ${number} of replica ${name} vanished.`)
+    return build
+  }
+
+  #run(parts: ReplicaParts, build: Build): void {
+    const run = new BuildRun({
+      ...parts,
+      build,
+      keyProperty: this.#options.keyProperty,
+      onApplied: (keys) => {
+        if (this.#ready?.number === build.number) this.#onApplied(keys)
+      },
+      onComplete: () => this.#change((running) => this.#switch(running, build)),
+      onOutlived: (why) => this.#change((running) => this.#rebuild(running, build, why)),
+    })
+    this.#runs.set(build.number, run)
+    run.start()
+  }
+
+  #change(change: (parts: ReplicaParts) => Promise<void>): void {
+    this.#changing = this.#changing.then(async () => {
+      if (!this.#parts) return
+      await change(this.#parts).catch((error: unknown) => {
+        const message = `Replica ${this.#options.name} could not be rebuilt; it goes on with what it has.`
+        this.#parts?.report({ level: 'error', message, error, details: { replica: this.#options.name } })
+      })
+    })
+  }
+
+  async #switch(parts: ReplicaParts, build: Build): Promise<void> {
+    const before = this.#ready
+    // Nobody may write while a table changes its name.
+    await Promise.all([build, ...(before ? [before] : [])].map((each) => this.#retire(each)))
+    try {
+      await switchTo(parts.database, build, before)
+    } catch (error) {
+      // A complete build that runs again asks for the switch again.
+      for (const each of await loadBuilds(parts.database, build.name)) this.#run(parts, each)
+      throw error
+    }
+    this.#filling = undefined
+    this.#ready = (await loadBuilds(parts.database, build.name)).find(({ number }) => number === build.number)
+    if (this.#ready) this.#run(parts, this.#ready)
+    if (before) await parts.broker.removeSubscription(parts.caller, before.subscription).catch(() => undefined)
+    this.#onApplied('any')
+    parts.report({
+      level: 'info',
+      message: `Replica ${build.name} is complete.`,
+      details: { replica: build.name, build: build.number },
+    })
+  }
+
+  async #rebuild(parts: ReplicaParts, build: Build, why: string): Promise<void> {
+    const message = `Replica ${build.name} is copied anew: ${why}.`
+    parts.report({ level: 'warning', message, details: { replica: build.name, build: build.number } })
+    await this.#retire(build)
+    if (build.number === this.#ready?.number && this.#filling) return
+    if (build.number === this.#filling?.number) await dropBuild(parts.database, build)
+    this.#filling = await this.#createBuild(parts, build.number + 1)
+    this.#run(parts, this.#filling)
+  }
+
+  async #retire(build: Build): Promise<void> {
+    await this.#runs.get(build.number)?.stop()
+    this.#runs.delete(build.number)
+  }
+}
