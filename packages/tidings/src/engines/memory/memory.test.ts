@@ -10,8 +10,8 @@ function memorySubject(): EngineSubject {
 }
 
 describe('the memory engine', () => {
-  it.each(engineConformance)('$name', async (engineCase) => {
+  it.for(engineConformance)('$name', async (engineCase, context) => {
     const skipped = await runEngineCase(engineCase, memorySubject())
-    if (skipped !== undefined) console.log(`skipped on memory, because ${skipped}: ${engineCase.name}`)
+    if (skipped !== undefined) context.skip(`the memory engine: ${skipped}`)
   })
 })
