@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +9,7 @@ import type { Options } from '../options.ts'
 import type { ManagedProcess } from '../process/managed-process.ts'
 import type { Processes } from '../process/processes.ts'
 import { Operator } from './operator.ts'
+import { findPython } from './python.ts'
 
 /** The server, four teams, the proxy before two of them and the provider of mail: all running. */
 export interface Stage {
@@ -49,7 +49,7 @@ export async function startStage(options: Options, processes: Processes): Promis
   const python = findPython()
   const analyst = python && {
     program: python.program,
-    arguments: [fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))],
+    arguments: ['-B', fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))],
   }
   const [sales, crm, marketing, analytics] = await Promise.all([
     start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options) }),
@@ -59,23 +59,4 @@ export async function startStage(options: Options, processes: Processes): Promis
   ])
   const operator = new Operator(() => server.url)
   return { directory, recorder, proxy, operator, server, sales, crm, marketing, analytics, python: python?.version }
-}
-
-/** Python 3.7 or newer, under one of its usual names. */
-function findPython(): { program: string; version: string } | undefined {
-  for (const program of process.platform === 'win32' ? ['python', 'py'] : ['python3', 'python']) {
-    try {
-      const script = 'import sys, sqlite3; assert sys.version_info >= (3, 7); print("%d.%d" % sys.version_info[:2])'
-      return {
-        program,
-        version: execFileSync(program, ['-c', script], {
-          encoding: 'utf8',
-          stdio: ['ignore', 'pipe', 'ignore'],
-        }).trim(),
-      }
-    } catch {
-      // Not there, too old, or without SQLite: the next name.
-    }
-  }
-  return undefined
 }

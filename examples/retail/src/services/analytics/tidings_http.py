@@ -93,7 +93,7 @@ class Tidings:
         """Hands deliveries to `handle`, which answers one outcome for each, until somebody stops it."""
         path = "/subscriptions/" + subscription
         while not self.stopping.is_set():
-            deliveries = self.request("POST", path + "/pull", {"max": 500, "waitMs": 2000, "leaseMs": 5000})["deliveries"]
+            deliveries = self.request("POST", path + "/pull", {"max": 500, "waitMs": 2000, "leaseMs": 2000})["deliveries"]
             if deliveries:
                 outcomes = handle(deliveries)
                 # A lease that was lost changes nothing: its event comes again and is known then.
