@@ -17,7 +17,10 @@ interface Subject {
 
 const subjects: Record<string, () => Promise<Subject>> = {
   'memory engine': async () => ({ engine: memoryEngine(), dispose: async () => undefined }),
-  'memory engine with 4 shards': async () => ({ engine: withShards(memoryEngine(), 4), dispose: async () => undefined }),
+  'memory engine with 4 shards': async () => ({
+    engine: withShards(memoryEngine(), 4),
+    dispose: async () => undefined,
+  }),
   'embedded engine': async () => {
     const path = await mkdtemp(join(tmpdir(), 'tidings-broker-'))
     return { engine: embeddedEngine({ path }), dispose: () => rm(path, { recursive: true }) }
@@ -51,7 +54,9 @@ describe('local broker', () => {
     const as = (principal: string) => ({ namespace: 'default', principal })
     await broker.putTopic(as('shop'), { topic: 'shop.order', kind: 'event', owner: 'shop' })
     const events = [{ event: { id: '1', source: '/x', type: 'shop.order' } }]
-    await expect(broker.publish(as('mail'), { topic: 'shop.order', events })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(broker.publish(as('mail'), { topic: 'shop.order', events })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
     await expect(broker.publish(as('shop'), { topic: 'shop.order', events })).resolves.toMatchObject([
       { status: 'stored' },
     ])

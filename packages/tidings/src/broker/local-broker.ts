@@ -295,7 +295,7 @@ class LocalBroker implements Broker {
     }
     const namespace = await this.#subscriptionFor(caller, 'consume', subscription)
     const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
-    await (await namespace.runner(subscription)).change((shard) => shard.machine.seek(offset, effects))
+    await (await namespace.runner(subscription)).change((shard) => shard.seek(offset, effects))
     return operate.describeSubscription(namespace, subscription)
   }
 

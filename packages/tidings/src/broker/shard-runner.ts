@@ -11,6 +11,7 @@ import {
   type DeliveryPolicy,
   type Entry,
   type Moment,
+  type ReplayEffects,
   type StoredException,
   type StoredState,
 } from '../delivery/index.ts'
@@ -100,7 +101,7 @@ export class ShardRunner {
   /** Does what follows from a change: reads on, commits, sets the timer. */
   followUp(): void {
     if (this.#stopped) return
-    if (this.machine.hungry && !this.#atEnd) this.readOn()
+    if (this.machine.intake.hungry && !this.#atEnd) this.readOn()
     if (this.machine.state.dirty) this.commit().catch(() => undefined)
     this.#setTimer()
   }
@@ -123,13 +124,13 @@ export class ShardRunner {
     this.#atEnd = false
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined
-      if (this.#readAgain && this.machine.hungry) this.readOn()
+      if (this.#readAgain && this.machine.intake.hungry) this.readOn()
     })
   }
 
   async #read(): Promise<void> {
     const { engine, topic, shard, shards } = this.#options
-    while (this.#readAgain && this.machine.hungry && !this.#stopped) {
+    while (this.#readAgain && this.machine.intake.hungry && !this.#stopped) {
       this.#readAgain = false
       const { generation, cursor } = this.machine.state
       try {
@@ -140,13 +141,19 @@ export class ShardRunner {
           continue
         }
         const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
-        this.machine.offer(page.records, page.until, missing)
+        this.machine.intake.offer(page.records, page.until, missing)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)
       }
       this.#options.onMovement()
     }
+  }
+
+  /** Begins a new generation after `start`, and reads from there. */
+  seek(start: number, effects: ReplayEffects): void {
+    this.machine.seek(start, effects)
+    this.readOn()
   }
 
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */

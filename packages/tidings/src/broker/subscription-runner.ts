@@ -217,7 +217,9 @@ export class SubscriptionRunner {
   stream(request: StreamRequest): DeliveryStream {
     if (this.#ended) throw this.#ended
     const stream = this.#streams.open(request)
-    const kept = this.shards.flatMap((shard) => [...shard.machine.present(request.holder, request.leases ?? [])])
+    const kept = this.shards.flatMap((shard) => [
+      ...shard.machine.holders.present(request.holder, request.leases ?? []),
+    ])
     queueMicrotask(() => stream.open && request.onProgress?.(this.progress()))
     return {
       kept,
@@ -232,14 +234,14 @@ export class SubscriptionRunner {
       },
       abandon: () => {
         if (!this.#streams.end(stream)) return
-        for (const shard of this.shards) shard.machine.abandon(stream.holder, shard.now())
+        for (const shard of this.shards) shard.machine.holders.abandon(stream.holder, shard.now())
         this.pump()
       },
     }
   }
 
   #detach(stream: Stream): void {
-    for (const shard of this.shards) shard.machine.detach(stream.holder)
+    for (const shard of this.shards) shard.machine.holders.detach(stream.holder)
   }
 
   // --------------------------------------------------------------------------------------------------------- lifecycle

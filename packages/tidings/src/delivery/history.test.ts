@@ -60,7 +60,7 @@ class History {
       this.#keep(holder, this.bench.claim(holder, 1 + this.#below(5), 10_000))
       return
     }
-    if (!this.#hands.has(holder)) this.bench.machine.present(holder, [])
+    if (!this.#hands.has(holder)) this.bench.machine.holders.present(holder, [])
     this.#keep(holder, this.bench.claim(holder, 1 + this.#below(10)))
   }
 
@@ -108,11 +108,11 @@ class History {
         .get(holder)!
         .filter((entry) => entry.lease?.holder === holder)
         .map((entry) => this.bench.token(entry))
-      this.bench.machine.present(holder, tokens)
+      this.bench.machine.holders.present(holder, tokens)
       return
     }
-    if (change === 'close') this.bench.machine.detach(holder)
-    else this.bench.machine.abandon(holder, this.bench.now())
+    if (change === 'close') this.bench.machine.holders.detach(holder)
+    else this.bench.machine.holders.abandon(holder, this.bench.now())
     this.#hands.delete(holder)
   }
 
@@ -129,7 +129,7 @@ class History {
     this.#hands.clear()
     this.bench.crash()
     for (const { holder, tokens } of presented) {
-      this.bench.machine.present(holder, tokens)
+      this.bench.machine.holders.present(holder, tokens)
       const kept = [...this.bench.machine.state.entries.values()].filter((entry) => entry.lease?.holder === holder)
       this.#hands.set(holder, kept)
     }
@@ -149,13 +149,13 @@ class History {
 
   /** Lets everything come to rest: whoever holds something lets go, and one good consumer does the rest. */
   drain(): void {
-    for (const holder of this.#hands.keys()) this.bench.machine.detach(holder)
+    for (const holder of this.#hands.keys()) this.bench.machine.holders.detach(holder)
     for (let round = 0; round < 10_000 && this.bench.machine.state.entries.size > 0; round++) {
       for (const offset of this.bench.machine.state.dead.keys()) this.bench.machine.redrive(offset)
       this.bench.advance(graceMs + 10_000)
       for (const entry of this.bench.claim('good')) this.bench.settle(entry, { action: 'ack' })
     }
-    this.bench.machine.detach('good')
+    this.bench.machine.holders.detach('good')
     this.bench.commit()
   }
 

@@ -12,7 +12,7 @@ export {
 } from './ledger-form.ts'
 export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
-export { DeliveryMachine, type Claim, type ClaimOptions, type SettleAction, type SettleStatus } from './machine.ts'
+export { DeliveryMachine, type Claim, type ClaimOptions } from './machine.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'
 export {
   defaultPolicy,

@@ -23,8 +23,8 @@ export function shardCounts({ state }: DeliveryMachine): ShardCounts {
     ...counts,
     acknowledged: state.counts.acknowledged,
     superseded: state.counts.superseded,
-    filtered: state.counts.filtered + state.pendingPassed('filtered'),
-    skipped: state.counts.skipped + state.pendingPassed('skipped'),
+    filtered: state.counts.filtered + state.passed.waiting('filtered'),
+    skipped: state.counts.skipped + state.passed.waiting('skipped'),
   }
 }
 
@@ -44,7 +44,7 @@ export function standing(machine: DeliveryMachine, record: LogRecord): Standing 
   if (record.offset <= state.start) return { state: 'before-start' }
   if (record.offset > state.cursor) return { state: 'unread' }
   if (record.stale || record.erased) return { state: 'skipped' }
-  return { state: machine.matches(record) ? 'settled' : 'filtered' }
+  return { state: machine.intake.matches(record) ? 'settled' : 'filtered' }
 }
 
 function entryStanding(entry: Entry): Standing {

@@ -70,7 +70,7 @@ export class Bench {
   /** Offers what the machine has not seen. */
   feed(): void {
     const { cursor } = this.machine.state
-    this.machine.offer(
+    this.machine.intake.offer(
       this.log.filter(({ offset }) => offset > cursor),
       this.log.length,
     )

@@ -2,6 +2,7 @@ import type { LogRecord } from '../engine/index.ts'
 import type { Random } from '../environment/index.ts'
 import type { Entry, Moment } from './entry.ts'
 import type { StoredException, StoredState } from './ledger-form.ts'
+import { Intake } from './intake.ts'
 import type { LeaseToken } from './lease-token.ts'
 import type { SettleAction, SettleStatus } from './outcome.ts'
 import type { DeliveryPolicy, ReplayEffects } from './policy.ts'
@@ -15,8 +16,6 @@ import { Transitions } from './transitions.ts'
 const longestRun = 64
 /** By how much the lease mark is raised at a time, so that most hand-outs need no commit. */
 const leaseMarkStep = 1_000
-const wantedReadyKeys = 500
-const longestReadAhead = 4_000
 
 export interface MachineOptions {
   readonly shard: number
@@ -54,10 +53,12 @@ const longestWaitMs = 60_000
  */
 export class DeliveryMachine {
   readonly state: ShardState
+  /** Where events come in from the log. */
+  readonly intake: Intake
+  /** Who has streams. */
+  readonly holders: Holders
   readonly #options: MachineOptions
   readonly #transitions: Transitions
-  readonly #holders: Holders
-  #types: ReadonlySet<string> | undefined
   #leases = 0
   #commitFirst = false
 
@@ -67,61 +68,19 @@ export class DeliveryMachine {
     now: Moment,
   ) {
     this.#options = options
-    this.#types = options.types && new Set(options.types)
     this.state = new ShardState(stored.state)
     this.#transitions = new Transitions(this.state, options.policy, options.random)
+    this.intake = new Intake(this.state, this.#transitions, options.types && new Set(options.types))
     recover(this.state, stored, now)
     this.#transitions.continuePastDead()
-    this.#holders = new Holders(options.shard, this.state, this.#transitions, now)
+    this.holders = new Holders(options.shard, this.state, this.#transitions, now)
     for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
   }
 
   configure(policy: DeliveryPolicy, types: readonly string[] | undefined): void {
     this.#transitions.policy = policy
-    this.#types = types && new Set(types)
+    this.intake.types = types && new Set(types)
     this.#transitions.continuePastDead()
-  }
-
-  matches(record: LogRecord): boolean {
-    return !this.#types || this.#types.has(record.event.type)
-  }
-
-  // ------------------------------------------------------------------------------------------------ in from the log
-
-  /** Whether more events would help: too few keys may move, and memory is not full of those that may not. */
-  get hungry(): boolean {
-    return this.state.ready.size < wantedReadyKeys && this.state.openSize < longestReadAhead
-  }
-
-  /**
-   * Takes the next records of the log, in order, up to `until`. `missing` counts events in between that are not there
-   * any more or cannot be read.
-   */
-  offer(records: readonly LogRecord[], until: number, missing = 0): void {
-    if (missing > 0) this.state.pass(records[0]?.offset ?? until, 'skipped', missing)
-    for (const record of records) {
-      if (record.stale || record.erased) this.state.pass(record.offset, 'skipped')
-      else if (!this.matches(record)) this.state.pass(record.offset, 'filtered')
-      else this.#enqueue(record)
-    }
-    if (until > this.state.cursor) {
-      this.state.cursor = until
-      this.state.touch()
-    }
-  }
-
-  #enqueue(record: LogRecord): void {
-    const entry = this.state.addEntry(record.offset, record.event.key, record)
-    this.state.addOpen(entry)
-    if (entry.queue.head?.state === 'dead') this.#park(entry)
-    this.#transitions.supersede(entry.queue)
-    this.state.refresh(entry.queue)
-  }
-
-  /** Behind a dead letter it may wait for months: the ledger remembers it, memory forgets its payload. */
-  #park(entry: Entry): void {
-    this.state.store(entry)
-    delete entry.record
   }
 
   // -------------------------------------------------------------------------------------------------------- handing out
@@ -267,23 +226,6 @@ export class DeliveryMachine {
     return 'settled'
   }
 
-  // ------------------------------------------------------------------------------------------------------------- holders
-
-  /** See `Holders.present`. */
-  present(holder: string, tokens: readonly string[]): ReadonlySet<string> {
-    return this.#holders.present(holder, tokens)
-  }
-
-  /** A stream ended in good order: its leases return unattempted. */
-  detach(holder: string): void {
-    this.#holders.detach(holder)
-  }
-
-  /** A stream broke: its leases wait for the grace, then its unfinished events are suspects. */
-  abandon(holder: string, now: Moment): void {
-    this.#holders.abandon(holder, now)
-  }
-
   // ---------------------------------------------------------------------------------------------------------------- time
 
   /** Does what is due. */
@@ -294,12 +236,12 @@ export class DeliveryMachine {
       if (entry.state === 'leased') this.#transitions.suspect(entry, now)
       else this.#transitions.makeReady(entry)
     }
-    this.#holders.tick(now)
+    this.holders.tick(now)
   }
 
   /** When `tick` has something to do, on the monotonic clock; `Infinity` when never. */
   nextDueAt(): number {
-    return Math.min(this.state.due.earliest, this.#holders.nextDueAt())
+    return Math.min(this.state.due.earliest, this.holders.nextDueAt())
   }
 
   // ------------------------------------------------------------------------------------------------------------ operators
@@ -332,7 +274,7 @@ export class DeliveryMachine {
 
   /** Begins a new generation after `start`: fences all leases and drops every retry, park and dead letter. */
   seek(start: number, effects: ReplayEffects): void {
-    beginGeneration(this.state, { start, effects, types: this.#types })
+    beginGeneration(this.state, { start, effects, types: this.intake.types })
   }
 
   keepWatermark(watermark: number): void {

@@ -10,6 +10,8 @@ import {
   type StoredState,
 } from './ledger-form.ts'
 
+import { Passed } from './passed.ts'
+
 /** Unfinished events that have no ledger entry of their own stand in the `state` entry; beyond so many the oldest get their own. */
 const longestOpenList = 2_048
 
@@ -41,6 +43,7 @@ export class ShardState {
   readonly suspects = new Set<KeyQueue>()
   readonly dead = new Map<number, Entry>()
   readonly due = new DueTimes<Entry>()
+  readonly passed = new Passed()
   /** Keys that each holder has. */
   readonly held = new Map<string, Set<KeyQueue>>()
   suspectInFlight: Entry | undefined
@@ -53,8 +56,6 @@ export class ShardState {
   readonly #holdingFloor = new DueTimes<Entry>()
   /** The highest offset that was handed out or changed: up to here the ledger must know each story. */
   #touched: number
-  /** Events that need nobody, counted once the ledger's `through` has passed them. */
-  #passed: { readonly through: number; readonly count: 'filtered' | 'skipped'; readonly events: number }[] = []
   readonly #changed = new Set<Entry>()
   readonly #removed = new Set<number>()
   #dirty = false
@@ -89,12 +90,6 @@ export class ShardState {
     this.#touched = Math.max(this.#touched, entry.offset)
     this.#changed.add(entry)
     this.#removed.delete(entry.offset)
-    this.#dirty = true
-  }
-
-  /** Events up to `through` that nobody needs: counted, not kept. */
-  pass(through: number, count: 'filtered' | 'skipped', events = 1): void {
-    this.#passed.push({ through, count, events })
     this.#dirty = true
   }
 
@@ -216,7 +211,7 @@ export class ShardState {
     if (!this.#dirty) return undefined
     this.#spill()
     const { through, open } = this.#settledThrough()
-    this.#countPassed(through)
+    this.passed.countThrough(through, this.counts)
     const changes = [storeState(this.#stored(through, open))]
     for (const entry of this.#changed) changes.push(storeException(entry))
     for (const offset of this.#removed) changes.push({ key: exceptionKey(offset), value: null })
@@ -237,7 +232,7 @@ export class ShardState {
     this.#holdingFloor.clear()
     this.#changed.clear()
     this.#open = []
-    this.#passed = []
+    this.passed.clear()
     this.suspectInFlight = undefined
     this.start = this.cursor = this.#touched = this.leaseMark = start
     Object.assign(this.counts, { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 })
@@ -267,16 +262,6 @@ export class ShardState {
     return { through: this.cursor, open }
   }
 
-  #countPassed(through: number): void {
-    let counted = 0
-    for (const passed of this.#passed) {
-      if (passed.through > through) break
-      this.counts[passed.count] += passed.events
-      counted++
-    }
-    this.#passed.splice(0, counted)
-  }
-
   #stored(through: number, open: readonly number[]): StoredState {
     return {
       generation: this.generation,
@@ -289,11 +274,6 @@ export class ShardState {
       watermark: this.watermark,
       earlier: this.earlier,
     }
-  }
-
-  /** How many events that need nobody are not in `counts` yet. */
-  pendingPassed(count: 'filtered' | 'skipped'): number {
-    return this.#passed.reduce((total, passed) => total + (passed.count === count ? passed.events : 0), 0)
   }
 
   /** How many unfinished events are in memory alone. */
