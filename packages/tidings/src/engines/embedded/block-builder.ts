@@ -15,7 +15,10 @@ export class BlockBuilder implements ByteTarget {
   readonly #offsets: number[] = []
   readonly #places: number[] = []
 
-  constructor({ topicNumber, first, appendedAt }: { topicNumber: number; first: number; appendedAt: number }, sizeHint = 16_384) {
+  constructor(
+    { topicNumber, first, appendedAt }: { topicNumber: number; first: number; appendedAt: number },
+    sizeHint = 16_384,
+  ) {
     this.topicNumber = topicNumber
     this.first = first
     this.appendedAt = appendedAt
@@ -34,7 +37,13 @@ export class BlockBuilder implements ByteTarget {
   }
 
   /** Offsets must grow. A record without event keeps its identity only. */
-  add(record: { offset: number; shard: number; flags: number; identity: IdentityHash; event: Event | undefined }): void {
+  add(record: {
+    offset: number
+    shard: number
+    flags: number
+    identity: IdentityHash
+    event: Event | undefined
+  }): void {
     this.reserve(recordHeaderBytes)
     this.rewritten = true
     const place = this.length

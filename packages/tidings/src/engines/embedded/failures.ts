@@ -10,9 +10,13 @@ export function storeError(cause: unknown): TidingsError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (fullCodes.includes(code)) {
-    return new TidingsError('store-full', `There is no room to write (${reason}); nothing was stored. Free some space and try again.`, {
-      cause,
-    })
+    return new TidingsError(
+      'store-full',
+      `There is no room to write (${reason}); nothing was stored. Free some space and try again.`,
+      {
+        cause,
+      },
+    )
   }
   return new TidingsError(
     'store-failed',

@@ -33,7 +33,7 @@ export async function openFolder(path: string, environment: Environment): Promis
   const dataFile = join(path, 'data.mdb')
   try {
     const marker = await readMarker(path)
-    if (marker?.complete) await inspectFile(dataFile)
+    if (marker?.complete) inspectFile(dataFile)
     else await prepare(path, dataFile, marker)
     return {
       dataFile,
@@ -52,10 +52,14 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
   } catch (cause) {
-    throw new TidingsError('store-failed', `The folder ${path} cannot be made: ${String(cause)}. Choose another path or make it yourself.`, {
-      details: { path },
-      cause,
-    })
+    throw new TidingsError(
+      'store-failed',
+      `The folder ${path} cannot be made: ${String(cause)}. Choose another path or make it yourself.`,
+      {
+        details: { path },
+        cause,
+      },
+    )
   }
 }
 
@@ -128,8 +132,12 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function corrupt(path: string, reason: string, cause?: unknown): TidingsError {
-  return new TidingsError('store-corrupt', `The folder ${path} is not a whole store: ${reason}. Restore it from a backup, or choose another path.`, {
-    details: { path },
-    cause,
-  })
+  return new TidingsError(
+    'store-corrupt',
+    `The folder ${path} is not a whole store: ${reason}. Restore it from a backup, or choose another path.`,
+    {
+      details: { path },
+      cause,
+    },
+  )
 }

@@ -79,7 +79,10 @@ function replace(session: Session, { id, record, group }: { id: LedgerId; record
   })
 }
 
-function load(session: Session, { id, range, limit }: { id: LedgerId; range: LedgerRange; limit: number }): LedgerEntry[] {
+function load(
+  session: Session,
+  { id, range, limit }: { id: LedgerId; range: LedgerRange; limit: number },
+): LedgerEntry[] {
   const number = session.ledgers.get(nameOf(id))?.number
   if (number === undefined) return []
   const bounds = rangeOfNumber('entry', number)

@@ -1,7 +1,7 @@
-import { link, open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TidingsError } from '../../errors.ts'
-import type { Environment } from '../../environment/index.ts'
+import { sleep, type Environment } from '../../environment/index.ts'
 
 /** Who holds a folder. The process's start and the machine's boot tell it from a later process of the same number. */
 interface Holder {
@@ -9,73 +9,80 @@ interface Holder {
   readonly pid: number
   readonly startedAt: string | null
   readonly boot: string | null
+  /** `false` while it still looks whether there is another. */
+  readonly settled: boolean
 }
 
-const attempts = 5
+/** How often a candidate looks again, while another one that began at the same time makes up its mind. */
+const looks = 200
+const lookAgainMs = 10
+/** Tells the engines of one process apart. */
+let count = 0
 
 /**
- * Takes the folder for one engine: a file `lock` that appears whole or not at all. One whose process is gone is taken
- * over; any other rejects as `store-locked`. The answered function lets go of it.
+ * Takes the folder for one engine, or rejects as `store-locked`. The answered function lets go of it.
+ *
+ * Each candidate writes a file `lock.<id>` of its own and only then looks for others: of two at once, at least one sees
+ * the other. It settles when it sees nobody alive. It gives way to one that has settled, and among candidates to the
+ * smaller id. Files of dead processes are removed; as no name is used twice, that never hits somebody else.
  */
 export async function lockFolder(path: string, environment: Environment): Promise<() => Promise<void>> {
-  const file = join(path, 'lock')
-  const holder: Holder = { id: environment.ids.next(), pid: process.pid, ...(await traits(process.pid)) }
-  const own = join(path, `lock.${holder.pid}.${crypto.randomUUID()}`)
+  const id = `${process.pid}-${(count += 1)}-${environment.ids.next()}`
+  const holder: Holder = { id, pid: process.pid, ...(await traits(process.pid)), settled: false }
+  const release = (): Promise<void> => rm(join(path, nameOf(id)), { force: true })
+  await write(path, holder)
   try {
-    await writeWhole(own, JSON.stringify(holder))
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      if (await take(own, file)) return () => rm(file, { force: true })
-      const other = await readHolder(file)
-      if (other.holder && (await isAlive(other.holder))) throw locked(path, other.holder)
-      await removeStale({ file, text: other.text, aside: `${own}.stale` })
+    for (let look = 0; look < looks; look++) {
+      const others = await livingOthers(path, id)
+      if (others.length === 0) {
+        await write(path, { ...holder, settled: true })
+        return release
+      }
+      const stronger = others.find((other) => other.settled || other.id < id)
+      if (stronger) throw locked(path, stronger)
+      await sleep(environment, lookAgainMs)
     }
     throw locked(path, undefined)
-  } finally {
-    await rm(own, { force: true })
-  }
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx')
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Gives the file its second name, unless that is taken. */
-async function take(own: string, file: string): Promise<boolean> {
-  try {
-    await link(own, file)
-    return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    await release()
     throw error
   }
 }
 
-async function readHolder(file: string): Promise<{ text: string | undefined; holder: Holder | undefined }> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  if (text === undefined) return { text, holder: undefined }
-  try {
-    return { text, holder: JSON.parse(text) as Holder }
-  } catch {
-    return { text, holder: undefined }
-  }
+function nameOf(id: string): string {
+  return `lock.${id}`
 }
 
-/** Moves a stale lock aside; puts it back when it turns out to be that of somebody who was faster. */
-async function removeStale({ file, text, aside }: { file: string; text: string | undefined; aside: string }): Promise<void> {
+/** Appears whole or not at all. */
+async function write(path: string, holder: Holder): Promise<void> {
+  const temporary = join(path, `new-lock.${holder.id}`)
+  const handle = await open(temporary, 'w')
   try {
-    await rename(file, aside)
-  } catch {
-    return
+    await handle.writeFile(JSON.stringify(holder))
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
-  const moved = await readFile(aside, 'utf8').catch(() => undefined)
-  if (moved !== text) await link(aside, file).catch(() => undefined)
-  await rm(aside, { force: true })
+  await rename(temporary, join(path, nameOf(holder.id)))
+}
+
+async function livingOthers(path: string, id: string): Promise<Holder[]> {
+  const living: Holder[] = []
+  for (const name of await readdir(path)) {
+    if (!name.startsWith('lock.') || name === nameOf(id)) continue
+    const holder = await read(join(path, name))
+    if (holder && (await isAlive(holder))) living.push(holder)
+    else await rm(join(path, name), { force: true })
+  }
+  return living
+}
+
+async function read(file: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Holder
+  } catch {
+    return undefined
+  }
 }
 
 async function isAlive({ pid, startedAt, boot }: Holder): Promise<boolean> {
@@ -83,6 +90,7 @@ async function isAlive({ pid, startedAt, boot }: Holder): Promise<boolean> {
   try {
     process.kill(pid, 0)
   } catch (error) {
+    // Anything but "no such process" means that there is one.
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
   }
   const present = await traits(pid)
@@ -104,10 +112,13 @@ async function traits(pid: number): Promise<{ startedAt: string | null; boot: st
 }
 
 function locked(path: string, holder: Holder | undefined): TidingsError {
-  const who = holder ? (holder.pid === process.pid ? `another engine of this process (${holder.pid})` : `process ${holder.pid}`) : 'somebody'
+  const someProcess = holder ? `process ${holder.pid}` : 'somebody'
+  const who = holder?.pid === process.pid ? `another engine of this process (${holder.pid})` : someProcess
   return new TidingsError(
     'store-locked',
     `The store in ${path} is in use by ${who}; stop it, or choose another path.`,
-    { details: { path, ...(holder && { pid: holder.pid }) } },
+    {
+      details: { path, ...(holder && { pid: holder.pid }) },
+    },
   )
 }

@@ -122,9 +122,13 @@ function latestOf(topic: Topic, { cursor, limit }: { cursor?: string; limit: num
 function topicOf(session: Session, id: TopicId): Topic {
   const topic = session.topics.get(nameOf(id))
   if (topic && !topic.removed) return topic
-  throw new TidingsError('topic-unknown', `Topic ${id.topic} does not exist in namespace ${id.namespace}; create it first.`, {
-    details: { ...id },
-  })
+  throw new TidingsError(
+    'topic-unknown',
+    `Topic ${id.topic} does not exist in namespace ${id.namespace}; create it first.`,
+    {
+      details: { ...id },
+    },
+  )
 }
 
 function nameOf({ namespace, topic }: TopicId): string {
@@ -133,6 +137,9 @@ function nameOf({ namespace, topic }: TopicId): string {
 
 /** Unique in this store by its number and everywhere by its random part. */
 function incarnationOf(number: number, environment: Environment): string {
-  const random = environment.ids.next().toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const random = environment.ids
+    .next()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
   return (number.toString(36).padStart(4, '0') + random).slice(0, 32)
 }

@@ -19,7 +19,9 @@ export function seal(key: Uint8Array, text: string): Uint8Array {
 export function unseal(key: Uint8Array, value: Uint8Array, what: string): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (bytes.length < 5 || bytes.readUInt32BE(0) !== checksum(key, bytes)) {
-    throw new TidingsError('store-corrupt', `${what} is damaged in the store; restore the store from a backup.`, { details: { what } })
+    throw new TidingsError('store-corrupt', `${what} is damaged in the store; restore the store from a backup.`, {
+      details: { what },
+    })
   }
   if (bytes[4] !== formatVersion) {
     throw new TidingsError(

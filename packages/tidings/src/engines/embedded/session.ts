@@ -89,7 +89,7 @@ export class Session {
 
   async #removeNumber(number: number): Promise<void> {
     for (const kind of numberedKinds) {
-      for (let more = true; more; ) {
+      for (let more = true; more;) {
         if (this.#closing) return
         const keys = [...this.store.keys(rangeOfNumber(kind, number), { limit: keysPerStep })]
         more = keys.length > 0

@@ -47,11 +47,16 @@ export class Store {
   }
 
   /** Entries in key order, at most `limit`; `reverse` begins at the end of the range. */
-  entries({ from, to }: KeyRange, { limit, reverse = false }: { limit?: number; reverse?: boolean } = {}): Iterable<{
+  entries(
+    { from, to }: KeyRange,
+    { limit, reverse = false }: { limit?: number; reverse?: boolean } = {},
+  ): Iterable<{
     key: Uint8Array
     value: Uint8Array
   }> {
-    const bounds = reverse ? { start: to, end: from, exclusiveStart: true, inclusiveEnd: true } : { start: from, end: to }
+    const bounds = reverse
+      ? { start: to, end: from, exclusiveStart: true, inclusiveEnd: true }
+      : { start: from, end: to }
     const entries = this.#database.getRange({ ...bounds, reverse, ...(limit !== undefined && { limit }) })
     return readingEach(entries.map(({ key, value }) => ({ key, value: plain(value) })))
   }

@@ -39,7 +39,17 @@ export class TopicReader {
     }
   }
 
-  read({ after, limit, shard, head }: { after: number; limit: number; shard: number | undefined; head: number }): LogPage {
+  read({
+    after,
+    limit,
+    shard,
+    head,
+  }: {
+    after: number
+    limit: number
+    shard: number | undefined
+    head: number
+  }): LogPage {
     const page = new Page(limit, after)
     if (after < head) {
       for (const { last, block } of this.blocks(after)) {
@@ -76,21 +86,26 @@ export class TopicReader {
     const { from, to } = rangeOfNumber('newest', this.#number)
     const begin = after ? Buffer.concat([from, after, Buffer.of(0)]) : from
     for (const { key, value } of this.#store.entries({ from: begin, to }, { limit })) {
-      yield { key: restOfKey(key), newest: parseNewest(unseal(key, value, `The version of a key of topic ${this.#name}`)) }
+      yield {
+        key: restOfKey(key),
+        newest: parseNewest(unseal(key, value, `The version of a key of topic ${this.#name}`)),
+      }
     }
   }
 
   /** The records at these offsets. A damaged one rejects: a listing that silently lacks an entity would be wrong. */
   recordsAt(offsets: readonly number[]): LogRecord[] {
-    return offsets.toSorted((left, right) => left - right).map((offset) => {
-      const record = this.recordAt(offset)
-      if (record) return record
-      throw new TidingsError(
-        'store-corrupt',
-        `The newest event of a key of topic ${this.#name}, at offset ${offset}, is damaged; publish that entity's state again or restore the store from a backup.`,
-        { details: { topic: this.#name, offset } },
-      )
-    })
+    return offsets
+      .toSorted((left, right) => left - right)
+      .map((offset) => {
+        const record = this.recordAt(offset)
+        if (record) return record
+        throw new TidingsError(
+          'store-corrupt',
+          `The newest event of a key of topic ${this.#name}, at offset ${offset}, is damaged; publish that entity's state again or restore the store from a backup.`,
+          { details: { topic: this.#name, offset } },
+        )
+      })
   }
 
   producer(id: string): ProducerState | undefined {
@@ -102,7 +117,10 @@ export class TopicReader {
   }
 
   /** The identities of the records above an offset and not older than a time, ascending; damaged ones are passed over. */
-  *identitiesSince(oldest: { offset: number; appendedAt: number }): Iterable<{ identity: IdentityHash; offset: number; appendedAt: number }> {
+  *identitiesSince(oldest: {
+    offset: number
+    appendedAt: number
+  }): Iterable<{ identity: IdentityHash; offset: number; appendedAt: number }> {
     let after = Math.max(0, oldest.offset)
     for (const { key, value } of this.#reversed()) {
       const last = lastOfBlockKey(key)

@@ -70,7 +70,7 @@ async function rewriteBlocks(
   { topic, through, writer }: { topic: Topic; through: number; writer: Writer },
   rewrite: (block: Block, builder: BlockBuilder) => void,
 ): Promise<void> {
-  for (let after = 0; after < through && !topic.removed; ) {
+  for (let after = 0; after < through && !topic.removed;) {
     const step = [...topic.reader.blocks(after, blocksPerStep)].filter(({ block }) => !block || block.first <= through)
     if (step.length === 0) return
     const group = writer.group()
@@ -91,7 +91,11 @@ function rewriteBlock(
     if (last <= topic.record.trimmed && last <= through) group.put(key, undefined)
     return
   }
-  const builder = new BlockBuilder({ topicNumber: topic.record.number, first: block.first, appendedAt: block.appendedAt })
+  const builder = new BlockBuilder({
+    topicNumber: topic.record.number,
+    first: block.first,
+    appendedAt: block.appendedAt,
+  })
   rewrite(block, builder)
   if (builder.count === 0) group.put(key, undefined)
   else if (builder.count < block.count || builder.rewritten) group.put(key, builder.seal(last))

@@ -118,7 +118,10 @@ export class Topic {
     return this.reader.newest(newestKey(this.#record.number, encodeText(key)))
   }
 
-  #appendOne(request: AppendRequest, context: { batch: TopicBatch; state: AdmissionState; refused: Refused }): AppendAnswer {
+  #appendOne(
+    request: AppendRequest,
+    context: { batch: TopicBatch; state: AdmissionState; refused: Refused },
+  ): AppendAnswer {
     const { batch, state, refused } = context
     const { event, producer, shard } = request
     const { kind } = this.#record

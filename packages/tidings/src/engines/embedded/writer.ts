@@ -49,7 +49,7 @@ export class Group {
   }
 
   rollBack(): void {
-    for (const participant of [...this.#participants].reverse()) participant.rolledBack()
+    for (const participant of [...this.#participants].toReversed()) participant.rolledBack()
   }
 
   reject(error: unknown): void {
@@ -120,7 +120,9 @@ export class Writer {
       this.#refusing = undefined
       return undefined
     } catch (error) {
-      return error instanceof TidingsError ? error : new TidingsError('store-failed', `Writing failed: ${String(error)}`, { cause: error })
+      return error instanceof TidingsError
+        ? error
+        : new TidingsError('store-failed', `Writing failed: ${String(error)}`, { cause: error })
     }
   }
 

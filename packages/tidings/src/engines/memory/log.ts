@@ -22,9 +22,13 @@ export function memoryLog({ environment, deduplication, ensureRunning }: MemoryL
   const get = (topic: TopicId): MemoryTopic => {
     const found = find(topic)
     if (found) return found
-    throw new TidingsError('topic-unknown', `Topic ${topic.topic} does not exist in namespace ${topic.namespace}; create it first.`, {
-      details: { ...topic },
-    })
+    throw new TidingsError(
+      'topic-unknown',
+      `Topic ${topic.topic} does not exist in namespace ${topic.namespace}; create it first.`,
+      {
+        details: { ...topic },
+      },
+    )
   }
   const create = (topic: TopicId, settings: LogSettings): LogDescription => {
     const existing = find(topic)
@@ -66,6 +70,9 @@ export function memoryLog({ environment, deduplication, ensureRunning }: MemoryL
 
 /** Unique in this store by its count and everywhere by its random part. */
 function incarnationOf(count: number, environment: Environment): string {
-  const random = environment.ids.next().toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const random = environment.ids
+    .next()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
   return (count.toString(36).padStart(4, '0') + random).slice(0, 32)
 }

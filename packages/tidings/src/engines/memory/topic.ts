@@ -115,13 +115,16 @@ export class MemoryTopic {
   }
 
   latest({ cursor, limit }: { cursor?: string; limit: number }): LatestPage {
-    const { from, after } = cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#incarnation)
+    const { from, after } =
+      cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#incarnation)
     const begin = Number(after)
     const keys = this.#keys.slice(begin, begin + limit)
     const records = keys.map((key) => recordOf(this.#newest.get(key)!.record))
     const page = { records, from, until: this.#head }
     const end = begin + keys.length
-    return end < this.#keys.length ? { ...page, next: formatCursor({ incarnation: this.#incarnation, from, after: String(end) }) } : page
+    return end < this.#keys.length
+      ? { ...page, next: formatCursor({ incarnation: this.#incarnation, from, after: String(end) }) }
+      : page
   }
 
   trim(through: number): void {
