@@ -21,7 +21,7 @@ export async function openConnections(options: {
   for (const connection of reader ? [writer, reader] : [writer]) {
     // The kit waits by itself, without holding up the process.
     connection.execute('pragma busy_timeout = 0')
-    // SQLite decides on WAL, and with it on its default for `synchronous`, at the first read.
+    // The first read finds a file that is no database and decides, with WAL, on the default for `synchronous`.
     await whileBusy(patience, () => connection.run('select count(*) from sqlite_schema', []))
   }
   checkFiles(writer, reader)

@@ -1,0 +1,219 @@
+import type { Database, Transaction } from '../database/index.ts'
+import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import { Backoff } from './backoff.ts'
+import { listHeld, release } from './held.ts'
+import { outboxMigrations } from './migrations.ts'
+import type { Outbox, OutboxOptions } from './outbox.ts'
+import { Ownership } from './ownership.ts'
+import type { Pending } from './pending.ts'
+import { Relay } from './relay.ts'
+import { Lister, type Listing, type ListingReport } from './relist.ts'
+import type { HeldEvent, OutboxAlarm, OutboxStats, TickReport } from './report.ts'
+import { readSource, Restoration } from './restoration.ts'
+import { statements } from './statements.ts'
+import { oldestUnsent, Watch } from './watch.ts'
+import { Writer } from './writer.ts'
+
+const stopGraceMs = 1_000
+
+/** The transactional outbox of a service: events are written in the commit that causes them, and a relay publishes them. */
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { dialect } = options.database
+  if (dialect.name !== 'sqlite') {
+    throw new TidingsError('bad-request', `The outbox has no tables for ${dialect.name} yet; use an SQLite database.`)
+  }
+  return new RelayedOutbox(options)
+}
+
+class RelayedOutbox implements Outbox {
+  readonly #options: OutboxOptions
+  readonly #database: Database
+  readonly #environment: Environment
+  readonly #writer: Writer
+  readonly #ownership: Ownership
+  readonly #relay: Relay
+  readonly #lister: Lister
+  readonly #watch: Watch
+  readonly #databaseBackoff: Backoff
+  readonly #restoration: Restoration
+  #running = false
+  #loop: Promise<void> | undefined
+  #ticking: Promise<TickReport> | undefined
+  /** Ends the pause between two rounds. */
+  #pause = new AbortController()
+  #woken = false
+
+  constructor(options: OutboxOptions) {
+    const { database, broker, caller, environment = systemEnvironment, alarmAfterMs = 60_000 } = options
+    const alarm = (raised: OutboxAlarm): void => this.#alarm(raised)
+    this.#options = options
+    this.#database = database
+    this.#environment = environment
+    this.#writer = new Writer(environment)
+    this.#ownership = new Ownership({ database, environment, takeoverMs: options.takeoverMs ?? 10_000 })
+    this.#relay = new Relay({
+      database,
+      broker,
+      caller,
+      environment,
+      ownership: this.#ownership,
+      producer: `${options.service}:0`,
+      topics: options.topics ?? [],
+      batchRows: options.batchRows ?? 500,
+      batchBytes: options.batchBytes ?? 1_048_576,
+      publishTimeoutMs: options.publishTimeoutMs ?? 30_000,
+      alarm,
+      restored: () => this.#restoration.mayBeDue(),
+    })
+    this.#lister = new Lister({ database, broker, caller, writer: this.#writer })
+    this.#watch = new Watch({
+      database,
+      environment,
+      alarmAfterMs,
+      alarm: (alarm) => this.#alarm(alarm),
+    })
+    this.#databaseBackoff = new Backoff(environment)
+    this.#restoration = new Restoration({ database, environment, alarm, onRestored: options.onRestored })
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    try {
+      await this.#database.migrate(outboxMigrations)
+    } catch (error) {
+      this.#running = false
+      throw error
+    }
+    this.#ownership.reset()
+    this.#restoration.mayBeDue()
+    this.#watch.start()
+    this.#loop = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running && !this.#loop) return
+    this.#running = false
+    this.wake()
+    const cancel = this.#environment.timers.after(stopGraceMs, () => this.#relay.abort())
+    await Promise.all([
+      this.#loop,
+      this.#ticking?.catch(() => undefined),
+      this.#restoration.ended(),
+      this.#watch.stop(),
+    ])
+    cancel()
+    this.#loop = undefined
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  flush(transaction: Transaction, pending: Pending): Promise<number> {
+    return this.#writer.flush(transaction, pending)
+  }
+
+  wake(): void {
+    this.#woken = true
+    // After the database has failed, hints do not shorten the wait.
+    if (this.#databaseBackoff.waitMs === 0 || !this.#running) this.#pause.abort()
+  }
+
+  tick(): Promise<TickReport> {
+    this.#ticking ??= this.#tick().finally(() => {
+      this.#ticking = undefined
+    })
+    return this.#ticking
+  }
+
+  relist(listing: Listing): Promise<ListingReport> {
+    return this.#lister.relist(listing, () => {
+      this.wake()
+      if (!this.#running)
+        throw new TidingsError(
+          'stopped',
+          'The outbox was stopped in the middle of a listing, which goes on after its next start.',
+        )
+    })
+  }
+
+  held({ after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {}): Promise<
+    readonly HeldEvent[]
+  > {
+    return listHeld(this.#database, { after, limit })
+  }
+
+  async release(held: { readonly topic: string; readonly key: string | null }): Promise<number> {
+    const released = await release(this.#database, held, this.#environment)
+    this.wake()
+    return released
+  }
+
+  async discard(id: number): Promise<boolean> {
+    const discarded = await this.#database.transaction((transaction) => transaction.query(statements.discard, [id]))
+    return discarded.length > 0
+  }
+
+  async stats(): Promise<OutboxStats> {
+    const count = async (statement: string): Promise<number> =>
+      (await this.#database.query<{ count: number }>(statement))[0]!.count
+    const { sourceepoch, listed } = await readSource(this.#database)
+    return {
+      pending: await count(statements.countPending),
+      oldestUnsentMs: await oldestUnsent(this.#database, this.#environment),
+      held: await count(statements.countHeld),
+      owner: this.#ownership.epoch !== undefined,
+      sourceepoch,
+      listing: listed < sourceepoch,
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------------- the rounds
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      this.#woken = false
+      const more = await this.tick().then(
+        (report) => report.more,
+        () => false,
+      )
+      if (!more && this.#running) await this.#rest()
+    }
+  }
+
+  async #tick(): Promise<TickReport> {
+    try {
+      const report = await this.#relay.tick()
+      this.#databaseBackoff.succeed()
+      if (this.#ownership.epoch !== undefined) await this.#restoration.list()
+      return report
+    } catch (error) {
+      if (this.#databaseBackoff.failures === 0) {
+        const message = `The relay cannot use its database: ${error instanceof Error ? error.message : String(error)}`
+        this.#alarm({ alarm: 'database-failing', message, error })
+      }
+      this.#databaseBackoff.fail()
+      throw error
+    }
+  }
+
+  /** Until something was committed or the time has come to look. */
+  async #rest(): Promise<void> {
+    const { pollMs = 200 } = this.#options
+    const failedMs = this.#databaseBackoff.waitMs
+    if (this.#woken && failedMs === 0) return
+    this.#pause = new AbortController()
+    const delayMs = failedMs > 0 ? failedMs : Math.min(pollMs, Math.max(1, this.#relay.retryMs ?? pollMs))
+    await sleep(this.#environment, delayMs, this.#pause.signal)
+  }
+
+  #alarm(alarm: OutboxAlarm): void {
+    try {
+      this.#options.onAlarm(alarm)
+    } catch {
+      // Whoever is told must not be able to stop the relay by failing.
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import type { Database, Transaction } from '../database/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { statements } from './statements.ts'
+
+/** Somebody else has become the owner of the relay: what this one was about to change stays as it is. */
+export class Replaced extends Error {
+  override readonly name = 'Replaced'
+}
+
+/**
+ * Which process relays. The newest one does: it takes ownership by adding a row with a higher epoch, and everything that
+ * an owner changes it changes under the condition that its epoch is still the highest. An owner that was replaced stands
+ * by; it takes over when there is something to send and the owner has shown no life for `takeoverMs` of the stand-by's
+ * own monotonic clock: a pause, a jump of the wall clock or one stale read replaces nobody.
+ */
+export class Ownership {
+  readonly #database: Database
+  readonly #environment: Environment
+  readonly #takeoverMs: number
+  #epoch: number | undefined
+  #wasOwner = false
+  #seen = { mark: '', at: 0 }
+  #beatAt = 0
+
+  constructor(options: {
+    readonly database: Database
+    readonly environment: Environment
+    readonly takeoverMs: number
+  }) {
+    this.#database = options.database
+    this.#environment = options.environment
+    this.#takeoverMs = options.takeoverMs
+  }
+
+  /** The epoch of this owner; `undefined` while it stands by. */
+  get epoch(): number | undefined {
+    return this.#epoch
+  }
+
+  /** Looks who owns the relay, and takes it where that is due. Answers whether this process has just become the owner. */
+  async settle(): Promise<boolean> {
+    const [owner] = await this.#database.query<{ epoch: number; beat: number }>(statements.owner)
+    if (this.#epoch !== undefined && owner?.epoch === this.#epoch) return false
+    this.#epoch = undefined
+    if (owner && this.#wasOwner && !(await this.#isSilent(owner))) return false
+    this.#epoch = await this.#database.transaction((transaction) => this.take(transaction))
+    this.#wasOwner = true
+    return true
+  }
+
+  /** Adds an ownership above every one before and, where one is named, above another epoch; answers the new epoch. */
+  async take(transaction: Transaction, above = 0): Promise<number> {
+    const [owner] = await transaction.query<{ epoch: number }>(statements.owner)
+    // Epochs are times, so that those of a past that was lost with a restored database are not given out again.
+    const epoch = Math.max(this.#environment.clock.now(), (owner?.epoch ?? 0) + 1, above + 1)
+    await transaction.query(statements.own, [epoch])
+    return epoch
+  }
+
+  /** Goes on with an epoch that was taken in a transaction which has been committed. */
+  adopt(epoch: number): void {
+    this.#epoch = epoch
+  }
+
+  lose(): void {
+    this.#epoch = undefined
+  }
+
+  /** The next `settle` takes ownership at once, as a process does that has just started. */
+  reset(): void {
+    this.#epoch = undefined
+    this.#wasOwner = false
+  }
+
+  /** Rejects inside a transaction unless this process still owns the relay. */
+  async ensure(transaction: Transaction): Promise<void> {
+    const [owner] = await transaction.query<{ epoch: number }>(statements.owner)
+    if (this.#epoch === undefined || owner?.epoch !== this.#epoch) throw new Replaced('Another process owns the relay.')
+  }
+
+  /** Shows those who stand by that this owner lives, although what it has to send may not go out. */
+  async beat(): Promise<void> {
+    const now = this.#environment.clock.monotonic()
+    if (this.#epoch === undefined || now - this.#beatAt < this.#takeoverMs / 3) return
+    this.#beatAt = now
+    await this.#database.transaction((transaction) => transaction.query(statements.beat, [this.#epoch!]))
+  }
+
+  async #isSilent(owner: { readonly epoch: number; readonly beat: number }): Promise<boolean> {
+    const [first] = await this.#database.query<{ id: number }>(statements.first)
+    const mark = `${owner.epoch} ${owner.beat} ${first?.id}`
+    const now = this.#environment.clock.monotonic()
+    if (!first || mark !== this.#seen.mark) this.#seen = { mark, at: now }
+    return first !== undefined && now - this.#seen.at >= this.#takeoverMs
+  }
+}

@@ -1,0 +1,239 @@
+import type { Broker, Caller } from '../broker/port.ts'
+import type { Database } from '../database/index.ts'
+import type { ProducerState } from '../engine/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import { Backoff } from './backoff.ts'
+import { outcomeOf, publication, readBatch, type Batch, type Outcome } from './batch.ts'
+import { within } from './deadline.ts'
+import { hold, holdKey, type Refusal } from './held.ts'
+import { Replaced, type Ownership } from './ownership.ts'
+import type { OutboxAlarm, TickReport } from './report.ts'
+import { beginNewLife, isAhead } from './restore.ts'
+import { statements } from './statements.ts'
+
+export interface RelayOptions {
+  readonly database: Database
+  readonly broker: Broker
+  readonly caller: Caller
+  readonly environment: Environment
+  readonly ownership: Ownership
+  /** The producer id: one for each source and shard. */
+  readonly producer: string
+  /** Topics to look at from the start, whether or not anything waits for them. */
+  readonly topics: readonly string[]
+  readonly batchRows: number
+  readonly batchBytes: number
+  readonly publishTimeoutMs: number
+  readonly alarm: (alarm: OutboxAlarm) => void
+  /** Called after this database turned out to be restored. */
+  readonly restored: () => void
+}
+
+/** How one topic fares. */
+interface TopicState {
+  readonly backoff: Backoff
+  /** The broker was asked what it has of this producer since the ownership began. */
+  checked: boolean
+  /** Fewer rows at a time after the broker could not take so many. */
+  maxRows: number
+}
+
+const nothing: TickReport = { published: 0, held: 0, more: false }
+
+/** Errors that one event of a call can be the reason of, so that fewer events may fare better. */
+const perhapsOneEvent = new Set([
+  'bad-request',
+  'event-invalid',
+  'payload-too-large',
+  'schema-violation',
+  'key-invalid',
+])
+
+/**
+ * Carries rows of the outbox to the broker, while this process owns the relay. For each topic there is one call at a
+ * time, with the oldest rows in the order of their ids; rows go only after the broker's answer. So when an answer is
+ * lost, the same rows are published again before any later one, and the broker knows them by their counters.
+ *
+ * A topic is `checked` once for each ownership before anything is published to it: that is where a restored database
+ * shows. Topics fail and wait each for themselves.
+ */
+export class Relay {
+  readonly #options: RelayOptions
+  readonly #topics = new Map<string, TopicState>()
+  #stop = new AbortController()
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+    for (const topic of options.topics) this.#state(topic)
+  }
+
+  /** Milliseconds until a topic that failed may be tried again; `undefined` when none has. */
+  get retryMs(): number | undefined {
+    const waiting = [...this.#topics.values()].filter(({ backoff }) => backoff.failures > 0)
+    return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ backoff }) => backoff.waitMs))
+  }
+
+  /** Gives up the calls in flight; what became of them is unknown, and safe. */
+  abort(): void {
+    this.#stop.abort()
+    this.#stop = new AbortController()
+  }
+
+  async tick(): Promise<TickReport> {
+    const { database, ownership } = this.#options
+    if (await ownership.settle()) this.#forgetChecks()
+    if (ownership.epoch === undefined) return nothing
+    const unsent = await database.query<{ topic: string }>(statements.topics)
+    if (unsent.length > 0) await ownership.beat()
+    for (const { topic } of unsent) this.#state(topic)
+    await this.#check(ownership.epoch)
+    const reports = await Promise.allSettled(unsent.map(({ topic }) => this.#relay(topic)))
+    return reports.reduce((sum, report) => {
+      if (report.status === 'rejected') throw report.reason
+      return add(sum, report.value)
+    }, nothing)
+  }
+
+  #state(topic: string): TopicState {
+    const known = this.#topics.get(topic)
+    if (known) return known
+    const state = { backoff: new Backoff(this.#options.environment), checked: false, maxRows: this.#options.batchRows }
+    this.#topics.set(topic, state)
+    return state
+  }
+
+  #forgetChecks(): void {
+    for (const state of this.#topics.values()) state.checked = false
+  }
+
+  // ------------------------------------------------------------------------------------------------- a restored database
+
+  async #check(epoch: number): Promise<void> {
+    const due = [...this.#topics].filter(([, { checked, backoff }]) => !checked && backoff.waitMs === 0)
+    if (due.length === 0) return
+    const found = await Promise.all(due.map(([topic, state]) => this.#producerOf(topic, state)))
+    const ahead: ProducerState[] = []
+    for (const state of found) if (state && (await isAhead(this.#options.database, state, epoch))) ahead.push(state)
+    if (ahead.length > 0) await this.#begin(ahead)
+  }
+
+  async #producerOf(topic: string, state: TopicState): Promise<ProducerState | undefined> {
+    const { broker, caller, producer } = this.#options
+    try {
+      const known = await this.#within(broker.producer(caller, { topic, producer }))
+      state.checked = true
+      return known
+    } catch (error) {
+      // A topic that does not exist yet holds nothing; publishing to it says so.
+      if (error instanceof TidingsError && error.code === 'topic-unknown') state.checked = true
+      else this.#fail(topic, error)
+      return undefined
+    }
+  }
+
+  async #begin(ahead: readonly ProducerState[]): Promise<void> {
+    const { database, environment, ownership } = this.#options
+    const known = {
+      epoch: Math.max(...ahead.map(({ epoch }) => epoch)),
+      counter: Math.max(...ahead.map(({ counter }) => counter)),
+    }
+    const epoch = await database.transaction((transaction) =>
+      beginNewLife(transaction, { known, ownership, environment }),
+    )
+    ownership.adopt(epoch)
+    this.#options.restored()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- one topic
+
+  async #relay(topic: string): Promise<TickReport> {
+    const { database, ownership, batchBytes } = this.#options
+    const state = this.#state(topic)
+    const { epoch } = ownership
+    if (!state.checked || state.backoff.waitMs > 0 || epoch === undefined) return nothing
+    const batch = await readBatch(database, { topic, epoch, maxRows: state.maxRows, maxBytes: batchBytes })
+    const outcome = await this.#publish(batch, state, epoch)
+    if (!outcome) return nothing
+    try {
+      await this.#settle(batch, outcome)
+    } catch (error) {
+      if (!(error instanceof Replaced)) throw error
+      ownership.lose()
+      return nothing
+    }
+    if (outcome.fenced) this.#forgetChecks()
+    const held = outcome.refused.length + batch.damaged.length
+    const published = outcome.accepted.length
+    const progress = published + held + batch.heldKeys.length > 0
+    if (!progress && batch.rows.length > 0) state.backoff.fail()
+    return { published, held, more: progress && (batch.more || published < batch.rows.length) }
+  }
+
+  /** Publishes a batch; `undefined` when nothing is known of what became of it. */
+  async #publish(batch: Batch, state: TopicState, epoch: number): Promise<Outcome | undefined> {
+    const { broker, caller, producer, batchRows } = this.#options
+    const { topic, rows } = batch
+    if (rows.length === 0) return { accepted: [], refused: [], fenced: false }
+    try {
+      const events = publication(batch, { id: producer, epoch })
+      const answers = await this.#within(broker.publish(caller, { topic, events }))
+      state.backoff.succeed()
+      state.maxRows = Math.min(batchRows, state.maxRows * 2)
+      return outcomeOf(batch, answers)
+    } catch (error) {
+      if (error instanceof TidingsError && perhapsOneEvent.has(error.code)) {
+        const [row] = rows
+        if (rows.length === 1)
+          return {
+            accepted: [],
+            refused: [{ id: row!.id, topic, key: row!.key, code: error.code, reason: error.message }],
+            fenced: false,
+          }
+        state.maxRows = Math.max(1, Math.floor(rows.length / 2))
+      }
+      this.#fail(topic, error)
+      return undefined
+    }
+  }
+
+  /** Writes down what the broker answered, as long as nobody else has become the owner. */
+  async #settle(batch: Batch, outcome: Outcome): Promise<void> {
+    const { database, environment, ownership } = this.#options
+    const refused: readonly Refusal[] = [...outcome.refused, ...batch.damaged]
+    if (outcome.accepted.length + refused.length + batch.heldKeys.length === 0) return
+    await database.transaction(async (transaction) => {
+      await ownership.ensure(transaction)
+      if (outcome.accepted.length > 0) await transaction.query(statements.remove, [JSON.stringify(outcome.accepted)])
+      for (const refusal of refused) await hold(transaction, refusal, environment)
+      for (const key of batch.heldKeys) await holdKey(transaction, batch.topic, key, environment)
+    })
+    for (const { topic, key, id, code, reason } of refused) {
+      const text = key && new TextDecoder().decode(key)
+      const message = `Event ${id} of ${topic}${text === null ? '' : ` (key ${text})`} was refused as ${code}: ${reason} It is held with later ones of its key until it is released.`
+      this.#options.alarm({ alarm: 'held', message, topic, key: text, id, code })
+    }
+  }
+
+  #within<Result>(promise: Promise<Result>): Promise<Result> {
+    const { environment, publishTimeoutMs: timeoutMs } = this.#options
+    return within(promise, { environment, timeoutMs, signal: this.#stop.signal })
+  }
+
+  #fail(topic: string, error: unknown): void {
+    const { backoff } = this.#state(topic)
+    const isFirst = backoff.failures === 0
+    backoff.fail()
+    if (!isFirst || !(error instanceof TidingsError) || error.retryable) return
+    this.#options.alarm({
+      alarm: 'failing',
+      message: `Nothing can be published to ${topic}: ${error.message}`,
+      topic,
+      error,
+    })
+  }
+}
+
+function add(left: TickReport, right: TickReport): TickReport {
+  return { published: left.published + right.published, held: left.held + right.held, more: left.more || right.more }
+}

@@ -1,0 +1,131 @@
+import type { Transaction } from '../database/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { encodeEvent, formatSequence, isTombstone, validateKey, type Event } from '../event/index.ts'
+import { keyBytes } from './key-bytes.ts'
+import type { EntityChange, Pending, PendingChange } from './pending.ts'
+import { statements } from './statements.ts'
+
+/** An entity's place among its versions, under its lock. */
+interface Version {
+  readonly topic: string
+  readonly key: Uint8Array
+  readonly before: number
+  sequence: number
+  present: boolean
+}
+
+/**
+ * Writes what a transaction has to tell into its outbox, in the same commit. The keys of entities are locked in one
+ * order everywhere, so that two transactions never wait for each other; a lock lasts until the commit, so that the
+ * order of commits is the order of versions; rows are read under the locks, so that no stale one is published.
+ */
+export class Writer {
+  readonly #environment: Environment
+
+  constructor(environment: Environment) {
+    this.#environment = environment
+  }
+
+  /** Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case. */
+  async flush(
+    transaction: Transaction,
+    pending: Pending,
+    options: { readonly complete?: boolean } = {},
+  ): Promise<number> {
+    const changes = distinct(pending.changes)
+    const versions = await this.#lock(transaction, pending, changes)
+    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction)
+    let written = 0
+    const write = async (topic: string, event: Event, version: Version | undefined): Promise<void> => {
+      await this.#write(transaction, topic, version ? withVersion(event, version, sourceepoch) : event)
+      written += 1
+    }
+    for (const { topic, kind, event } of pending.events) {
+      await write(topic, event, kind === 'entity' ? versions.get(nameOf(topic, event.key!)) : undefined)
+    }
+    for (const { entity, key } of changes) {
+      const version = versions.get(nameOf(entity.topic, key))!
+      const change = await derive(transaction, { entity, key }, version, options.complete === true)
+      if (change) await write(entity.topic, { ...(await entity.eventFor(change)), key }, version)
+    }
+    await save(transaction, versions)
+    return written
+  }
+
+  async #lock(
+    transaction: Transaction,
+    pending: Pending,
+    changes: readonly PendingChange[],
+  ): Promise<Map<string, Version>> {
+    const entities = [
+      ...pending.events
+        .filter(({ kind }) => kind === 'entity')
+        .map(({ topic, event }) => ({ topic, key: validateKey(event.key) })),
+      ...changes.map(({ entity, key }) => ({ topic: entity.topic, key: validateKey(key) })),
+    ]
+    const versions = new Map<string, Version>()
+    for (const { topic, key } of entities.toSorted(inOneOrder)) {
+      if (versions.has(nameOf(topic, key))) continue
+      const bytes = keyBytes(key)
+      const [row] = await transaction.query<{ sequence: number; present: number }>(statements.lockKey, [topic, bytes])
+      const { sequence, present } = row!
+      versions.set(nameOf(topic, key), { topic, key: bytes, before: sequence, sequence, present: present === 1 })
+    }
+    return versions
+  }
+
+  async #write(transaction: Transaction, topic: string, event: Event): Promise<void> {
+    const key = event.key === undefined ? null : keyBytes(event.key)
+    await transaction.query(statements.write, [topic, key, encodeEvent(event), this.#environment.clock.now()])
+  }
+}
+
+async function derive(
+  transaction: Transaction,
+  { entity, key }: PendingChange,
+  version: Version,
+  complete: boolean,
+): Promise<EntityChange | undefined> {
+  const row = await entity.readRow(transaction, key)
+  if (row) return { change: version.present ? 'updated' : 'created', key, row }
+  // Created and deleted within one transaction: nobody has to know.
+  return version.present || complete ? { change: 'deleted', key } : undefined
+}
+
+/** Gives the event the next version of its entity. */
+function withVersion(event: Event, version: Version, sourceepoch: number): Event {
+  version.sequence += 1
+  version.present = !isTombstone(event)
+  return { ...event, sequence: formatSequence(version.sequence), sourceepoch }
+}
+
+async function save(transaction: Transaction, versions: ReadonlyMap<string, Version>): Promise<void> {
+  for (const { topic, key, before, sequence, present } of versions.values()) {
+    if (sequence !== before) await transaction.query(statements.saveKey, [sequence, present ? 1 : 0, topic, key])
+    else await transaction.query(statements.forgetUnusedKey, [topic, key])
+  }
+}
+
+export async function readSourceEpoch(transaction: Transaction): Promise<number> {
+  const [row] = await transaction.query<{ sourceepoch: number }>(statements.source)
+  return row!.sourceepoch
+}
+
+/** The changes in the order of their locks, each once. */
+function distinct(changes: readonly PendingChange[]): PendingChange[] {
+  const byName = new Map(changes.map((change) => [nameOf(change.entity.topic, change.key), change]))
+  return [...byName.values()].toSorted((left, right) =>
+    inOneOrder({ topic: left.entity.topic, key: left.key }, { topic: right.entity.topic, key: right.key }),
+  )
+}
+
+function inOneOrder(left: { topic: string; key: string }, right: { topic: string; key: string }): number {
+  const [first, second] = left.topic === right.topic ? [left.key, right.key] : [left.topic, right.topic]
+  if (first === second) return 0
+  return first < second ? -1 : 1
+}
+
+/** Names of topics hold no space, so this is one name for each pair. */
+function nameOf(topic: string, key: string): string {
+  return `${topic} ${key}`
+}
