@@ -54,8 +54,8 @@ const frameBytes = 262_144
 export class Connection {
   readonly #options: ConnectionOptions
   readonly #streams = new Map<number, DeliveryStream>()
-  /** Numbers that are taken while their stream opens. */
-  readonly #opening = new Set<number>()
+  /** Streams that are being opened, with the credit that was granted meanwhile. */
+  readonly #opening = new Map<number, number>()
   #caller: Caller | undefined
   #closed = false
   #heardAt: number
@@ -110,14 +110,18 @@ export class Connection {
       throw new TidingsError('protocol-violation', `The first message must be "hello", not "${message.type}".`)
     switch (message.type) {
       case 'grant':
-        // A grant may cross the news that its stream has ended.
-        return this.#streams.get(message.stream)?.grant(message.credit)
+        return this.#grant(message.stream, message.credit)
       case 'abandon':
         return this.#abandon(message.stream)
       case 'ping':
         return this.#send({ type: 'pong', id: message.id })
       case 'open':
-        return this.#answer(message.id, () => this.#open(caller, message))
+        this.#reserve(message.stream, message.id)
+        return this.#answer(
+          message.id,
+          () => this.#open(caller, message),
+          () => this.#opened(message.stream),
+        )
       case 'close':
         return this.#answer(message.id, () => this.#close(message.stream))
       case 'settle': {
@@ -150,32 +154,46 @@ export class Connection {
     this.#watch()
   }
 
+  #reserve(number: number, id: number): void {
+    if (this.#streams.has(number) || this.#opening.has(number)) {
+      const details = { id }
+      throw new TidingsError('bad-request', `Stream ${number} is open already; choose another number.`, { details })
+    }
+    this.#opening.set(number, 0)
+  }
+
   async #open(caller: Caller, message: ClientMessage & { type: 'open' }): Promise<object> {
     const { stream: number, subscription, holder, leases } = message
-    if (this.#streams.has(number) || this.#opening.has(number)) {
-      throw new TidingsError('bad-request', `Stream ${number} is open already; choose another number.`)
-    }
-    this.#opening.add(number)
     let ended: Error | undefined
-    try {
-      const stream = await this.#options.broker.stream(caller, {
-        subscription,
-        holder,
-        ...(leases && { leases }),
-        onDeliveries: (deliveries) => this.#deliver(number, deliveries),
-        onProgress: (progress) => this.#send({ type: 'progress', stream: number, ...progress }),
-        onClosed: (reason) => {
-          ended = reason
-          if (this.#streams.delete(number)) this.#send({ type: 'closed', stream: number, problem: problemOf(reason) })
-        },
-      })
-      if (ended) throw ended
-      if (this.#closed) stream.abandon()
-      else this.#streams.set(number, stream)
-      return { kept: stream.kept }
-    } finally {
-      this.#opening.delete(number)
-    }
+    const stream = await this.#options.broker.stream(caller, {
+      subscription,
+      holder,
+      ...(leases && { leases }),
+      onDeliveries: (deliveries) => this.#deliver(number, deliveries),
+      onProgress: (progress) => this.#send({ type: 'progress', stream: number, ...progress }),
+      onClosed: (reason) => {
+        ended = reason
+        if (this.#streams.delete(number)) this.#send({ type: 'closed', stream: number, problem: problemOf(reason) })
+      },
+    })
+    if (ended) throw ended
+    if (this.#closed) stream.abandon()
+    else this.#streams.set(number, stream)
+    return { kept: stream.kept }
+  }
+
+  /** The client has its answer: what it granted meanwhile counts from here on, so that deliveries come after it. */
+  #opened(number: number): void {
+    const credit = this.#opening.get(number) ?? 0
+    this.#opening.delete(number)
+    if (credit > 0) this.#streams.get(number)?.grant(credit)
+  }
+
+  #grant(number: number, credit: number): void {
+    const opening = this.#opening.get(number)
+    if (opening !== undefined) this.#opening.set(number, opening + credit)
+    // A grant may cross the news that its stream has ended.
+    else this.#streams.get(number)?.grant(credit)
   }
 
   #abandon(number: number): void {
@@ -204,14 +222,16 @@ export class Connection {
     if (part.length > 0) this.#send({ type: 'deliveries', stream, deliveries: part })
   }
 
-  #answer(id: number, work: () => Promise<object>): void {
-    void work().then(
-      (result) => this.#send({ type: 'answer', id, result }),
-      (error: unknown) => {
-        if (!(error instanceof TidingsError)) this.#options.report(error)
-        this.#send({ type: 'error', id, problem: problemOf(error) })
-      },
-    )
+  #answer(id: number, work: () => Promise<object>, after: () => void = () => undefined): void {
+    void work()
+      .then(
+        (result) => this.#send({ type: 'answer', id, result }),
+        (error: unknown) => {
+          if (!(error instanceof TidingsError)) this.#options.report(error)
+          this.#send({ type: 'error', id, problem: problemOf(error) })
+        },
+      )
+      .then(after)
   }
 
   #send(message: ServerMessage): void {
