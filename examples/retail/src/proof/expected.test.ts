@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { expectedValues } from './expected.ts'
 import { readInvoices } from '../invoices/read.ts'
@@ -32,4 +35,21 @@ test('the first orders alone have their own newest date', () => {
   expect(orders.size).toBe(500)
   expect([...months.keys()]).toEqual(['2010-12'])
   expect([...customers.values()].every(({ status }) => status === 'active')).toBe(true)
+})
+
+test('the 90th day before the newest order still counts, the 91st does not', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'retail-'))
+  try {
+    const path = join(directory, 'invoices.csv')
+    const rows = ['1,2011-09-09,100,1.00', '2,2011-09-10,200,1.00', '3,2011-12-09,300,1.00']
+    writeFileSync(path, `InvoiceNo,InvoiceDate,CustomerID,TotalPrice\n${rows.join('\n')}\n`)
+    const statuses = [...expectedValues(path).customers.values()].map(({ id, status }) => [id, status])
+    expect(statuses).toEqual([
+      ['100', 'lost'],
+      ['200', 'active'],
+      ['300', 'active'],
+    ])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
