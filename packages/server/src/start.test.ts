@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from 'tidings'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
+import { startServer } from './start.ts'
+import { serverVersion } from './version.ts'
+
+const caller = { namespace: 'default', principal: 'operator' }
+const order = { topic: 'shop.order', kind: 'event', owner: 'shop' } as const
+let path = ''
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'tidings-server-'))
+})
+afterEach(() => rm(path, { recursive: true }))
+
+describe('startServer()', () => {
+  it('serves what an earlier server stored', async () => {
+    await using first = await startServer({ path, port: 0 })
+    await using before = connect(first.url)
+    await before.putTopic(caller, order)
+    await before.publish(caller, {
+      topic: 'shop.order',
+      events: [{ event: { id: '1', source: '/s', type: 'shop.order' } }],
+    })
+    await first.stop()
+    await using second = await startServer({ path, port: 0 })
+    await using after = connect(second.url)
+    expect((await after.read(caller, { topic: 'shop.order' })).events).toMatchObject([{ event: { id: '1' } }])
+  })
+
+  it('lets services do what is theirs and operators everything', async () => {
+    await using server = await startServer({ engine: 'memory', port: 0 })
+    await using remote = connect(server.url)
+    await expect(remote.putTopic({ ...caller, principal: 'mail' }, order)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(remote.putTopic(caller, order)).resolves.toMatchObject({ topic: 'shop.order' })
+  })
+
+  it('says who has the port and what to do, and lets go of the store', async () => {
+    await using first = await startServer({ engine: 'memory', port: 0 })
+    const port = Number(new URL(first.url).port)
+    const failed = startServer({ path, port })
+    await expect(failed).rejects.toMatchObject({ code: 'port-in-use', details: { port } })
+    await expect(failed).rejects.toThrow(/stop that one or choose another port/)
+    await using again = await startServer({ path, port: 0 })
+    expect(again.url).not.toBe(first.url)
+  })
+
+  it('refuses a folder that another server has', async () => {
+    await using _ = await startServer({ path, port: 0 })
+    await expect(startServer({ path, port: 0 })).rejects.toMatchObject({ code: 'store-locked' })
+  })
+
+  it('touches no store when its address is refused', async () => {
+    await expect(startServer({ path: '/proc/nowhere', host: '0.0.0.0' })).rejects.toThrow(/without tokens/)
+  })
+
+  it('is ready while it serves, and a stop ends the waiting of consumers and can be repeated', async () => {
+    const server = await startServer({ engine: 'memory', port: 0 })
+    await using remote = connect(server.url)
+    await remote.putTopic(caller, order)
+    await remote.putSubscription(caller, { subscription: 'mail.all', topic: 'shop.order', from: 'end' })
+    for (const path of ['live', 'ready']) expect((await fetch(`${server.url}/health/${path}`)).status).toBe(200)
+    const waiting = remote.pull(caller, { subscription: 'mail.all', waitMs: 60_000 })
+    await server.broker.stats(caller, 'mail.all')
+    await server.stop()
+    await server.stop()
+    expect(await waiting.catch((error: unknown) => error)).toBeDefined()
+    await expect(fetch(`${server.url}/health/live`)).rejects.toThrow('fetch failed')
+  })
+
+  it('tells the version of its package', () => {
+    expect(serverVersion).toBe(manifest.version)
+  })
+})
