@@ -1,0 +1,162 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { connect } from 'tidings'
+import type { Broker, PublishAnswer } from 'tidings/broker'
+import type { Event } from 'tidings/event'
+import { mulberry32 } from 'tidings/testing'
+import { expect, it } from 'vitest'
+
+/** The built server in a process of its own, as users run it. */
+const program = `
+  import { startServer } from '@tidings/server'
+  const [path, port] = process.argv.slice(1)
+  const server = await startServer({ path, port: Number(port) })
+  console.log(server.url)
+`
+const caller = { namespace: 'default', principal: 'operator' }
+const topic = 'load.event'
+const subscription = 'load.all'
+const lives = 20
+const producers = 4
+const eventsPerBatch = 10
+const seed = 7
+
+it(
+  'after kill -9 at 20 random moments under load every acknowledged event is there, once and in order',
+  { timeout: 180_000 },
+  async () => {
+    const path = await mkdtemp(join(tmpdir(), 'tidings-kill-'))
+    const random = mulberry32(seed)
+    const load = new Load()
+    let server = await startProcess(path, 0)
+    try {
+      const port = Number(new URL(server.url).port)
+      const broker = connect(server.url)
+      await broker.putTopic(caller, { topic, kind: 'event', owner: 'load' })
+      await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
+      const running = load.run(broker)
+      for (let life = 0; life < lives; life++) {
+        await load.progress()
+        await pause(random() * 60)
+        server.process.kill('SIGKILL')
+        await server.ended
+        server = await startProcess(path, port)
+      }
+      load.stop()
+      await running
+
+      const stored = await readAll(broker)
+      expect(stored.length).toBe(new Set(stored).size)
+      expect(load.acknowledged.filter((id) => !stored.includes(id))).toEqual([])
+      for (let producer = 0; producer < producers; producer++) {
+        const numbers = stored.filter((id) => id.startsWith(`${producer}-`)).map((id) => Number(id.split('-')[1]))
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+      }
+      expect(load.deliveredAfterSettled).toEqual([])
+      expect(load.settled.size).toBeGreaterThan(0)
+    } finally {
+      server.process.kill('SIGKILL')
+      await server.ended
+      await rm(path, { recursive: true })
+    }
+  },
+)
+
+/** Producers and a consumer that go on through every outage, and remember what they were told. */
+class Load {
+  readonly acknowledged: string[] = []
+  readonly refused: PublishAnswer[] = []
+  readonly settled = new Set<string>()
+  /** What came again although its settle was answered: nothing may. */
+  readonly deliveredAfterSettled: string[] = []
+  #stopping = false
+  #progressed: () => void = () => undefined
+
+  async run(broker: Broker): Promise<void> {
+    const producing = Array.from({ length: producers }, (_, producer) => this.#produce(broker, producer))
+    await Promise.all([...producing, this.#consume(broker)])
+  }
+
+  stop(): void {
+    this.#stopping = true
+  }
+
+  /** Resolves at the next acknowledged publish. */
+  progress(): Promise<void> {
+    return new Promise((resolve) => (this.#progressed = resolve))
+  }
+
+  async #produce(broker: Broker, producer: number): Promise<void> {
+    for (let number = 1; !this.#stopping; number += eventsPerBatch) {
+      const events = Array.from({ length: eventsPerBatch }, (_, index) => ({
+        event: eventOf(producer, number + index),
+      }))
+      const answers = await untilAnswered(() => broker.publish(caller, { topic, events }))
+      this.refused.push(...answers.filter(({ status }) => status === 'refused'))
+      this.acknowledged.push(...events.map(({ event }) => event.id))
+      this.#progressed()
+    }
+  }
+
+  async #consume(broker: Broker): Promise<void> {
+    while (!this.#stopping) {
+      const { deliveries } = await untilAnswered(() =>
+        broker.pull(caller, { subscription, max: 50, waitMs: 100, leaseMs: 1_000 }),
+      )
+      this.deliveredAfterSettled.push(...deliveries.map(({ event }) => event.id).filter((id) => this.settled.has(id)))
+      const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
+      if (outcomes.length === 0) continue
+      const answers = await untilAnswered(() => broker.settle(caller, { subscription, outcomes }))
+      for (const [index, { status }] of answers.entries())
+        if (status === 'settled') this.settled.add(deliveries[index]!.event.id)
+    }
+  }
+}
+
+function eventOf(producer: number, number: number): Event {
+  return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}`, data: new Uint8Array(100) }
+}
+
+async function untilAnswered<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if ((error as { retryable?: boolean }).retryable !== true) throw error
+      await pause(10)
+    }
+  }
+}
+
+async function readAll(broker: Broker): Promise<string[]> {
+  const ids: string[] = []
+  for (let after = 'beginning', head = ''; after !== head;) {
+    const page = await broker.read(caller, { topic, after, limit: 1_000 })
+    ids.push(...page.events.map(({ event }) => event.id))
+    after = page.until
+    head = page.head
+  }
+  return ids
+}
+
+interface RunningProcess {
+  readonly process: ChildProcess
+  readonly url: string
+  readonly ended: Promise<void>
+}
+
+async function startProcess(path: string, port: number): Promise<RunningProcess> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, path, String(port)], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (line: Buffer) => resolve(line.toString().trim()))
+    void ended.then(() => reject(new Error('The server ended before it was ready.')))
+  })
+  return { process: child, url, ended }
+}
