@@ -1,6 +1,6 @@
 import type { LogRecord } from '../engine/index.ts'
 import type { Random } from '../environment/index.ts'
-import type { Entry, Moment } from './entry.ts'
+import type { Entry, KeyQueue, Moment } from './entry.ts'
 import type { StoredException, StoredState } from './ledger-form.ts'
 import { Intake } from './intake.ts'
 import type { LeaseToken } from './lease-token.ts'
@@ -99,17 +99,25 @@ export class DeliveryMachine {
       if (taken.length >= max) break
       take(queue.head!)
     }
-    for (const queue of this.state.held.get(holder) ?? []) {
-      if (queue === alone) continue
-      for (let next = queue.nextOfRun(longestRun); next && taken.length < max; next = queue.nextOfRun(longestRun)) {
-        if (next.state !== 'ready' || next.suspect || queue.head!.suspect || this.state.isReserved(next)) break
-        take(next)
+    // Runs grow by one event a turn, so that what is in flight stays together in the log.
+    for (let before = -1; before < taken.length && taken.length < max;) {
+      before = taken.length
+      for (const queue of this.state.held.get(holder) ?? []) {
+        const next = queue === alone ? undefined : this.#nextOfRun(queue)
+        if (next) take(next)
+        if (taken.length >= max) break
       }
     }
     taken.sort((left, right) => left.offset - right.offset)
     const commitFirst = taken.length > 0 && this.#commitFirst
     if (commitFirst) this.#commitFirst = false
     return { entries: taken, commitFirst }
+  }
+
+  #nextOfRun(queue: KeyQueue): Entry | undefined {
+    const next = queue.nextOfRun(longestRun)
+    const mayFollow = next?.state === 'ready' && !next.suspect && !queue.head!.suspect && !this.state.isReserved(next)
+    return mayFollow ? next : undefined
   }
 
   #attach(holder: string): void {
