@@ -30,7 +30,10 @@ export class Refused {
   }
 
   covers({ event, producer }: AppendRequest): boolean {
-    return (event.key !== undefined && this.#keys.has(event.key)) || (producer !== undefined && this.#producers.has(producer.id))
+    return (
+      (event.key !== undefined && this.#keys.has(event.key)) ||
+      (producer !== undefined && this.#producers.has(producer.id))
+    )
   }
 }
 
@@ -48,7 +51,10 @@ export function admit(
     return { store: false, answer: { status: 'refused', code, message }, producer: undefined }
   }
   if (refused.covers(request)) {
-    return refuse('behind-refused', `An earlier event of the same key or producer in the same call was refused; publish this one again after it.`)
+    return refuse(
+      'behind-refused',
+      `An earlier event of the same key or producer in the same call was refused; publish this one again after it.`,
+    )
   }
   const known = producer && state.producer(producer.id)
   if (producer && known) {
@@ -105,7 +111,11 @@ function raised(producer: ProducerStamp | undefined, known: ProducerState | unde
 }
 
 function duplicate(offset: number | undefined, producer: ProducerState | undefined): Admission {
-  return { store: false, answer: offset === undefined ? { status: 'duplicate' } : { status: 'duplicate', offset }, producer }
+  return {
+    store: false,
+    answer: offset === undefined ? { status: 'duplicate' } : { status: 'duplicate', offset },
+    producer,
+  }
 }
 
 function sameBytes(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {

@@ -17,7 +17,10 @@ export function parseCursor(cursor: string, incarnation: string): LatestCursor {
   const match = /^([a-z0-9]{1,32})\.(\d{1,16})\.(.*)$/s.exec(cursor)
   const from = Number(match?.[2])
   if (!match || !Number.isSafeInteger(from)) {
-    throw new TidingsError('bad-request', `"${cursor}" is not a cursor; use the one that the page before gave, or none to begin.`)
+    throw new TidingsError(
+      'bad-request',
+      `"${cursor}" is not a cursor; use the one that the page before gave, or none to begin.`,
+    )
   }
   if (match[1] !== incarnation) {
     throw new TidingsError(

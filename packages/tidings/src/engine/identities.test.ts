@@ -40,13 +40,25 @@ describe('the identity window', () => {
     const mark = identities.mark()
     for (const id of [5, 6, 2]) identities.add(hash(id), 10 + id, 0)
     identities.rewind(mark)
-    expect([1, 2, 3, 4, 5, 6].map((id) => identities.first(hash(id), 0, () => true))).toEqual([1, 2, 3, 4, undefined, undefined])
+    expect([1, 2, 3, 4, 5, 6].map((id) => identities.first(hash(id), 0, () => true))).toEqual([
+      1,
+      2,
+      3,
+      4,
+      undefined,
+      undefined,
+    ])
     identities.add(hash(7), 5, 0)
     expect([1, 2, 7].map((id) => identities.first(hash(id), 0, () => true))).toEqual([undefined, 2, 5])
   })
 
   it('tells identities apart wherever source ends and id begins', () => {
-    const all = [['a', 'bc'], ['ab', 'c'], ['', 'abc'], ['abc', '']].map(([source, id]) => identityHash(source!, id!, 7))
+    const all = [
+      ['a', 'bc'],
+      ['ab', 'c'],
+      ['', 'abc'],
+      ['abc', ''],
+    ].map(([source, id]) => identityHash(source!, id!, 7))
     expect(new Set(all.map(({ low, high }) => `${low} ${high}`)).size).toBe(4)
   })
 })

@@ -122,7 +122,10 @@ function createRing(capacity: number): Ring {
   }
 }
 
-function link(ring: Ring, { entry, low, high, offset, at }: { entry: number; low: number; high: number; offset: number; at: number }): void {
+function link(
+  ring: Ring,
+  { entry, low, high, offset, at }: { entry: number; low: number; high: number; offset: number; at: number },
+): void {
   const slot = entry & ring.mask
   const bucket = low & ring.mask
   ring.low[slot] = low

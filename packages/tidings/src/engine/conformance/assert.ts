@@ -21,10 +21,20 @@ export async function assertRejects(promise: Promise<unknown>, code: ErrorCode, 
   if (outcome !== code) throw new Error(`Required: ${requirement}; expected a rejection as ${code}, found: ${outcome}.`)
 }
 
+/** What the promise resolves with; throws when it rejects. */
+export async function assertResolves<Value>(promise: Promise<Value>, requirement: string): Promise<Value> {
+  try {
+    return await promise
+  } catch (cause) {
+    throw new Error(`Required: ${requirement}; found: ${String(cause)}`, { cause })
+  }
+}
+
 function render(value: unknown): string {
   if (value instanceof Uint8Array) return `bytes(${value.join(',')})`
   if (Array.isArray(value)) return `[${value.map(render).join(', ')}]`
-  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : String(value)
   const properties = Object.entries(value).filter(([, property]) => property !== undefined)
   properties.sort(([left], [right]) => (left < right ? -1 : 1))
   return `{ ${properties.map(([name, property]) => `${name}: ${render(property)}`).join(', ')} }`

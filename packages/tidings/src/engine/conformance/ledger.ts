@@ -49,7 +49,11 @@ const ownershipCases: readonly EngineCase[] = [
       const first = await engine.ledger.own(id)
       await engine.ledger.commit(first, [{ key: 'a', value: '1' }])
       const second = await engine.ledger.own(id)
-      const changes = [{ key: 'b', value: '2' }, { key: 'a', value: null }, { key: 'c', value: '3' }]
+      const changes = [
+        { key: 'b', value: '2' },
+        { key: 'a', value: null },
+        { key: 'c', value: '3' },
+      ]
       await assertRejects(engine.ledger.commit(first, changes), 'ownership-lost', 'the replaced owner is told')
       assertEqual(await entriesOf(engine), { a: '1' }, 'nothing of it was applied')
       await engine.ledger.commit(second, [{ key: 'b', value: '4' }])
@@ -70,9 +74,15 @@ const ownershipCases: readonly EngineCase[] = [
       const outcomes = await Promise.allSettled([...sent, late])
       const second = await owning
       const keys = Object.keys(await entriesOf(engine))
-      const applied = outcomes.flatMap(({ status }, index) => (status === 'fulfilled' ? [['a1', 'a2', 'a3', 'late'][index]!] : []))
+      const applied = outcomes.flatMap(({ status }, index) =>
+        status === 'fulfilled' ? [['a1', 'a2', 'a3', 'late'][index]!] : [],
+      )
       assertEqual(keys.sort(), applied.sort(), 'what was answered is what is there')
-      await assertRejects(engine.ledger.commit(first, [{ key: 'z', value: 'x' }]), 'ownership-lost', 'from then on it is refused')
+      await assertRejects(
+        engine.ledger.commit(first, [{ key: 'z', value: 'x' }]),
+        'ownership-lost',
+        'from then on it is refused',
+      )
       await engine.ledger.commit(second, [])
     },
   },
@@ -92,12 +102,20 @@ const ownershipCases: readonly EngineCase[] = [
       await engine.ledger.remove(id)
       await engine.ledger.remove(id)
       assertEqual([await engine.ledger.owner(id), await entriesOf(engine)], [undefined, {}], 'nothing is left')
-      await assertRejects(engine.ledger.commit(first, [{ key: 'b', value: '1' }]), 'ownership-lost', 'its owner is told')
+      await assertRejects(
+        engine.ledger.commit(first, [{ key: 'b', value: '1' }]),
+        'ownership-lost',
+        'its owner is told',
+      )
       const reopened = await reopen()
       const second = await reopened.ledger.own(id)
       assert(second.epoch > first.epoch, 'the epoch of a later ledger of the name is higher')
       assertEqual(await entriesOf(reopened), {}, 'and it begins empty')
-      await assertRejects(reopened.ledger.commit(first, [{ key: 'b', value: '1' }]), 'ownership-lost', 'the old owner stays fenced')
+      await assertRejects(
+        reopened.ledger.commit(first, [{ key: 'b', value: '1' }]),
+        'ownership-lost',
+        'the old owner stays fenced',
+      )
     },
   },
 ]
@@ -108,8 +126,14 @@ const entryCases: readonly EngineCase[] = [
     name: 'commit() is durable when it resolves',
     async run({ engine, reopen }) {
       const ownership = await engine.ledger.own(id)
-      await engine.ledger.commit(ownership, [{ key: 'a', value: '1' }, { key: 'b', value: '' }])
-      await engine.ledger.commit(ownership, [{ key: 'a', value: '2' }, { key: 'c', value: 'ü😀\u0000' }])
+      await engine.ledger.commit(ownership, [
+        { key: 'a', value: '1' },
+        { key: 'b', value: '' },
+      ])
+      await engine.ledger.commit(ownership, [
+        { key: 'a', value: '2' },
+        { key: 'c', value: 'ü😀\u0000' },
+      ])
       assertEqual(await entriesOf(await reopen()), { a: '2', b: '', c: 'ü😀\u0000' }, 'every committed entry is there')
     },
   },
@@ -127,8 +151,16 @@ const entryCases: readonly EngineCase[] = [
     name: 'commit() removes entries with null, and the last change of a key counts',
     async run({ engine, reopen }) {
       const ownership = await engine.ledger.own(id)
-      await engine.ledger.commit(ownership, [{ key: 'a', value: '1' }, { key: 'b', value: '1' }])
-      const changes = [{ key: 'a', value: null }, { key: 'unknown', value: null }, { key: 'c', value: '1' }, { key: 'c', value: '2' }]
+      await engine.ledger.commit(ownership, [
+        { key: 'a', value: '1' },
+        { key: 'b', value: '1' },
+      ])
+      const changes = [
+        { key: 'a', value: null },
+        { key: 'unknown', value: null },
+        { key: 'c', value: '1' },
+        { key: 'c', value: '2' },
+      ]
       await engine.ledger.commit(ownership, [...changes, { key: 'b', value: null }, { key: 'b', value: '3' }])
       assertEqual(await entriesOf(await reopen()), { b: '3', c: '2' }, 'changes are applied in order')
     },
@@ -140,13 +172,20 @@ const entryCases: readonly EngineCase[] = [
       const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)
       let writing = true
       const write = async (): Promise<void> => {
-        for (let round = 1; round <= 20; round++) await engine.ledger.commit(ownership, keys.map((key) => ({ key, value: String(round) })))
+        for (let round = 1; round <= 20; round++)
+          await engine.ledger.commit(
+            ownership,
+            keys.map((key) => ({ key, value: String(round) })),
+          )
         writing = false
       }
       const read = async (): Promise<void> => {
         while (writing) {
           const values = Object.values(await entriesOf(engine))
-          assert(new Set(values).size <= 1 && (values.length === 0 || values.length === 40), 'a reader sees all of a commit or none')
+          assert(
+            new Set(values).size <= 1 && (values.length === 0 || values.length === 40),
+            'a reader sees all of a commit or none',
+          )
           await new Promise((resolve) => setTimeout(resolve, 0))
         }
       }
@@ -167,7 +206,10 @@ const entryCases: readonly EngineCase[] = [
     async run({ engine, reopen }) {
       const ownership = await engine.ledger.own(id)
       const keys = ['b', 'a', 'a/1', 'a/10', 'a/2', 'a0', 'B', '~', '!', ' ', 'x'.repeat(200), 'a.', 'a ']
-      await engine.ledger.commit(ownership, keys.map((key) => ({ key, value: key.slice(0, 3) })))
+      await engine.ledger.commit(
+        ownership,
+        keys.map((key) => ({ key, value: key.slice(0, 3) })),
+      )
       const sorted = keys.toSorted()
       const reopened = await reopen()
       const load = async (range: { from?: string; to?: string }, limit = 100): Promise<string[]> =>
@@ -184,7 +226,10 @@ const entryCases: readonly EngineCase[] = [
     name: 'commit() keeps long values and many entries',
     async run({ engine, reopen }) {
       const ownership = await engine.ledger.own(id)
-      const many = Array.from({ length: 2_000 }, (_, index) => ({ key: `k${String(index).padStart(5, '0')}`, value: String(index) }))
+      const many = Array.from({ length: 2_000 }, (_, index) => ({
+        key: `k${String(index).padStart(5, '0')}`,
+        value: String(index),
+      }))
       await engine.ledger.commit(ownership, [...many, { key: 'long', value: 'é'.repeat(200_000) }])
       const reopened = await reopen()
       assertEqual(await reopened.ledger.load(id, {}, 2_000), many, 'every entry')

@@ -1,4 +1,4 @@
-import { assertEqual, assertRejects } from './assert.ts'
+import { assertEqual, assertRejects, assertResolves } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import { append, eventLog, eventOf, idsOf, topic } from './scene.ts'
 
@@ -7,7 +7,7 @@ export const lifecycleCases: readonly EngineCase[] = [
   {
     name: 'start() and stop() are idempotent, one after the other and at once',
     async run({ engine, reopen }) {
-      await Promise.all([engine.start(), engine.start()])
+      await assertResolves(Promise.all([engine.start(), engine.start()]), 'start() may be called again')
       await engine.log.create(topic, eventLog)
       await engine.start()
       await append(engine, eventOf('1'))
@@ -23,7 +23,7 @@ export const lifecycleCases: readonly EngineCase[] = [
       await append(engine, eventOf('1'))
       await engine.stop()
       await engine.start()
-      await append(engine, eventOf('2'))
+      await assertResolves(append(engine, eventOf('2')), 'the topic is still there')
       assertEqual(await idsOf(engine), ['1', '2'], 'it goes on where it was')
     },
   },
@@ -55,10 +55,14 @@ export const lifecycleCases: readonly EngineCase[] = [
       const appends = ['1', '2', '3'].map((id) => append(engine, eventOf(id)))
       const commit = engine.ledger.commit(ownership, [{ key: 'a', value: '1' }])
       await engine.stop()
-      await Promise.all([...appends, commit])
+      await assertResolves(Promise.all([...appends, commit]), 'what was sent before stop() is answered')
       const reopened = await reopen()
       assertEqual(await idsOf(reopened), ['1', '2', '3'], 'every append that was sent')
-      assertEqual(await reopened.ledger.load(ownership.id, {}, 9), [{ key: 'a', value: '1' }], 'every commit that was sent')
+      assertEqual(
+        await reopened.ledger.load(ownership.id, {}, 9),
+        [{ key: 'a', value: '1' }],
+        'every commit that was sent',
+      )
     },
   },
 ]

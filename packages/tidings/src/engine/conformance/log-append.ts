@@ -8,7 +8,11 @@ export const logAppendCases: readonly EngineCase[] = [
     name: 'append() answers per event in the order given, offsets from 1',
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
-      assertEqual(await append(engine, eventOf('1'), eventOf('2'), eventOf('3')), [stored(1), stored(2), stored(3)], 'offsets from 1')
+      assertEqual(
+        await append(engine, eventOf('1'), eventOf('2'), eventOf('3')),
+        [stored(1), stored(2), stored(3)],
+        'offsets from 1',
+      )
       const answers = await append(engine, eventOf('2'), eventOf('4'))
       assertEqual(outcomes(answers), ['duplicate', 'stored'], 'answers stand where their events stood')
       assertEqual(answers[1], stored(4), 'the next event gets the next offset')
@@ -55,7 +59,11 @@ export const logAppendCases: readonly EngineCase[] = [
       advance(1_000_000)
       await engine.log.append(topic, [{ event: eventOf('2'), shard: 0 }])
       const records = await readAll(await reopen())
-      assertEqual(records.map(({ shard }) => shard), [3, 0], 'each record has its shard')
+      assertEqual(
+        records.map(({ shard }) => shard),
+        [3, 0],
+        'each record has its shard',
+      )
       const elapsed = records[1]!.appendedAt - records[0]!.appendedAt
       assert(elapsed >= 1_000_000 && elapsed < 1_060_000, 'each record has the wall clock of its append')
     },
@@ -66,9 +74,19 @@ export const logAppendCases: readonly EngineCase[] = [
       await engine.log.create(topic, eventLog)
       await append(engine, eventOf('1', { key: 'a' }))
       const conflict = eventOf('1', { key: 'a', data: bytesOf('other') })
-      const call = [eventOf('2', { key: 'a' }), conflict, eventOf('3', { key: 'a' }), eventOf('4', { key: 'b' }), eventOf('5')]
+      const call = [
+        eventOf('2', { key: 'a' }),
+        conflict,
+        eventOf('3', { key: 'a' }),
+        eventOf('4', { key: 'b' }),
+        eventOf('5'),
+      ]
       const expected = ['stored', 'id-conflict', 'behind-refused', 'stored', 'stored']
-      assertEqual(outcomes(await append(engine, ...call)), expected, 'later events of the key are refused, others are not')
+      assertEqual(
+        outcomes(await append(engine, ...call)),
+        expected,
+        'later events of the key are refused, others are not',
+      )
       assertEqual(await idsOf(engine), ['1', '2', '4', '5'], 'nothing behind the refused event was stored')
       assertEqual(outcomes(await append(engine, eventOf('3', { key: 'a' }))), ['stored'], 'the next call begins anew')
     },
@@ -87,7 +105,9 @@ export const logAppendCases: readonly EngineCase[] = [
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
       const calls = Array.from({ length: 20 }, (_, call) => ['a', 'b', 'c'].map((part) => `${call}${part}`))
-      const answers = await Promise.all(calls.map((ids) => append(engine, ...ids.map((id) => eventOf(id, { key: id })))))
+      const answers = await Promise.all(
+        calls.map((ids) => append(engine, ...ids.map((id) => eventOf(id, { key: id })))),
+      )
       const offsets = new Map<string, number>()
       calls.forEach((ids, call) => {
         ids.forEach((id, index) => {

@@ -14,7 +14,11 @@ const complete: Event = {
   dataschema: 'urn:crm.customer:3',
   sequence: '00000000000000000012',
   sourceepoch: 4,
-  extensions: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', retries: 2147483647, urgent: false },
+  extensions: {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    retries: 2147483647,
+    urgent: false,
+  },
   data: bytesOf('{}'),
 }
 
@@ -54,8 +58,16 @@ export const logContentCases: readonly EngineCase[] = [
       const minimal: Event = { id: 'minimal', source: '/a', type: 't' }
       await append(engine, complete, minimal)
       const expected = [complete, minimal]
-      assertEqual((await readAll(engine)).map(({ event }) => event), expected, 'every attribute is read back')
-      assertEqual((await readAll(await reopen())).map(({ event }) => event), expected, 'after a restart too')
+      assertEqual(
+        (await readAll(engine)).map(({ event }) => event),
+        expected,
+        'every attribute is read back',
+      )
+      assertEqual(
+        (await readAll(await reopen())).map(({ event }) => event),
+        expected,
+        'after a restart too',
+      )
     },
   },
   {
@@ -72,9 +84,17 @@ export const logContentCases: readonly EngineCase[] = [
         new Uint8Array(100_000).fill(7),
       ]
       await append(engine, ...payloads.map((data, index) => eventOf(String(index), { key: String(index), data })))
-      assertEqual((await readAll(engine)).map(({ event }) => event.data), payloads, 'every payload is read back')
+      assertEqual(
+        (await readAll(engine)).map(({ event }) => event.data),
+        payloads,
+        'every payload is read back',
+      )
       const reopened = await reopen()
-      assertEqual((await readAll(reopened)).map(({ event }) => event.data), payloads, 'after a restart too')
+      assertEqual(
+        (await readAll(reopened)).map(({ event }) => event.data),
+        payloads,
+        'after a restart too',
+      )
     },
   },
   {
@@ -104,10 +124,25 @@ export const logContentCases: readonly EngineCase[] = [
       await engine.log.create(topic, entityLog)
       await append(engine, ...keys.map((key, index) => eventOf(String(index), { key, sequence: '1' })))
       const reopened = await reopen()
-      assertEqual((await readAll(reopened)).map(({ event }) => event.key), keys, 'every key is read back as it was')
-      assertEqual(await latestIds(reopened, 5), keys.map((_, index) => String(index)).sort(), 'each key has its own newest event')
-      const answers = await append(reopened, ...keys.map((key, index) => eventOf(`${index}-old`, { key, sequence: '0' })))
-      assertEqual(answers.every((answer) => answer.status === 'stored' && answer.stale), true, 'each key has its own version')
+      assertEqual(
+        (await readAll(reopened)).map(({ event }) => event.key),
+        keys,
+        'every key is read back as it was',
+      )
+      assertEqual(
+        await latestIds(reopened, 5),
+        keys.map((_, index) => String(index)).sort(),
+        'each key has its own newest event',
+      )
+      const answers = await append(
+        reopened,
+        ...keys.map((key, index) => eventOf(`${index}-old`, { key, sequence: '0' })),
+      )
+      assertEqual(
+        answers.every((answer) => answer.status === 'stored' && answer.stale),
+        true,
+        'each key has its own version',
+      )
       assertEqual(await reopened.log.erase(topic, 'a.b'), 2, 'a key is erased')
       const erased = (await readAll(reopened)).filter((record) => record.erased).map(({ event }) => event.key)
       assertEqual(erased, ['a.b', 'a.b'], 'and no other with it')

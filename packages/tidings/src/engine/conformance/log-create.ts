@@ -1,4 +1,4 @@
-import { assert, assertEqual, assertRejects } from './assert.ts'
+import { assert, assertEqual, assertRejects, assertResolves } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import { append, entityLog, eventLog, eventOf, idsOf, readAll, requestOf, stored, topic } from './scene.ts'
 
@@ -7,7 +7,8 @@ export const logCreateCases: readonly EngineCase[] = [
   {
     name: 'create() makes an empty log that describe() knows',
     async run({ engine, deduplication }) {
-      assertEqual(await engine.log.describe(topic), undefined, 'describe() answers undefined for an unknown topic')
+      const unknown = await assertResolves(engine.log.describe(topic), 'describe() answers for an unknown topic')
+      assertEqual(unknown, undefined, 'describe() answers undefined for an unknown topic')
       const made = await engine.log.create(topic, entityLog)
       assert(/^[a-z0-9]{1,32}$/.test(made.incarnation), 'an incarnation has at most 32 lower-case letters and digits')
       const { incarnation } = made
@@ -37,8 +38,16 @@ export const logCreateCases: readonly EngineCase[] = [
     name: 'create() refuses other settings for an existing topic',
     async run({ engine }) {
       await engine.log.create(topic, entityLog)
-      await assertRejects(engine.log.create(topic, { kind: 'entity', shards: 5 }), 'topic-conflict', 'other shards are a conflict')
-      await assertRejects(engine.log.create(topic, { kind: 'task', shards: 4 }), 'topic-conflict', 'another kind is a conflict')
+      await assertRejects(
+        engine.log.create(topic, { kind: 'entity', shards: 5 }),
+        'topic-conflict',
+        'other shards are a conflict',
+      )
+      await assertRejects(
+        engine.log.create(topic, { kind: 'task', shards: 4 }),
+        'topic-conflict',
+        'another kind is a conflict',
+      )
       assertEqual((await engine.log.describe(topic))?.kind, 'entity', 'nothing changed')
     },
   },
@@ -63,7 +72,11 @@ export const logCreateCases: readonly EngineCase[] = [
       assert(second.incarnation !== first.incarnation, 'the incarnation is another one')
       assertEqual([second.head, await readAll(reopened)], [0, []], 'nothing is left of the events')
       assertEqual(await reopened.log.producer(topic, 'p'), undefined, 'nothing is left of the producers')
-      assertEqual(await append(reopened, eventOf('1', { key: 'k', sequence: '4' })), [stored(1)], 'identities and versions begin anew')
+      assertEqual(
+        await append(reopened, eventOf('1', { key: 'k', sequence: '4' })),
+        [stored(1)],
+        'identities and versions begin anew',
+      )
     },
   },
   {
@@ -77,7 +90,9 @@ export const logCreateCases: readonly EngineCase[] = [
         trim: engine.log.trim(topic, 1),
         erase: engine.log.erase(topic, 'k'),
       }
-      const checks = Object.entries(calls).map(([name, call]) => assertRejects(call, 'topic-unknown', `${name}() knows its topic`))
+      const checks = Object.entries(calls).map(([name, call]) =>
+        assertRejects(call, 'topic-unknown', `${name}() knows its topic`),
+      )
       await Promise.all(checks)
     },
   },

@@ -14,10 +14,21 @@ export const logEraseCases: readonly EngineCase[] = [
       assertEqual(await engine.log.erase(topic, 'a'), 2, 'it answers how many')
       assertEqual(await engine.log.erase(topic, 'a'), 0, 'there is no more to erase')
       const before = await readAll(engine)
-      assertEqual(before.map(({ erased }) => erased), [true, false, true, false, false], 'the records stay, marked')
+      assertEqual(
+        before.map(({ erased }) => erased),
+        [true, false, true, false, false],
+        'the records stay, marked',
+      )
       const left = { source: '/crm', type: 'crm.customer.updated', key: 'a', sourceepoch: 1 }
-      const expected = [{ ...left, id: 'a1', sequence: '1' }, { ...left, id: 'a2', sequence: '2' }]
-      assertEqual(before.filter(({ erased }) => erased).map(({ event }) => event), expected, 'identity, type, key and version are left')
+      const expected = [
+        { ...left, id: 'a1', sequence: '1' },
+        { ...left, id: 'a2', sequence: '2' },
+      ]
+      assertEqual(
+        before.filter(({ erased }) => erased).map(({ event }) => event),
+        expected,
+        'identity, type, key and version are left',
+      )
       assertEqual(before[1]!.event, eventOf('b1', { key: 'b' }), 'other keys keep everything')
       assertEqual(await readAll(await reopen()), before, 'after a restart too')
     },
@@ -30,9 +41,17 @@ export const logEraseCases: readonly EngineCase[] = [
       await engine.log.trim(topic, 2)
       assertEqual(await engine.log.erase(topic, 'a'), 1, 'what a trim kept is erased')
       const [newest] = await listLatest(engine)
-      assertEqual([newest?.erased, newest?.event.id, newest?.event.data], [true, 'a2', undefined], 'latest has no payload either')
+      assertEqual(
+        [newest?.erased, newest?.event.id, newest?.event.data],
+        [true, 'a2', undefined],
+        'latest has no payload either',
+      )
       assertEqual(await append(engine, eventOf('a3', { key: 'a' })), [stored(3)], 'the key goes on')
-      assertEqual((await readAll(engine)).map(({ erased }) => erased), [true, false], 'with its payloads')
+      assertEqual(
+        (await readAll(engine)).map(({ erased }) => erased),
+        [true, false],
+        'with its payloads',
+      )
     },
   },
   {
@@ -43,7 +62,11 @@ export const logEraseCases: readonly EngineCase[] = [
       await engine.log.erase(topic, 'a')
       const reopened = await reopen()
       assertEqual(await append(reopened, eventOf('a1', { key: 'a' })), [duplicate(1)], 'it is a duplicate')
-      assertEqual((await readAll(reopened)).map(({ erased }) => erased), [true], 'and stays erased')
+      assertEqual(
+        (await readAll(reopened)).map(({ erased }) => erased),
+        [true],
+        'and stays erased',
+      )
     },
   },
   {

@@ -10,7 +10,11 @@ export const logIdentityCases: readonly EngineCase[] = [
       await engine.log.create(topic, eventLog)
       await append(engine, eventOf('1'), eventOf('2'), eventOf('3'))
       const again = { subject: 'other', time: '2024-01-01T00:00:00Z' }
-      assertEqual(await append(engine, eventOf('2', again), eventOf('1')), [duplicate(2), duplicate(1)], 'the first positions')
+      assertEqual(
+        await append(engine, eventOf('2', again), eventOf('1')),
+        [duplicate(2), duplicate(1)],
+        'the first positions',
+      )
       assertEqual(await idsOf(engine), ['1', '2', '3'], 'nothing was stored again')
     },
   },
@@ -18,8 +22,18 @@ export const logIdentityCases: readonly EngineCase[] = [
     name: 'append() sees duplicates within one call',
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
-      const answers = await append(engine, eventOf('1'), eventOf('1'), eventOf('2'), eventOf('1', { data: bytesOf('other') }))
-      assertEqual(answers.slice(0, 3), [stored(1), duplicate(1), stored(2)], 'the second of a kind is a duplicate of the first')
+      const answers = await append(
+        engine,
+        eventOf('1'),
+        eventOf('1'),
+        eventOf('2'),
+        eventOf('1', { data: bytesOf('other') }),
+      )
+      assertEqual(
+        answers.slice(0, 3),
+        [stored(1), duplicate(1), stored(2)],
+        'the second of a kind is a duplicate of the first',
+      )
       assertEqual(outcomes(answers)[3], 'id-conflict', 'and another content a conflict')
       assertEqual(await idsOf(engine), ['1', '2'], 'each is stored once')
     },
@@ -29,7 +43,11 @@ export const logIdentityCases: readonly EngineCase[] = [
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
       const answers = await Promise.all([1, 2, 3, 4, 5].map(() => append(engine, eventOf('1'))))
-      assertEqual(answers.flatMap(outcomes).sort(), ['duplicate', 'duplicate', 'duplicate', 'duplicate', 'stored'], 'one was stored')
+      assertEqual(
+        answers.flatMap(outcomes).sort(),
+        ['duplicate', 'duplicate', 'duplicate', 'duplicate', 'stored'],
+        'one was stored',
+      )
       assertEqual(await idsOf(engine), ['1'], 'the log has it once')
     },
   },
@@ -40,11 +58,17 @@ export const logIdentityCases: readonly EngineCase[] = [
       const { data: _, ...withoutData } = eventOf('1', { key: 'k' })
       await append(engine, eventOf('1', { key: 'k' }))
       const reopened = await reopen()
-      const others = [bytesOf('{"id":"2"}'), bytesOf('{"id":"1"} '), new Uint8Array()].map((data) => eventOf('1', { key: 'k', data }))
+      const others = [bytesOf('{"id":"2"}'), bytesOf('{"id":"1"} '), new Uint8Array()].map((data) =>
+        eventOf('1', { key: 'k', data }),
+      )
       for (const other of [...others, withoutData]) {
         assertEqual(outcomes(await append(reopened, other)), ['id-conflict'], 'a different payload is a conflict')
       }
-      assertEqual(outcomes(await append(reopened, eventOf('1', { key: 'k' }))), ['duplicate'], 'the same payload is a duplicate')
+      assertEqual(
+        outcomes(await append(reopened, eventOf('1', { key: 'k' }))),
+        ['duplicate'],
+        'the same payload is a duplicate',
+      )
     },
   },
   {
@@ -52,8 +76,13 @@ export const logIdentityCases: readonly EngineCase[] = [
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
       await append(engine, eventOf('1', { key: 'k' }))
-      const others = [eventOf('1', { key: 'l' }), eventOf('1'), eventOf('1', { key: 'k', type: 'crm.customer.created' })]
-      for (const other of others) assertEqual(outcomes(await append(engine, other)), ['id-conflict'], 'it is another event')
+      const others = [
+        eventOf('1', { key: 'l' }),
+        eventOf('1'),
+        eventOf('1', { key: 'k', type: 'crm.customer.created' }),
+      ]
+      for (const other of others)
+        assertEqual(outcomes(await append(engine, other)), ['id-conflict'], 'it is another event')
     },
   },
   {
@@ -62,7 +91,11 @@ export const logIdentityCases: readonly EngineCase[] = [
       await engine.log.create(topic, eventLog)
       const sources = ['/crm', '/sales', '/crm/1', '/CRM']
       const answers = await append(engine, ...sources.map((source) => eventOf('1', { source })))
-      assertEqual(answers, [1, 2, 3, 4].map((offset) => stored(offset)), 'source and id together are the identity')
+      assertEqual(
+        answers,
+        [1, 2, 3, 4].map((offset) => stored(offset)),
+        'source and id together are the identity',
+      )
       const shifted = await append(engine, eventOf('23', { source: '/1' }), eventOf('3', { source: '/12' }))
       assertEqual(shifted, [stored(5), stored(6)], 'wherever one ends and the other begins')
     },
@@ -91,7 +124,11 @@ export const logIdentityCases: readonly EngineCase[] = [
       assertEqual(outcomes(await append(engine, eventOf('1'))), ['duplicate'], 'within the window it is known')
       advance(maxAgeMs / 2 + 5_000)
       assertEqual((await engine.log.describe(topic))?.deduplication.ids, 1, 'describe() says how many are left')
-      assertEqual(outcomes(await append(engine, eventOf('1'), eventOf('2'))), ['stored', 'duplicate'], 'older ones are forgotten')
+      assertEqual(
+        outcomes(await append(engine, eventOf('1'), eventOf('2'))),
+        ['stored', 'duplicate'],
+        'older ones are forgotten',
+      )
     },
   },
   {
@@ -104,7 +141,11 @@ export const logIdentityCases: readonly EngineCase[] = [
       await append(engine, ...ids.map((id) => eventOf(id)))
       const reopened = await reopen()
       const answers = await append(reopened, ...ids.map((id) => eventOf(id)))
-      assertEqual(answers, ids.map((_, index) => duplicate(index + 2)), 'each identity within the window is known with its position')
+      assertEqual(
+        answers,
+        ids.map((_, index) => duplicate(index + 2)),
+        'each identity within the window is known with its position',
+      )
       assertEqual((await reopened.log.describe(topic))?.deduplication.ids, ids.length, 'and no more than those')
       assert(outcomes(await append(reopened, eventOf('old')))[0] === 'stored', 'older ones are forgotten')
     },

@@ -8,12 +8,17 @@ export const logLatestCases: readonly EngineCase[] = [
     name: 'latest() lists the newest event of every key once',
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
-      assertEqual(await engine.log.latest(topic, { limit: 5 }), { records: [], from: 0, until: 0 }, 'nothing in an empty topic')
+      assertEqual(
+        await engine.log.latest(topic, { limit: 5 }),
+        { records: [], from: 0, until: 0 },
+        'nothing in an empty topic',
+      )
       const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
       for (const round of ['1', '2']) await append(engine, ...keys.map((key) => eventOf(key + round, { key })))
       await append(engine, eventOf('c3', { key: 'c' }), eventOf('without key'))
       const expected = ['a2', 'b2', 'c3', 'd2', 'e2', 'f2', 'g2']
-      for (const limit of [1, 3, 7, 100]) assertEqual(await latestIds(engine, limit), expected, `each key once in pages of ${limit}`)
+      for (const limit of [1, 3, 7, 100])
+        assertEqual(await latestIds(engine, limit), expected, `each key once in pages of ${limit}`)
       assertEqual(await latestIds(await reopen(), 3), expected, 'after a restart too')
     },
   },
@@ -30,7 +35,11 @@ export const logLatestCases: readonly EngineCase[] = [
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
       await append(engine, eventOf('1', { key: 'a' }))
-      assertEqual(await engine.log.latest(topic, { limit: 5 }), { records: [], from: 1, until: 1 }, 'events have no newest')
+      assertEqual(
+        await engine.log.latest(topic, { limit: 5 }),
+        { records: [], from: 1, until: 1 },
+        'events have no newest',
+      )
     },
   },
   {
@@ -42,7 +51,11 @@ export const logLatestCases: readonly EngineCase[] = [
       assertEqual([first.from, first.until, first.records.length], [3, 3, 2], 'the first page begins at the head')
       await append(engine, eventOf('a2', { key: 'a' }))
       const second = await engine.log.latest(topic, { limit: 2, cursor: first.next! })
-      assertEqual([second.from, second.until, second.next], [3, 4, undefined], 'the last page ends at the head of its time')
+      assertEqual(
+        [second.from, second.until, second.next],
+        [3, 4, undefined],
+        'the last page ends at the head of its time',
+      )
     },
   },
   {
@@ -71,7 +84,8 @@ export const logLatestCases: readonly EngineCase[] = [
       }
       const deltas = await engine.log.read(topic, { after: from, limit: 10_000 })
       for (const { offset, event } of deltas.records) {
-        if (offset <= until && offset > (copy.get(event.key!)?.offset ?? 0)) copy.set(event.key!, { offset, id: event.id })
+        if (offset <= until && offset > (copy.get(event.key!)?.offset ?? 0))
+          copy.set(event.key!, { offset, id: event.id })
       }
       const ids = Object.fromEntries([...copy].map(([key, { id }]) => [key, id]))
       assertEqual(ids, Object.fromEntries(truth), 'the copy equals the newest of every key')

@@ -2,7 +2,11 @@ import { assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import { bytesOf, duplicate, eventLog, eventOf, idsOf, outcomes, requestOf, stored, topic } from './scene.ts'
 
-const stamp = (counter: number, epoch = 1): { id: string; epoch: number; counter: number } => ({ id: 'outbox-0', epoch, counter })
+const stamp = (counter: number, epoch = 1): { id: string; epoch: number; counter: number } => ({
+  id: 'outbox-0',
+  epoch,
+  counter,
+})
 
 /** Publishers that keep a counter of their own. */
 export const logProducerCases: readonly EngineCase[] = [
@@ -25,10 +29,18 @@ export const logProducerCases: readonly EngineCase[] = [
       await engine.log.create(topic, eventLog)
       await engine.log.append(topic, [requestOf(eventOf('1'), stamp(1)), requestOf(eventOf('2'), stamp(2))])
       const resend = [requestOf(eventOf('1'), stamp(1)), requestOf(eventOf('2'), stamp(2))]
-      assertEqual(await engine.log.append(topic, resend), [duplicate(1), duplicate(2)], 'with the first position while it is known')
+      assertEqual(
+        await engine.log.append(topic, resend),
+        [duplicate(1), duplicate(2)],
+        'with the first position while it is known',
+      )
       advance(maxAgeMs * 3)
       const reopened = await reopen()
-      assertEqual(outcomes(await reopened.log.append(topic, resend)), ['duplicate', 'duplicate'], 'long after the window')
+      assertEqual(
+        outcomes(await reopened.log.append(topic, resend)),
+        ['duplicate', 'duplicate'],
+        'long after the window',
+      )
       assertEqual(await idsOf(reopened), ['1', '2'], 'nothing is stored twice')
     },
   },
@@ -40,7 +52,11 @@ export const logProducerCases: readonly EngineCase[] = [
       const reopened = await reopen()
       const answers = await reopened.log.append(topic, [requestOf(eventOf('3'), stamp(3, 1)), requestOf(eventOf('4'))])
       assertEqual(outcomes(answers), ['producer-fenced', 'stored'], 'the owner before is refused, others are not')
-      assertEqual(await reopened.log.producer(topic, 'outbox-0'), { epoch: 2, counter: 2 }, 'nothing is known of what it sent')
+      assertEqual(
+        await reopened.log.producer(topic, 'outbox-0'),
+        { epoch: 2, counter: 2 },
+        'nothing is known of what it sent',
+      )
     },
   },
   {
@@ -58,7 +74,11 @@ export const logProducerCases: readonly EngineCase[] = [
     async run({ engine, advance, deduplication: { maxAgeMs } }) {
       await engine.log.create(topic, eventLog)
       await engine.log.append(topic, [requestOf(eventOf('1'))])
-      assertEqual(await engine.log.append(topic, [requestOf(eventOf('1'), stamp(1))]), [duplicate(1)], 'known by its identity')
+      assertEqual(
+        await engine.log.append(topic, [requestOf(eventOf('1'), stamp(1))]),
+        [duplicate(1)],
+        'known by its identity',
+      )
       assertEqual(await engine.log.producer(topic, 'outbox-0'), { epoch: 1, counter: 1 }, 'its counter was accepted')
       advance(maxAgeMs * 2)
       const late = await engine.log.append(topic, [requestOf(eventOf('1'), stamp(1))])
@@ -110,10 +130,18 @@ export const logProducerCases: readonly EngineCase[] = [
       await engine.log.create(other, eventLog)
       await engine.log.append(topic, [requestOf(eventOf('1'), stamp(5, 5))])
       const reopened = await reopen()
-      assertEqual(await reopened.log.append(other, [requestOf(eventOf('1'), stamp(1))]), [stored(1)], 'another topic counts anew')
+      assertEqual(
+        await reopened.log.append(other, [requestOf(eventOf('1'), stamp(1))]),
+        [stored(1)],
+        'another topic counts anew',
+      )
       const names = ['outbox-00', 'outbox 0', 'OUTBOX-0', 'outbox-0.']
       const requests = names.map((id) => requestOf(eventOf(id), { id, epoch: 1, counter: 1 }))
-      assertEqual(outcomes(await reopened.log.append(topic, requests)), names.map(() => 'stored'), 'another name counts anew')
+      assertEqual(
+        outcomes(await reopened.log.append(topic, requests)),
+        names.map(() => 'stored'),
+        'another name counts anew',
+      )
     },
   },
 ]

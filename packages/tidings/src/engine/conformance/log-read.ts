@@ -8,10 +8,11 @@ export const logReadCases: readonly EngineCase[] = [
     name: 'read() pages through the log without gap or repetition',
     async run({ engine }) {
       await engine.log.create(topic, eventLog)
-      for (let call = 0; call < 4; call++) await append(engine, ...['a', 'b', 'c'].map((part) => eventOf(`${call}${part}`)))
+      for (let call = 0; call < 4; call++)
+        await append(engine, ...['a', 'b', 'c'].map((part) => eventOf(`${call}${part}`)))
       const offsets: number[] = []
       const sizes: number[] = []
-      for (let after = 0, more = true; more; ) {
+      for (let after = 0, more = true; more;) {
         const page = await engine.log.read(topic, { after, limit: 5 })
         assertEqual(page.damaged, [], 'nothing is damaged')
         offsets.push(...page.records.map(({ offset }) => offset))
@@ -31,8 +32,16 @@ export const logReadCases: readonly EngineCase[] = [
       for (const after of [0, 1, 2, 3, 4, 5]) {
         const page = await engine.log.read(topic, { after, limit: 2 })
         const expected = [after + 1, after + 2].filter((offset) => offset <= 5)
-        assertEqual(page.records.map(({ offset }) => offset), expected, `the two events above ${after}`)
-        assertEqual(page.records.map(({ event }) => event.id), expected.map(String), 'and not others')
+        assertEqual(
+          page.records.map(({ offset }) => offset),
+          expected,
+          `the two events above ${after}`,
+        )
+        assertEqual(
+          page.records.map(({ event }) => event.id),
+          expected.map(String),
+          'and not others',
+        )
       }
     },
   },
@@ -56,10 +65,18 @@ export const logReadCases: readonly EngineCase[] = [
       const requests = shards.map((shard, index) => ({ event: eventOf(String(index)), shard }))
       for (let begin = 0; begin < 10; begin += 3) await engine.log.append(topic, requests.slice(begin, begin + 3))
       const first = await engine.log.read(topic, { after: 0, limit: 2, shard: 1 })
-      assertEqual(first.records.map(({ offset }) => offset), [2, 3], 'only events of the shard')
+      assertEqual(
+        first.records.map(({ offset }) => offset),
+        [2, 3],
+        'only events of the shard',
+      )
       assert(first.until >= 3 && first.until < 8, 'read on before the next event of the shard')
       const second = await engine.log.read(topic, { after: first.until, limit: 2, shard: 1 })
-      assertEqual(second.records.map(({ offset }) => offset), [8], 'the next page goes on')
+      assertEqual(
+        second.records.map(({ offset }) => offset),
+        [8],
+        'the next page goes on',
+      )
       assertEqual(second.until, 10, 'events of other shards have been considered')
       const none = await engine.log.read(topic, { after: 0, limit: 2, shard: 3 })
       assertEqual(none, { records: [], until: 10, damaged: [] }, 'a shard without events')
@@ -72,7 +89,7 @@ export const logReadCases: readonly EngineCase[] = [
       let writing = true
       const seen: number[] = []
       const read = async (): Promise<void> => {
-        for (let after = 0, last = false; ; ) {
+        for (let after = 0, last = false; ;) {
           last = !writing
           const page = await engine.log.read(topic, { after, limit: 7 })
           seen.push(...page.records.map(({ offset }) => offset))
@@ -91,7 +108,11 @@ export const logReadCases: readonly EngineCase[] = [
       await Promise.all([0, 1, 2, 3].map(write))
       writing = false
       await reading
-      assertEqual(seen, Array.from({ length: 200 }, (_, index) => index + 1), 'a reader that only moves on misses nothing')
+      assertEqual(
+        seen,
+        Array.from({ length: 200 }, (_, index) => index + 1),
+        'a reader that only moves on misses nothing',
+      )
     },
   },
 ]

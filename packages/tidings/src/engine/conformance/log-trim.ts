@@ -1,6 +1,18 @@
 import { assert, assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
-import { append, duplicate, entityLog, eventLog, eventOf, idsOf, latestIds, outcomes, requestOf, stored, topic } from './scene.ts'
+import {
+  append,
+  duplicate,
+  entityLog,
+  eventLog,
+  eventOf,
+  idsOf,
+  latestIds,
+  outcomes,
+  requestOf,
+  stored,
+  topic,
+} from './scene.ts'
 
 /** Removing what nobody needs any more. */
 export const logTrimCases: readonly EngineCase[] = [
@@ -10,7 +22,12 @@ export const logTrimCases: readonly EngineCase[] = [
       await engine.log.create(topic, eventLog)
       await append(engine, eventOf('1', { key: 'k' }), eventOf('2', { key: 'k' }), eventOf('3'))
       await append(engine, eventOf('4'), eventOf('5'))
-      for (const [through, left] of [[2, ['3', '4', '5']], [3, ['4', '5']], [1, ['4', '5']], [4, ['5']]] as const) {
+      for (const [through, left] of [
+        [2, ['3', '4', '5']],
+        [3, ['4', '5']],
+        [1, ['4', '5']],
+        [4, ['5']],
+      ] as const) {
         await engine.log.trim(topic, through)
         assertEqual(await idsOf(engine), [...left], `what is above ${through} stays`)
       }
@@ -19,7 +36,11 @@ export const logTrimCases: readonly EngineCase[] = [
       const description = await engine.log.describe(topic)
       assertEqual([description?.trimmed, description?.head], [4, 5], 'describe() says how far')
       const reopened = await reopen()
-      assertEqual([await idsOf(reopened), (await reopened.log.describe(topic))?.trimmed], [['5'], 4], 'after a restart too')
+      assertEqual(
+        [await idsOf(reopened), (await reopened.log.describe(topic))?.trimmed],
+        [['5'], 4],
+        'after a restart too',
+      )
     },
   },
   {
@@ -29,7 +50,11 @@ export const logTrimCases: readonly EngineCase[] = [
       await append(engine, eventOf('1'), eventOf('2'))
       await engine.log.trim(topic, 99)
       const description = await engine.log.describe(topic)
-      assertEqual([description?.trimmed, description?.head, await idsOf(engine)], [2, 2, []], 'no further than the head')
+      assertEqual(
+        [description?.trimmed, description?.head, await idsOf(engine)],
+        [2, 2, []],
+        'no further than the head',
+      )
       const reopened = await reopen()
       assertEqual(await append(reopened, eventOf('3')), [stored(3)], 'offsets are never given twice')
       assertEqual(await idsOf(reopened), ['3'], 'and what is appended later stays')
@@ -40,7 +65,13 @@ export const logTrimCases: readonly EngineCase[] = [
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
       await append(engine, eventOf('a1', { key: 'a' }), eventOf('b1', { key: 'b' }), eventOf('a2', { key: 'a' }))
-      await append(engine, eventOf('a0', { key: 'a', sequence: '1' }), eventOf('x'), eventOf('b2', { key: 'b' }), eventOf('c1', { key: 'c' }))
+      await append(
+        engine,
+        eventOf('a0', { key: 'a', sequence: '1' }),
+        eventOf('x'),
+        eventOf('b2', { key: 'b' }),
+        eventOf('c1', { key: 'c' }),
+      )
       await engine.log.trim(topic, 6)
       assertEqual(await idsOf(engine), ['a2', 'b2', 'c1'], 'stale ones, older ones and those without key go')
       assertEqual(await latestIds(engine, 2), ['a2', 'b2', 'c1'], 'latest is complete')
@@ -70,9 +101,17 @@ export const logTrimCases: readonly EngineCase[] = [
       await engine.log.trim(topic, 4)
       assertEqual(await append(engine, event), [duplicate(1)], 'a trimmed event is still known')
       const reopened = await reopen()
-      assertEqual(outcomes(await append(reopened, event, eventOf('2'), eventOf('4'))), ['duplicate', 'duplicate', 'duplicate'], 'after a restart too')
+      assertEqual(
+        outcomes(await append(reopened, event, eventOf('2'), eventOf('4'))),
+        ['duplicate', 'duplicate', 'duplicate'],
+        'after a restart too',
+      )
       assertEqual(await reopened.log.producer(topic, 'p'), { epoch: 1, counter: 1 }, 'so is its producer')
-      assertEqual(await append(reopened, eventOf('5', { key: 'k', sequence: '5' })), [stored(5, true)], 'and the version of its key')
+      assertEqual(
+        await append(reopened, eventOf('5', { key: 'k', sequence: '5' })),
+        [stored(5, true)],
+        'and the version of its key',
+      )
     },
   },
   {

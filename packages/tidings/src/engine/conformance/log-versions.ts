@@ -14,10 +14,18 @@ export const logVersionCases: readonly EngineCase[] = [
       const sequences = ['5', '9', '10', '9', '10', '0000011']
       const answers = await append(engine, ...sequences.map((sequence, index) => versioned(String(index), sequence)))
       const expected = [false, false, false, true, true, false]
-      assertEqual(answers, expected.map((stale, index) => stored(index + 1, stale)), 'sequences compare as numbers')
+      assertEqual(
+        answers,
+        expected.map((stale, index) => stored(index + 1, stale)),
+        'sequences compare as numbers',
+      )
       const reopened = await reopen()
       assertEqual(await append(reopened, versioned('late', '8')), [stored(7, true)], 'versions survive a restart')
-      assertEqual((await readAll(reopened)).map(({ stale }) => stale), [...expected, true], 'stale events are kept and marked')
+      assertEqual(
+        (await readAll(reopened)).map(({ stale }) => stale),
+        [...expected, true],
+        'stale events are kept and marked',
+      )
     },
   },
   {
@@ -35,9 +43,19 @@ export const logVersionCases: readonly EngineCase[] = [
     name: 'sourceepoch is compared before sequence',
     async run({ engine }) {
       await engine.log.create(topic, entityLog)
-      const events = [versioned('1', '100'), versioned('2', '1', 1), versioned('3', '101'), versioned('4', '101', 0), versioned('5', '2', 1)]
+      const events = [
+        versioned('1', '100'),
+        versioned('2', '1', 1),
+        versioned('3', '101'),
+        versioned('4', '101', 0),
+        versioned('5', '2', 1),
+      ]
       const expected = [false, false, true, true, false]
-      assertEqual(await append(engine, ...events), expected.map((stale, index) => stored(index + 1, stale)), 'a raised epoch begins anew')
+      assertEqual(
+        await append(engine, ...events),
+        expected.map((stale, index) => stored(index + 1, stale)),
+        'a raised epoch begins anew',
+      )
       assertEqual(await latestIds(engine), ['5'], 'latest follows the epoch')
     },
   },
@@ -47,7 +65,11 @@ export const logVersionCases: readonly EngineCase[] = [
       await engine.log.create(topic, entityLog)
       const plain = (id: string) => eventOf(id, { key: 'k' })
       assertEqual(await append(engine, plain('1'), plain('2')), [stored(1), stored(2)], 'later ones are newer')
-      assertEqual(await append(engine, versioned('3', '2'), versioned('4', '3')), [stored(3, true), stored(4)], 'compared like any other')
+      assertEqual(
+        await append(engine, versioned('3', '2'), versioned('4', '3')),
+        [stored(3, true), stored(4)],
+        'compared like any other',
+      )
     },
   },
   {

@@ -2,10 +2,10 @@ import { assert } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import { append, eventLog, eventOf, topic } from './scene.ts'
 
-const patienceMs = 5_000
+const patienceMs = 2_000
 
 async function eventually(happened: () => boolean): Promise<boolean> {
-  for (const until = Date.now() + patienceMs; Date.now() < until; ) {
+  for (const until = Date.now() + patienceMs; Date.now() < until;) {
     if (happened()) return true
     await new Promise((resolve) => setTimeout(resolve, 1))
   }

@@ -26,7 +26,10 @@ export function requestOf(event: Event, producer?: ProducerStamp): AppendRequest
 
 /** Appends events in one call. */
 export function append(engine: Engine, ...events: readonly Event[]): Promise<readonly AppendAnswer[]> {
-  return engine.log.append(topic, events.map((event) => requestOf(event)))
+  return engine.log.append(
+    topic,
+    events.map((event) => requestOf(event)),
+  )
 }
 
 export function stored(offset: number, stale = false): AppendAnswer {
@@ -53,7 +56,7 @@ export async function idsOf(engine: Engine, from: TopicId = topic): Promise<stri
 /** The whole listing of newest events, in pages of `limit`. */
 export async function listLatest(engine: Engine, limit = 1000): Promise<readonly LogRecord[]> {
   const records: LogRecord[] = []
-  for (let cursor: string | undefined, more = true; more; ) {
+  for (let cursor: string | undefined, more = true; more;) {
     const page = await engine.log.latest(topic, { limit, ...(cursor !== undefined && { cursor }) })
     records.push(...page.records)
     cursor = page.next

@@ -16,8 +16,6 @@ interface Holder {
 /** How often a candidate looks again, while another one that began at the same time makes up its mind. */
 const looks = 200
 const lookAgainMs = 10
-/** Tells the engines of one process apart. */
-let count = 0
 
 /**
  * Takes the folder for one engine, or rejects as `store-locked`. The answered function lets go of it.
@@ -27,7 +25,8 @@ let count = 0
  * smaller id. Files of dead processes are removed; as no name is used twice, that never hits somebody else.
  */
 export async function lockFolder(path: string, environment: Environment): Promise<() => Promise<void>> {
-  const id = `${process.pid}-${(count += 1)}-${environment.ids.next()}`
+  // Not an id of the environment: two of one seed must not have the same name.
+  const id = crypto.randomUUID()
   const holder: Holder = { id, pid: process.pid, ...(await traits(process.pid)), settled: false }
   const release = (): Promise<void> => rm(join(path, nameOf(id)), { force: true })
   await write(path, holder)

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { brokenAppends } from './broken-appends.fixture.ts'
+import { brokenLedgers } from './broken-ledgers.fixture.ts'
+import { brokenLifecycles } from './broken-lifecycle.fixture.ts'
+import { brokenProducers } from './broken-producers.fixture.ts'
+import { brokenReads } from './broken-reads.fixture.ts'
+import { brokenSubject } from './broken.fixture.ts'
+import { engineConformance, runEngineCase } from './index.ts'
+
+const breakages = [...brokenLifecycles, ...brokenAppends, ...brokenProducers, ...brokenReads, ...brokenLedgers]
+
+describe('an engine that breaks a guarantee', () => {
+  it.each(breakages)('$guarantee: is caught by "$caught"', async (breakage) => {
+    const engineCase = engineConformance.find(({ name }) => name === breakage.caught)!
+    await expect(runEngineCase(engineCase, brokenSubject(breakage))).rejects.toThrow(/^Required: /)
+  })
+
+  it('exists for every case of the suite, each of a name of its own', () => {
+    const names = engineConformance.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(names.toSorted()).toEqual([...new Set(breakages.map(({ caught }) => caught))].toSorted())
+  })
+})
