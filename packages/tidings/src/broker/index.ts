@@ -17,6 +17,8 @@ export type {
   Outcome,
   OutcomeAction,
   PositionedEvent,
+  ProducerStamp,
+  ProducerState,
   PublishAnswer,
   PublishedEvent,
   PublishRequest,

@@ -2,6 +2,8 @@ import type { Event, Position } from '../event/index.ts'
 import type { ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
 import type { ErrorCode } from '../errors.ts'
 
+export type { ProducerStamp, ProducerState }
+
 /**
  * The interface under everything that is not the broker itself. A local broker over an engine and a remote one over
  * HTTP are the same to their callers.
