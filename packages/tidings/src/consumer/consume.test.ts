@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Broker, Delivery, OutcomeAction } from '../broker/index.ts'
 import { RetryError, TerminalError } from '../errors.ts'
 import { sleep } from '../environment/index.ts'
-import { consumerBench, handlerByHand, type ConsumerBench } from '../testing/consumer-bench.ts'
+import { consumerBench, handlerByHand, type ConsumerBench } from './consumer.fixture.ts'
 
 let bench: ConsumerBench
 

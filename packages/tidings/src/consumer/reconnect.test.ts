@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../broker/index.ts'
-import { consumerBench, handlerByHand, type ConsumerBench } from '../testing/consumer-bench.ts'
+import { consumerBench, handlerByHand, type ConsumerBench } from './consumer.fixture.ts'
 import { lineTo } from '../testing/line.ts'
 
 let bench: ConsumerBench

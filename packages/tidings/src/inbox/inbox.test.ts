@@ -4,21 +4,19 @@ import type { Delivery } from '../broker/index.ts'
 import type { Database } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { simulatedEnvironment } from '../testing/index.ts'
-import { Inboxes, type Inbox } from './index.ts'
+import { Inbox, inboxMigrations } from './index.ts'
 
 const environment = simulatedEnvironment()
 let database: Database
-let inboxes: Inboxes
 
 beforeEach(async () => {
   database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
   await database.start()
-  inboxes = new Inboxes(database)
-  await inboxes.start()
+  await database.migrate(inboxMigrations)
 })
 
-const open = (subscription = 'mail.thank-buyer', floor = 'life.0'): Promise<Inbox> =>
-  inboxes.open({ environment, subscription, floor, onTrouble: () => undefined })
+const open = (subscription = 'mail.thank-buyer'): Promise<Inbox> =>
+  Inbox.open({ database, environment, subscription, onTrouble: () => undefined })
 
 const deliver = (number: number, more: Partial<Delivery> = {}): Delivery => ({
   lease: `lease-${number}`,
@@ -66,7 +64,7 @@ describe('insert()', () => {
     })
     await expect(failed).rejects.toThrow('the handler failed')
     expect(await inbox.has(deliver(1))).toBe(false)
-    expect(inboxes.counter).toBe(0)
+    expect(inbox.counter).toBe(0)
   })
 })
 
@@ -82,7 +80,7 @@ describe('has()', () => {
   it('counts what lies below the floor as applied when its row is gone', async () => {
     const inbox = await open()
     await apply(inbox, deliver(1))
-    inbox.passed({ generation: 1, floor: 'life.1' })
+    inbox.passed({ floor: 'life.1' })
     await inbox.prune()
     expect(await rows()).toBe(0)
     expect(await inbox.has(deliver(1, { generation: 2, replay: 'missing' }))).toBe(true)
@@ -97,7 +95,7 @@ describe('prune()', () => {
     const inbox = await open()
     for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
     await apply(await open('mail.other'), deliver(1))
-    inbox.passed({ generation: 1, floor: 'life.2' })
+    inbox.passed({ floor: 'life.2' })
     await environment.advance(5_000)
     expect(await rows()).toBe(2)
     expect(await inbox.has(deliver(3))).toBe(true)
@@ -105,7 +103,7 @@ describe('prune()', () => {
 
   it('keeps what was written after the floor was told: it may be a redriven dead letter', async () => {
     const inbox = await open()
-    inbox.passed({ generation: 1, floor: 'life.9' })
+    inbox.passed({ floor: 'life.9' })
     await apply(inbox, deliver(4))
     await inbox.prune()
     expect(await inbox.has(deliver(4))).toBe(true)
@@ -116,12 +114,10 @@ describe('the counter', () => {
   it('never goes back, neither with pruned rows nor with a restart', async () => {
     const inbox = await open()
     for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
-    inbox.passed({ generation: 1, floor: 'life.3' })
+    inbox.passed({ floor: 'life.3' })
     await inbox.prune()
-    const restarted = new Inboxes(database)
-    await restarted.start()
-    expect(restarted.counter).toBe(3)
+    expect((await open()).counter).toBe(3)
     await apply(inbox, deliver(4))
-    expect(inboxes.counter).toBe(4)
+    expect(inbox.counter).toBe(4)
   })
 })

@@ -1,1 +1,3 @@
-export { Inbox, Inboxes, type Recovery } from './inbox.ts'
+export { Inbox, type InboxOptions } from './inbox.ts'
+export { inboxMigrations } from './migrations.ts'
+export { recover, type Recovery } from './recover.ts'

@@ -5,7 +5,8 @@ import type { MigrationSet } from '../database/index.ts'
  * database is not restored, also when rows are deleted. `source` and `id` are texts, or bytes where the text holds a NUL
  * character, at which clients would cut it off.
  *
- * `tidings_inbox_floors`: everything up to `number` was applied or needed no effect, and its rows may be gone.
+ * `tidings_inbox_floors`: what remains of the rows that were deleted. Everything of the topic up to `number` was applied
+ * or needed no effect; `counter` is at least the highest among them.
  */
 export const inboxMigrations: MigrationSet = {
   name: 'tidings_inbox',
@@ -21,10 +22,12 @@ export const inboxMigrations: MigrationSet = {
        unique (subscription, source, id, generation)
      ) strict;
      create index tidings_inbox_by_position on tidings_inbox (subscription, incarnation, number);
+     create index tidings_inbox_by_counter on tidings_inbox (subscription, counter);
      create table tidings_inbox_floors (
        subscription text primary key,
        incarnation text not null,
-       number integer not null
+       number integer not null,
+       counter integer not null
      ) strict, without rowid`,
   ],
 }

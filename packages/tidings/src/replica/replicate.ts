@@ -47,7 +47,9 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
     options.freshness === undefined ? undefined : milliseconds(options.freshness, `The freshness of replica ${name}`)
   const common = { name, topic, keyProperty, columns, freshnessMs }
   const inMemory = options.store === 'memory'
-  const store = inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table })
+  const create = () => (inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table }))
+  // Each life of the service has a store of its own; whoever reads keeps the reader.
+  let store = create()
   return {
     name,
     topic,
@@ -59,7 +61,10 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
       all: () => store.all(),
       status: () => store.status(),
     },
-    start: (parts, onApplied) => store.start(parts, onApplied),
+    start(parts, onApplied) {
+      store = create()
+      return store.start(parts, onApplied)
+    },
     stop: () => store.stop(),
   }
 }

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { defineContract, defineEntity } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
-import { instead } from '../testing/instead.ts'
-import { replicaBench, type ReplicaBench } from '../testing/replica-bench.ts'
+import { instead } from '../testing/instead.fixture.ts'
+import { replicaBench, type ReplicaBench } from './replica.fixture.ts'
 
 const { customer } = defineContract('crm', {
   customer: defineEntity({ key: 'id', schema: z.object({ id: z.string(), email: z.string(), status: z.string() }) }),
@@ -27,7 +27,7 @@ const tableRows = () => database.query('select id, status from crm_customer orde
 
 /** The bench's broker with a listing of small pages, each of which waits until the test lets it go. */
 function pagedListing(limit: number) {
-  let waiting: ((page: void) => void)[] = []
+  const waiting: (() => void)[] = []
   const broker = instead(bench.broker, {
     async latest(caller, request) {
       await new Promise<void>((resolve) => waiting.push(resolve))
@@ -67,7 +67,10 @@ describe('a replica in a table', () => {
     const customers = await bench.start({ columns })
     await bench.environment.advance(3_000)
     await expect(customers.get('c1')).rejects.toMatchObject({ code: 'replica-not-ready', retryable: true })
-    await broker.putTopic({ namespace: 'default', principal: 'crm' }, { topic: 'crm.customer', kind: 'entity', owner: 'crm' })
+    await broker.putTopic(
+      { namespace: 'default', principal: 'crm' },
+      { topic: 'crm.customer', kind: 'entity', owner: 'crm' },
+    )
     await bench.publish(state('c1', 'active'))
     await bench.environment.advance(2_000)
     expect(await customers.get('c1')).toEqual(row('c1', 'active'))
@@ -94,7 +97,10 @@ describe('a replica in a table', () => {
     const held: (() => void)[] = []
     const broker = instead(bench.broker, {
       stream: (caller, request) =>
-        bench.broker.stream(caller, { ...request, onDeliveries: (deliveries) => held.push(() => request.onDeliveries(deliveries)) }),
+        bench.broker.stream(caller, {
+          ...request,
+          onDeliveries: (deliveries) => held.push(() => request.onDeliveries(deliveries)),
+        }),
       async latest(caller, request) {
         const page = await bench.broker.latest(caller, { ...request, limit: 10 })
         await bench.publish(...Array.from({ length: 50 }, (_, index) => state(`c${index}`, 'v2')), 'c7')
@@ -138,8 +144,17 @@ describe('a replica in a table', () => {
   it('is healed by a newer state of a key whose older one cannot be copied', async () => {
     const customers = await bench.start({ columns })
     await bench.environment.advance(10)
-    const broken = { id: 'x', source: 'crm', type: 'crm.customer.updated', key: 'c1', data: new TextEncoder().encode('{') }
-    await bench.broker.publish({ namespace: 'default', principal: 'crm' }, { topic: 'crm.customer', events: [{ event: broken }] })
+    const broken = {
+      id: 'x',
+      source: 'crm',
+      type: 'crm.customer.updated',
+      key: 'c1',
+      data: new TextEncoder().encode('{'),
+    }
+    await bench.broker.publish(
+      { namespace: 'default', principal: 'crm' },
+      { topic: 'crm.customer', events: [{ event: broken }] },
+    )
     await bench.environment.advance(10)
     expect(await customers.get('c1')).toBeUndefined()
     await bench.publish(state('c1', 'active'))

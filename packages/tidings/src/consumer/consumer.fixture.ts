@@ -6,9 +6,9 @@ import {
   type OutcomeAction,
   type SubscriptionStats,
 } from '../broker/index.ts'
-import { consume, type ConsumeOptions, type Consumer } from '../consumer/index.ts'
+import { consume, type ConsumeOptions, type Consumer } from './index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
-import { simulatedEnvironment, type SimulatedEnvironment } from './simulated.ts'
+import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
 
 /** A broker with one topic and one subscription on it, for tests of consumers. */
 export interface ConsumerBench {

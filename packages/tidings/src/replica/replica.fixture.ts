@@ -3,8 +3,8 @@ import type { Notice } from '../consumer/index.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
-import { createReplica, type ReplicateOptions, type RunningReplica } from '../replica/index.ts'
-import { simulatedEnvironment, type SimulatedEnvironment } from './simulated.ts'
+import { createReplica, type ReplicateOptions, type RunningReplica } from './index.ts'
+import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
 
 /** A broker and a database with replicas between them, for tests of replicas. */
 export interface ReplicaBench {
@@ -16,7 +16,10 @@ export interface ReplicaBench {
   /** Publishes changes of the entity as its owner; a state, or the key alone for a deletion. */
   publish(...changes: readonly (Readonly<Record<string, unknown>> | string)[]): Promise<void>
   /** Starts a replica, over another broker or database than the bench's where one is given. */
-  start(options: ReplicateOptions<string>, parts?: { broker?: Broker; database?: Database }): Promise<RunningReplica['reader']>
+  start(
+    options: ReplicateOptions<string>,
+    parts?: { broker?: Broker; database?: Database },
+  ): Promise<RunningReplica['reader']>
   /** Stops every replica that was started. */
   stop(): Promise<void>
 }
@@ -50,7 +53,9 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
       const events = changes.map((change) => {
         const key = typeof change === 'string' ? change : String(change[entity.key])
         const type = typeof change === 'string' ? entity.deleted.type : entity.updated.type
-        const data = new TextEncoder().encode(JSON.stringify(typeof change === 'string' ? { [entity.key]: key } : change))
+        const data = new TextEncoder().encode(
+          JSON.stringify(typeof change === 'string' ? { [entity.key]: key } : change),
+        )
         return { event: { id: environment.ids.next(), source: entity.service, type, key, data } }
       })
       await present.publish(owner, { topic: entity.topic, events })
@@ -59,7 +64,10 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
       const replica = createReplica(entity, options)
       running.push(replica)
       const report = (notice: Notice): void => void notices.push(notice)
-      await replica.start({ broker, caller, database, environment, service: 'marketing', report, ...parts }, () => undefined)
+      await replica.start(
+        { broker, caller, database, environment, service: 'marketing', report, ...parts },
+        () => undefined,
+      )
       return replica.reader
     },
     async stop() {

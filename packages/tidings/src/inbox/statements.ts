@@ -1,0 +1,31 @@
+/** The statements of the inbox, by what they do. */
+export const statements = {
+  generations: 'select generation from tidings_inbox where subscription = ? and source = ? and id = ?',
+  insert: `
+    insert into tidings_inbox (subscription, generation, source, id, incarnation, number) values (?, ?, ?, ?, ?, ?)
+    on conflict do nothing
+    returning counter`,
+  floor: 'select incarnation, number from tidings_inbox_floors where subscription = ?',
+  /** Takes the floor and the subscription twice. */
+  keepFloor: `
+    insert into tidings_inbox_floors (subscription, incarnation, number, counter) values (?, ?, ?, ?)
+    on conflict (subscription) do update set
+      incarnation = excluded.incarnation,
+      number = iif(excluded.incarnation = incarnation, max(excluded.number, number), excluded.number),
+      counter = max(excluded.counter, counter)`,
+  deletePassed: 'delete from tidings_inbox where subscription = ? and incarnation = ? and number <= ? and counter <= ?',
+  /** The highest counter of a subscription, whether or not its row is still there. */
+  counter: `
+    select max(
+      coalesce((select max(counter) from tidings_inbox where subscription = ?1), 0),
+      coalesce((select counter from tidings_inbox_floors where subscription = ?1), 0)) as counter`,
+
+  // -------------------------------------------------------------------------------------------- a restored database
+
+  countInGeneration: 'update or ignore tidings_inbox set generation = ? where subscription = ?',
+  /** Together: no counter up to this one is given out from here on. */
+  useCounter: `
+    insert or ignore into tidings_inbox (counter, subscription, generation, source, id, incarnation, number)
+    values (?, '', 0, '', '', '', 0)`,
+  freeCounter: `delete from tidings_inbox where subscription = ''`,
+} as const

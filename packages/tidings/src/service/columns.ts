@@ -1,0 +1,65 @@
+import type { JsonSchema } from '../contract/index.ts'
+import type { SqlRow, SqlValue } from '../database/index.ts'
+
+/**
+ * The state of an entity from its row, by the names and types in its JSON Schema: booleans from 0 and 1, lists and
+ * objects from JSON, NULL as absent where null is not allowed. Without a schema the row itself, NULL as it is.
+ */
+export function fromColumns(
+  row: SqlRow,
+  schema: JsonSchema | undefined,
+  key: string,
+  keyColumn: string = key,
+): Record<string, unknown> {
+  const properties = propertiesOf(schema)
+  const columns = properties ? Object.keys(properties) : Object.keys(row)
+  const state: Record<string, unknown> = {}
+  for (const property of columns) {
+    const value = row[property === key ? keyColumn : property]
+    if (value === undefined) continue
+    const converted = properties ? convert(value, typesOf(properties[property])) : value
+    if (converted !== undefined) state[property] = converted
+  }
+  return state
+}
+
+/** Whether a property holds numbers and no texts. */
+export function isNumeric(schema: JsonSchema | undefined, property: string): boolean {
+  const types = typesOf(propertiesOf(schema)?.[property])
+  return types !== undefined && !types.has('string') && (types.has('number') || types.has('integer'))
+}
+
+function convert(value: SqlValue, types: ReadonlySet<string> | undefined): unknown {
+  if (!types) return value
+  if (value === null) return types.has('null') ? null : undefined
+  if (types.has('boolean') && (value === 0 || value === 1)) return value === 1
+  const isJson = (types.has('object') || types.has('array')) && !types.has('string')
+  return isJson && typeof value === 'string' ? JSON.parse(value) : value
+}
+
+function propertiesOf(schema: JsonSchema | undefined): Readonly<Record<string, unknown>> | undefined {
+  const properties = typeof schema === 'object' ? schema['properties'] : undefined
+  return isObject(properties) ? properties : undefined
+}
+
+/** The JSON types that a schema allows, `undefined` where it does not say so plainly. */
+function typesOf(schema: unknown): ReadonlySet<string> | undefined {
+  if (!isObject(schema)) return undefined
+  const { type, anyOf, const: constant, enum: values } = schema
+  if (typeof type === 'string') return new Set([type])
+  if (Array.isArray(type)) return new Set(type.map(String))
+  if (Array.isArray(values)) return new Set(values.map(jsonType))
+  if (constant !== undefined) return new Set([jsonType(constant)])
+  if (!Array.isArray(anyOf)) return undefined
+  const choices = anyOf.map(typesOf)
+  return choices.every((choice) => choice !== undefined) ? new Set(choices.flatMap((choice) => [...choice])) : undefined
+}
+
+function jsonType(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,197 @@
+import type { Caller, Delivery, OutcomeAction } from '../broker/port.ts'
+import { outcomeOf, reasonOf } from '../consumer/index.ts'
+import { decodePayload, type EventType } from '../contract/index.ts'
+import type { Transaction } from '../database/index.ts'
+import { TerminalError, TidingsError } from '../errors.ts'
+import type { AttributeValue, Event } from '../event/index.ts'
+import type { Inbox } from '../inbox/index.ts'
+import type { CollectingTransaction } from './service-transaction.ts'
+import type { EventOf, HandlerContext, ServiceParts } from './types.ts'
+import { WaitSignal } from './waiting.ts'
+
+/** A handler as it was given to `on`, its types forgotten. */
+export interface Handler {
+  readonly name: string
+  readonly topic: string
+  readonly types: ReadonlyMap<string, EventType>
+  readonly run: (context: HandlerContext<string, EventType>) => Promise<void> | void
+}
+
+export interface HandlerParts extends ServiceParts {
+  readonly caller: Caller
+  readonly handler: Handler
+  readonly inbox: Inbox
+  /** Runs work in a transaction of the database and writes what it publishes into the outbox; `before` runs first. */
+  readonly transact: <Result>(
+    attributes: Readonly<Record<string, AttributeValue>>,
+    before: (transaction: Transaction) => Promise<void>,
+    work: (tx: CollectingTransaction) => Promise<Result> | Result,
+  ) => Promise<Result>
+  /** The replicas of this service: what its handlers can wait for. */
+  readonly replicas: readonly { readonly name: string; readonly topic: string }[]
+}
+
+/** The inbox has this delivery: somebody else applied it in the meantime. */
+class AlreadyApplied extends Error {
+  override readonly name = 'AlreadyApplied'
+}
+
+/**
+ * Handles one delivery: not at all when its effect is in the database, else the handler once; `transaction` writes the
+ * inbox row first, and where the handler never calls it the row is written after it. Answers how the delivery ends; what
+ * it waits for comes as a `WaitSignal` beside it.
+ */
+export async function handleDelivery(
+  parts: HandlerParts,
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<{ outcome: OutcomeAction; waits?: WaitSignal }> {
+  if (delivery.replay === 'skip' || (await parts.inbox.has(delivery))) return { outcome: { action: 'ack' } }
+  const attempt = new Attempt(parts, delivery, signal)
+  try {
+    await attempt.run()
+    return { outcome: { action: 'ack' } }
+  } catch (error) {
+    if (attempt.committed) return { outcome: afterCommit(parts, delivery, error) }
+    if (error instanceof AlreadyApplied) return { outcome: { action: 'ack' } }
+    const waits = waitSignalOf(parts, error)
+    if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
+    return { outcome: outcomeOf(error) }
+  }
+}
+
+/** What is waited for is looked at this often without having been woken. */
+const lookAgainMs = 10_000
+
+/** The event is handled and will not come again, so somebody has to know that the rest of the handler failed. */
+function afterCommit({ handler, inbox, report }: HandlerParts, delivery: Delivery, error: unknown): OutcomeAction {
+  report({
+    level: 'error',
+    message: `${inbox.subscription}: the handler failed after its transaction was committed (${reasonOf(error)}); what follows the transaction is not repeated. Do what may fail before it.`,
+    error,
+    details: { handler: handler.name, position: delivery.position, id: delivery.event.id },
+  })
+  return { action: 'ack' }
+}
+
+function waitSignalOf({ handler, replicas }: HandlerParts, error: unknown): WaitSignal | undefined {
+  if (error instanceof TidingsError && error.code === 'replica-not-ready') {
+    const replica = replicas.find(({ name }) => name === error.details['replica'])
+    return replica && new WaitSignal(replica.topic, undefined)
+  }
+  if (!(error instanceof WaitSignal)) return undefined
+  if (error.topic === handler.topic) {
+    throw new TerminalError(
+      `Handler ${handler.name} handles ${handler.topic} and cannot wait for it: what it waits for may stand behind it.`,
+    )
+  }
+  if (!replicas.some(({ topic }) => topic === error.topic)) {
+    throw new TerminalError(
+      `Handler ${handler.name} waits for ${error.topic}, of which its service has no replica; replicate() it.`,
+    )
+  }
+  return error
+}
+
+/** One call of a handler. */
+class Attempt {
+  committed = false
+  readonly #parts: HandlerParts
+  readonly #delivery: Delivery
+  readonly #signal: AbortSignal
+  #called = false
+
+  constructor(parts: HandlerParts, delivery: Delivery, signal: AbortSignal) {
+    this.#parts = parts
+    this.#delivery = delivery
+    this.#signal = signal
+  }
+
+  async run(): Promise<void> {
+    const { handler, reached } = this.#parts
+    const context: HandlerContext<string, EventType> = {
+      event: await this.#event(),
+      idempotencyKey: idempotencyKey(this.#parts.inbox.subscription, this.#delivery),
+      transaction: (work) => this.#transaction(work),
+      signal: this.#signal,
+      attempt: this.#delivery.attempt,
+    }
+    await reached('before-handler')
+    await handler.run(context)
+    if (!this.committed) await this.#transact(() => undefined)
+  }
+
+  async #event(): Promise<EventOf<EventType>> {
+    const { event, position, replay } = this.#delivery
+    const type = this.#parts.handler.types.get(event.type)
+    if (!type) throw new TerminalError(`Handler ${this.#parts.handler.name} does not know the type ${event.type}.`)
+    const { id, source, key, subject, time, extensions = {}, data: bytes } = event
+    const data = await decodePayload(type, bytes).catch((error: unknown) => {
+      throw new TerminalError(reasonOf(error), { cause: error })
+    })
+    return {
+      id,
+      source,
+      type: event.type,
+      key,
+      subject,
+      time,
+      position,
+      replay: replay !== undefined,
+      extensions,
+      data,
+      bytes,
+    }
+  }
+
+  async #transaction<Result>(work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    if (this.#called) {
+      throw new TidingsError(
+        'transaction-misuse',
+        `Handler ${this.#parts.handler.name} called transaction() twice for one event; do everything in one.`,
+      )
+    }
+    this.#called = true
+    return await this.#transact(work)
+  }
+
+  async #transact<Result>(work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    const { inbox, transact, reached } = this.#parts
+    let counter: number | undefined
+    const result = await transact(
+      causedBy(this.#delivery.event),
+      async (transaction) => {
+        // Whoever has the delivery now will handle it.
+        this.#signal.throwIfAborted()
+        counter = await inbox.insert(transaction, this.#delivery)
+        if (counter === undefined) throw new AlreadyApplied()
+      },
+      async (tx) => {
+        const value = await work(tx)
+        await reached('before-commit')
+        return value
+      },
+    )
+    this.committed = true
+    if (counter !== undefined) inbox.committed(counter)
+    await reached('after-commit')
+    return result
+  }
+}
+
+/** `<subscription>/<source>/<id>`, each escaped; a replay that is to run again is another call for those outside. */
+function idempotencyKey(subscription: string, { event, generation, replay }: Delivery): string {
+  const parts = [subscription, event.source, event.id, ...(replay === 'run' ? [String(generation)] : [])]
+  return parts.map(encodeURIComponent).join('/')
+}
+
+/** The attributes that tie an event to the one that caused it. */
+function causedBy({ id, extensions = {} }: Event): Record<string, AttributeValue> {
+  const { correlationid = id, traceparent, tracestate } = extensions
+  return {
+    correlationid,
+    causationid: id,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
+  }
+}

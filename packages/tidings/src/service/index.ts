@@ -1,0 +1,16 @@
+export { createService } from './create-service.ts'
+export type {
+  EventOf,
+  HandlerContext,
+  HandlerOptions,
+  HandlerPoint,
+  OwnsOptions,
+  PublishOptions,
+  Service,
+  ServiceDescription,
+  ServiceOptions,
+  ServiceParts,
+  ServiceStats,
+  ServiceTransaction,
+} from './types.ts'
+export { waitFor } from './waiting.ts'

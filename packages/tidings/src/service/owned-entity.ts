@@ -1,0 +1,86 @@
+import { encodePayload, type Entity, type JsonSchema } from '../contract/index.ts'
+import type { Dialect, SqlRow, SqlValue, Transaction } from '../database/index.ts'
+import type { Environment } from '../environment/index.ts'
+import type { AttributeValue, Event } from '../event/index.ts'
+import type { EntityChange, Listing, OwnedEntity } from '../outbox/index.ts'
+import { fromColumns, isNumeric } from './columns.ts'
+import type { OwnsOptions } from './types.ts'
+
+export interface Owned {
+  readonly entity: Entity
+  /** The entity as the outbox publishes it, with attributes for the events of one transaction. */
+  for(attributes: Readonly<Record<string, AttributeValue>>): OwnedEntity
+  readonly listing: Listing
+}
+
+/** Ties an entity of the service to its table. */
+export function ownedEntity(
+  entity: Entity,
+  options: OwnsOptions,
+  parts: () => { readonly dialect: Dialect; readonly environment: Environment },
+): Owned {
+  const schema = entity.jsonSchema
+  const names = () => {
+    const { dialect } = parts()
+    return {
+      table: dialect.identifier(options.table),
+      keyColumn: dialect.identifier(options.keyColumn ?? entity.key),
+      first: dialect.placeholder(1),
+      second: dialect.placeholder(2),
+    }
+  }
+  const keyValue = (key: string): SqlValue => (isNumeric(schema, entity.key) ? Number(key) : key)
+
+  const readRow = async (transaction: Transaction, key: string): Promise<SqlRow | undefined> => {
+    const { table, keyColumn, first } = names()
+    const [row] = await transaction.query(`select * from ${table} where ${keyColumn} = ${first}`, [keyValue(key)])
+    return row
+  }
+  const keysAfter: Listing['keysAfter'] = async (transaction, after, limit) => {
+    const { table, keyColumn, first, second } = names()
+    const [condition, values, count] =
+      after === undefined ? ['', [limit], first] : [`where ${keyColumn} > ${first}`, [keyValue(after), limit], second]
+    const rows = await transaction.query<{ key: SqlValue }>(
+      `select ${keyColumn} as key from ${table} ${condition} order by ${keyColumn} limit ${count}`,
+      values,
+    )
+    return rows.map(({ key }) => String(key))
+  }
+  const stateOf = (row: SqlRow): unknown =>
+    options.fromRow ? options.fromRow(row) : fromColumns(row, schema, entity.key, options.keyColumn)
+
+  const owned = (attributes: Readonly<Record<string, AttributeValue>>): OwnedEntity => ({
+    topic: entity.topic,
+    readRow,
+    eventFor: (change) => eventFor(entity, change, stateOf, attributes, parts().environment),
+  })
+  return { entity, for: owned, listing: { entity: owned({}), keysAfter } }
+}
+
+async function eventFor(
+  entity: Entity,
+  change: EntityChange,
+  stateOf: (row: SqlRow) => unknown,
+  attributes: Readonly<Record<string, AttributeValue>>,
+  environment: Environment,
+): Promise<Event> {
+  const type = entity[change.change]
+  const state =
+    change.change === 'deleted'
+      ? { [entity.key]: typedKey(entity.jsonSchema, entity.key, change.key) }
+      : stateOf(change.row)
+  const payload = await encodePayload(type, state)
+  return {
+    id: environment.ids.next(),
+    source: entity.service,
+    type: type.type,
+    time: new Date(environment.clock.now()).toISOString(),
+    ...payload,
+    key: change.key,
+    ...(Object.keys(attributes).length === 0 ? {} : { extensions: attributes }),
+  }
+}
+
+function typedKey(schema: JsonSchema | undefined, property: string, key: string): string | number {
+  return isNumeric(schema, property) ? Number(key) : key
+}

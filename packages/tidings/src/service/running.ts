@@ -1,0 +1,212 @@
+import type { Caller, JsonSchema } from '../broker/port.ts'
+import { Backoff, type Report } from '../consumer/index.ts'
+import type { ContractTopic, EventType } from '../contract/index.ts'
+import type { Transaction } from '../database/index.ts'
+import { TidingsError } from '../errors.ts'
+import type { AttributeValue } from '../event/index.ts'
+import { Inbox, inboxMigrations } from '../inbox/index.ts'
+import { createOutbox, outboxMigrations, type Outbox } from '../outbox/index.ts'
+import type { RunningReplica } from '../replica/index.ts'
+import type { Handler } from './handler.ts'
+import { databaseIdentity } from './identity.ts'
+import { withoutRepetition } from './notices.ts'
+import type { Owned } from './owned-entity.ts'
+import { collect, type CollectingTransaction } from './service-transaction.ts'
+import { SubscribedHandler } from './subscribed-handler.ts'
+import type { HandlerOptions, ServiceParts, ServiceStats } from './types.ts'
+import { Waiting, type WaitSignal } from './waiting.ts'
+
+export interface HandlerDefinition {
+  readonly handler: Handler
+  readonly options: HandlerOptions
+  readonly kind: Pick<EventType, 'kind' | 'service'>
+}
+
+/** What was said about a service before its start. */
+export interface ServiceDefinition {
+  readonly name: string
+  readonly topics: readonly ContractTopic[]
+  readonly caller: Caller
+  readonly owned: ReadonlyMap<string, Owned>
+  readonly replicas: readonly RunningReplica[]
+  readonly handlers: readonly HandlerDefinition[]
+}
+
+/**
+ * One life of a service, from start to stop. It is *prepared* once its database is; from then on transactions work. It is
+ * *connected* once the broker has accepted it; from then on it relays, copies and handles.
+ */
+export class Running {
+  readonly #definition: ServiceDefinition
+  readonly #parts: ServiceParts
+  readonly #report: Report
+  readonly #outbox: Outbox
+  readonly #waiting: Waiting
+  readonly #stopping = new AbortController()
+  #connecting: Promise<void> | undefined
+  #handlers: readonly SubscribedHandler[] = []
+
+  constructor(definition: ServiceDefinition, parts: ServiceParts) {
+    const { name, caller } = definition
+    this.#definition = definition
+    this.#parts = parts
+    this.#report = withoutRepetition(parts.report, parts.environment)
+    this.#waiting = new Waiting({ ...parts, caller, report: this.#report })
+    this.#outbox = createOutbox({
+      ...parts,
+      caller,
+      service: name,
+      topics: definition.topics.filter(({ kind }) => kind !== 'task').map(({ topic }) => topic),
+      onAlarm: ({ message, ...details }) =>
+        this.#report({ level: details.alarm === 'restored' ? 'warning' : 'error', message, details }),
+      onRestored: () => this.#listEverything(),
+    })
+  }
+
+  async start(): Promise<void> {
+    const identity = await this.#prepare()
+    try {
+      await this.#connect(identity)
+    } catch (error) {
+      if (!(error instanceof TidingsError) || !error.retryable) throw error
+      this.#tell(error)
+      this.#connecting = this.#keepConnecting(identity)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#connecting
+    await Promise.all(this.#handlers.map((handler) => handler.stop()))
+    await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
+    await this.#outbox.stop()
+  }
+
+  /** Everything that needs the database alone. */
+  async #prepare(): Promise<string> {
+    const { database, environment } = this.#parts
+    await database.start()
+    await database.migrate(outboxMigrations)
+    await database.migrate(inboxMigrations)
+    return await databaseIdentity(database, environment)
+  }
+
+  async #connect(identity: string): Promise<void> {
+    const { broker } = this.#parts
+    const { caller, name, topics } = this.#definition
+    await broker.start()
+    await broker.registerService(caller, { service: name, database: identity })
+    for (const topic of topics) await broker.putTopic(caller, topicDefinition(name, topic))
+    await this.#outbox.start()
+    for (const replica of this.#definition.replicas) await this.#startReplica(replica)
+    this.#handlers = await Promise.all(this.#definition.handlers.map((each) => this.#subscribe(each)))
+    for (const handler of this.#handlers) handler.start()
+  }
+
+  async #keepConnecting(identity: string): Promise<void> {
+    const backoff = new Backoff(this.#parts.environment)
+    while (!this.#stopping.signal.aborted) {
+      await backoff.pause(this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return
+      try {
+        return await this.#connect(identity)
+      } catch (error) {
+        this.#tell(error)
+      }
+    }
+  }
+
+  async #startReplica(replica: RunningReplica): Promise<void> {
+    const { caller, name: service } = this.#definition
+    const parts = { ...this.#parts, caller, service, report: this.#report }
+    await replica.start(parts, (keys) => this.#waiting.arrived(replica.topic, keys))
+  }
+
+  async #subscribe({ handler, options }: HandlerDefinition): Promise<SubscribedHandler> {
+    const { database, environment } = this.#parts
+    const subscription = `${this.#definition.name}.${handler.name}`
+    const inbox = await Inbox.open({ database, environment, subscription, onTrouble: (error) => this.#tell(error) })
+    return new SubscribedHandler({
+      ...this.#parts,
+      report: this.#report,
+      caller: this.#definition.caller,
+      handler,
+      options,
+      inbox,
+      waiting: this.#waiting,
+      transact: (attributes, before, work) => this.#transact(attributes, before, work),
+      replicas: this.#definition.replicas,
+      isThere: (signal) => this.#isThere(signal),
+    })
+  }
+
+  async #isThere({ topic, key }: WaitSignal): Promise<boolean> {
+    const replica = this.#definition.replicas.find((candidate) => candidate.topic === topic)
+    const { state } = replica?.reader.status() ?? { state: 'stopped' }
+    if (!replica || state === 'stopped' || state === 'filling') return false
+    return key === undefined || (await replica.reader.get(key)) !== undefined
+  }
+
+  // ------------------------------------------------------------------------------------------------------ transactions
+
+  transaction<Result>(work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    return this.#transact({}, async () => {}, work)
+  }
+
+  async join<Result>(handle: unknown, work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    return await this.#collect(this.#parts.database.join(handle), {}, work)
+  }
+
+  async #transact<Result>(
+    attributes: Readonly<Record<string, AttributeValue>>,
+    before: (transaction: Transaction) => Promise<void>,
+    work: (tx: CollectingTransaction) => Promise<Result> | Result,
+  ): Promise<Result> {
+    const result = await this.#parts.database.transaction(async (transaction) => {
+      await before(transaction)
+      return await this.#collect(transaction, attributes, work)
+    })
+    this.#outbox.wake()
+    return result
+  }
+
+  async #collect<Result>(
+    transaction: Transaction,
+    attributes: Readonly<Record<string, AttributeValue>>,
+    work: (tx: CollectingTransaction) => Promise<Result> | Result,
+  ): Promise<Result> {
+    const { name: service, owned } = this.#definition
+    const { environment } = this.#parts
+    const { result, pending } = await collect(transaction, { service, environment, owned, attributes }, work)
+    if (pending.events.length + pending.changes.length > 0) await this.#outbox.flush(transaction, pending)
+    return result
+  }
+
+  /** The database was restored: everything that it owns is published again. */
+  async #listEverything(): Promise<void> {
+    for (const { listing } of this.#definition.owned.values()) await this.#outbox.relist(listing)
+  }
+
+  async stats(): Promise<ServiceStats> {
+    return {
+      outbox: await this.#outbox.stats(),
+      replicas: this.#definition.replicas.map(({ reader }) => ({ name: reader.name, ...reader.status() })),
+      waiting: this.#waiting.list(),
+    }
+  }
+
+  #tell(error: unknown): void {
+    const { name } = this.#definition
+    const message = error instanceof Error ? error.message : String(error)
+    this.#report({ level: 'error', message: `Service ${name}: ${message}`, error, details: { service: name } })
+  }
+}
+
+function topicDefinition(
+  owner: string,
+  { topic, kind, types }: ContractTopic,
+): { topic: string; kind: ContractTopic['kind']; owner: string; schemas?: Record<string, JsonSchema> } {
+  const schemas: Record<string, JsonSchema> = {}
+  for (const { type, jsonSchema } of types) if (jsonSchema !== undefined) schemas[type] = jsonSchema
+  return { topic, kind, owner, ...(Object.keys(schemas).length === 0 ? {} : { schemas }) }
+}

@@ -1,0 +1,141 @@
+import type { Broker, Delivery, OutcomeAction, SubscriptionDescription } from '../broker/port.ts'
+import { Backoff, consume } from '../consumer/index.ts'
+import { TidingsError } from '../errors.ts'
+import { recover, type Inbox } from '../inbox/index.ts'
+import { handleDelivery, type HandlerParts } from './handler.ts'
+import type { HandlerOptions } from './types.ts'
+import type { Waiting, WaitSignal } from './waiting.ts'
+
+export interface SubscribedHandlerOptions extends HandlerParts {
+  readonly options: HandlerOptions
+  readonly waiting: Waiting
+  /** Whether what is waited for is there. */
+  readonly isThere: (signal: WaitSignal) => Promise<boolean>
+}
+
+/**
+ * A handler with its subscription: *connecting* until the subscription exists and the database is known to stand where it
+ * stood, then *consuming*; when the subscription is gone it connects again.
+ */
+export class SubscribedHandler {
+  readonly #parts: SubscribedHandlerOptions
+  readonly #inbox: Inbox
+  readonly #stopping = new AbortController()
+  #loop: Promise<void> | undefined
+  #reconnect: (() => void) | undefined
+  /** The topic did not exist when this handler was already there: all of it is new to it. */
+  #sawNoTopic = false
+
+  constructor(parts: SubscribedHandlerOptions) {
+    this.#parts = parts
+    this.#inbox = parts.inbox
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#reconnect?.()
+    await this.#loop
+    this.#inbox.stop()
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#parts.environment)
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const description = await this.#connect()
+        backoff.reset()
+        await this.#consume(description)
+      } catch (error) {
+        this.#trouble(error)
+      }
+      if (!this.#stopping.signal.aborted) await backoff.pause(this.#stopping.signal)
+    }
+  }
+
+  async #connect(): Promise<SubscriptionDescription> {
+    const { broker, caller, database, report } = this.#parts
+    const description = await this.#subscribe(broker)
+    const wantsEverything = this.#parts.options.from === 'beginning'
+    const recovery = await recover({ broker, caller, database, inbox: this.#inbox, description, wantsEverything })
+    const { subscription } = this.#inbox
+    if (recovery === 'went-back') {
+      const message = `The database was restored to an older state than ${subscription} knows; what it lost since is delivered again.`
+      report({ level: 'warning', message, details: { subscription } })
+    }
+    if (recovery === 'older') {
+      const message = `The database is older than ${subscription}, whose effects since it lacks; seek the subscription to where they begin, with the effects "missing".`
+      report({ level: 'error', message, details: { subscription } })
+    }
+    return description
+  }
+
+  async #subscribe(broker: Broker): Promise<SubscriptionDescription> {
+    const { caller, handler, options } = this.#parts
+    const { from, retry, onDeadLetter } = options
+    try {
+      return await broker.putSubscription(caller, {
+        subscription: this.#inbox.subscription,
+        topic: handler.topic,
+        from: from === 'end' && this.#sawNoTopic ? 'beginning' : from,
+        filter: { types: [...handler.types.keys()] },
+        policy: { ...(retry ? { retry } : {}), ...(onDeadLetter ? { onDeadLetter } : {}) },
+      })
+    } catch (error) {
+      this.#sawNoTopic ||= error instanceof TidingsError && error.code === 'topic-unknown'
+      throw error
+    }
+  }
+
+  /** Consumes until it is stopped or the subscription is gone. */
+  async #consume(description: SubscriptionDescription): Promise<void> {
+    const { broker, caller, environment, options } = this.#parts
+    const ended = new Promise<void>((resolve) => (this.#reconnect = resolve))
+    const waits = new Map<string, WaitSignal>()
+    const consumer = consume({
+      broker,
+      caller,
+      subscription: description.subscription,
+      environment,
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+      ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
+      watermark: () => this.#inbox.counter,
+      handle: async (delivery, signal) => {
+        const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, signal)
+        if (waited) waits.set(delivery.lease, waited)
+        return outcome
+      },
+      onSettled: (delivery, outcome) => {
+        const waited = waits.get(delivery.lease)
+        waits.delete(delivery.lease)
+        this.#settled(delivery, outcome, waited)
+      },
+      onProgress: (progress) => this.#inbox.passed(progress),
+      onTrouble: (error) => this.#trouble(error),
+    })
+    consumer.start()
+    if (!this.#stopping.signal.aborted) await ended
+    this.#reconnect = undefined
+    await consumer.stop()
+  }
+
+  #settled(delivery: Delivery, outcome: OutcomeAction, waited: WaitSignal | undefined): void {
+    const { waiting, isThere } = this.#parts
+    if (outcome.action !== 'wait' || !waited) return waiting.remove(this.#inbox.subscription, delivery)
+    void waiting
+      .add(this.#inbox.subscription, delivery, waited, () => isThere(waited))
+      .catch((error: unknown) => this.#trouble(error))
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#stopping.signal.aborted) return
+    const { subscription } = this.#inbox
+    const code = error instanceof TidingsError ? error.code : undefined
+    if (code === 'subscription-unknown' || code === 'topic-unknown') this.#reconnect?.()
+    const message = error instanceof Error ? error.message : String(error)
+    this.#parts.report({ level: 'warning', message: `${subscription}: ${message}`, error, details: { subscription } })
+  }
+}
