@@ -3,12 +3,14 @@ import type { PlannedFault } from '../faults/plan.ts'
 import { runFaults } from '../faults/run.ts'
 import { call } from '../process/http.ts'
 import { count, type Screen } from '../report/screen.ts'
-import { teamStatus, unfinished } from './finish.ts'
+import { teamStatus, unfinished, type TeamStatus } from './finish.ts'
 import type { Stage } from './stage.ts'
 
 export interface TidingsRun {
   readonly seconds: number
   readonly commits: number
+  /** From the commit at the CRM to the commit of analytics' copy, in words. */
+  readonly delay: string
   readonly deadLetters: number
 }
 
@@ -58,9 +60,15 @@ export async function runTidings({ stage, orders, plan, screen }: Parts): Promis
   const subscriptions = await stage.operator.subscriptions()
   return {
     seconds: elapsed(),
+    delay: describeDelay(statuses.at(-1)?.delayMs),
     commits: statuses.reduce((sum, { commits }) => sum + commits, 0),
     deadLetters: subscriptions.reduce((sum, { dead }) => sum + dead, 0),
   }
+}
+
+function describeDelay(delayMs: TeamStatus['delayMs']): string {
+  if (!delayMs) return 'not measured'
+  return `p50 ${Math.round(delayMs.p50 ?? 0)} ms · p99 ${Math.round(delayMs.p99 ?? 0)} ms`
 }
 
 interface Waiting {

@@ -5,7 +5,7 @@ import { sales } from '../../contracts/sales.ts'
 import { addOrder } from './figures.ts'
 
 /** The analytics team where the machine has no Python: `analytics.py`, with the service kit. */
-export function createAnalytics(parts: { broker: Broker; database: Database }): Service {
+export function createAnalytics(parts: { broker: Broker; database: Database }): Service<'analytics'> {
   const service = createService({ contract: defineContract('analytics', {}), ...parts })
   service.replicate(crm.customer, { columns: ['id', 'orders', 'spentPence', 'lastOrder', 'status'], freshness: '1m' })
 

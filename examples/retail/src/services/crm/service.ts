@@ -5,7 +5,7 @@ import { sales } from '../../contracts/sales.ts'
 import { enterOrder } from './customers.ts'
 
 /** The CRM team: the system of record for customers, who come into being and change with their orders. */
-export function createCrm(parts: { broker: Broker; database: Database }): Service {
+export function createCrm(parts: { broker: Broker; database: Database }): Service<'crm'> {
   const service = createService({ contract: crm, ...parts })
   service.owns(crm.customer, { table: 'customers' })
 

@@ -6,7 +6,14 @@ import { sales } from '../../contracts/sales.ts'
 import { insertEmail, type Mail } from './emails.ts'
 
 /** The marketing team: thanks for every order, without ever calling the CRM. */
-export function createMarketing({ mail, ...parts }: { broker: Broker; database: Database; mail: Mail }): Service {
+export function createMarketing({
+  mail,
+  ...parts
+}: {
+  broker: Broker
+  database: Database
+  mail: Mail
+}): Service<'marketing'> {
   const service = createService({ contract: marketing, ...parts })
   const customers = service.replicate(crm.customer, { columns: ['id', 'email', 'status'], freshness: '1m' })
 
