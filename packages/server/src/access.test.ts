@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { connect, type WebSocketConstructor } from 'tidings'
+import { connect } from 'tidings'
 import { openBench } from './bench.fixture.ts'
 import { createServer } from './server.ts'
 import { caller, openShop } from './shop.fixture.ts'
@@ -66,7 +66,7 @@ describe('a server with tokens', () => {
 
   it('asks for it on a WebSocket too', async () => {
     await using bench = await openShop({ tokens })
-    const options = { WebSocket: WebSocket as unknown as WebSocketConstructor }
+    const options = { WebSocket }
     const request = {
       subscription: 'mail.all',
       holder: 'one',

@@ -1,4 +1,4 @@
-import { connect, TidingsError, type ConnectOptions, type WebSocketConstructor } from 'tidings'
+import { connect, TidingsError, type ConnectOptions } from 'tidings'
 import { allowAll, createBroker, type Broker } from 'tidings/broker'
 import { brokerConformance, runBrokerCase } from 'tidings/broker/conformance'
 import type { Engine } from 'tidings/engine'
@@ -9,7 +9,7 @@ import { openBench } from './bench.fixture.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 const transports: readonly { transport: string; options: ConnectOptions }[] = [
-  { transport: 'WebSocket', options: { WebSocket: WebSocket as unknown as WebSocketConstructor } },
+  { transport: 'WebSocket', options: { WebSocket } },
   { transport: 'HTTP long poll', options: { WebSocket: null } },
 ]
 

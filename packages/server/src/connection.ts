@@ -124,17 +124,22 @@ export class Connection {
         )
       case 'close':
         return this.#answer(message.id, () => this.#close(message.stream))
-      case 'settle': {
-        const { type: _, id, outcomes, ...rest } = message
-        return this.#answer(id, async () => ({
-          results: await this.#options.broker.settle(caller, { ...rest, outcomes: outcomes.map(outcomeOf) }),
-        }))
-      }
+      case 'settle':
+        return this.#answer(message.id, () => this.#settle(caller, message))
       case 'renew': {
-        const { type: _, id, ...request } = message
+        const { id, subscription, leases, leaseMs } = message
+        const request = { subscription, leases, leaseMs }
         return this.#answer(id, async () => ({ results: await this.#options.broker.renew(caller, request) }))
       }
     }
+  }
+
+  async #settle(
+    caller: Caller,
+    { subscription, outcomes, watermark }: ClientMessage & { type: 'settle' },
+  ): Promise<object> {
+    const request = { subscription, outcomes: outcomes.map(outcomeOf), ...(watermark !== undefined && { watermark }) }
+    return { results: await this.#options.broker.settle(caller, request) }
   }
 
   #greet(hello: HelloMessage): void {

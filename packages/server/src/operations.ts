@@ -44,14 +44,8 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
     return undefined
   },
   publish: (context) => publish({ ...context, topic: context.names.topic }),
-  read({ broker, caller, names, query }) {
-    const { data: _, ...page } = query
-    return broker.read(caller, { topic: names.topic, ...page })
-  },
-  latest({ broker, caller, names, query }) {
-    const { data: _, ...page } = query
-    return broker.latest(caller, { topic: names.topic, ...page })
-  },
+  read: ({ broker, caller, names, query }) => broker.read(caller, { topic: names.topic, ...pageOf(query) }),
+  latest: ({ broker, caller, names, query }) => broker.latest(caller, { topic: names.topic, ...pageOf(query) }),
   producer: async ({ broker, caller, names: { topic, producer } }) => ({
     producer: (await broker.producer(caller, { topic, producer })) ?? null,
   }),
@@ -79,10 +73,8 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
     woken: await broker.wake(caller, { subscription: names.subscription, ...body }),
   }),
   seek: ({ broker, caller, names, body }) => broker.seek(caller, { subscription: names.subscription, ...body }),
-  deadLetters({ broker, caller, names, query }) {
-    const { data: _, ...page } = query
-    return broker.deadLetters(caller, { subscription: names.subscription, ...page })
-  },
+  deadLetters: ({ broker, caller, names, query }) =>
+    broker.deadLetters(caller, { subscription: names.subscription, ...pageOf(query) }),
   redrive: async ({ broker, caller, names, body }) => ({
     results: await broker.redrive(caller, { subscription: names.subscription, ...body }),
   }),
@@ -92,9 +84,9 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
 }
 
 async function pull({ broker, caller, names, body, abandoned, maxAnswerBytes }: Context<'pull'>): Promise<PullAnswer> {
-  const { data: _, waitMs = 0, ...rest } = body
-  const request = { subscription: names.subscription, ...rest }
-  const answer = await pullInPieces(broker, caller, { ...request, waitMs }, abandoned)
+  const { max, waitMs = 0, leaseMs } = body
+  const request = { subscription: names.subscription, waitMs, ...(max && { max }), ...(leaseMs && { leaseMs }) }
+  const answer = await pullInPieces(broker, caller, request, abandoned)
   const sent = abandoned() ? 0 : fitting(answer.deliveries, maxAnswerBytes)
   const unsent = answer.deliveries.slice(sent)
   if (unsent.length > 0) {
@@ -115,6 +107,13 @@ async function pullInPieces(
     const answer = await broker.pull(caller, { ...request, waitMs: Math.min(Math.max(0, leftMs), waitPieceMs) })
     if (answer.deliveries.length > 0 || leftMs <= waitPieceMs || abandoned()) return answer
   }
+}
+
+/** What the broker is asked for; how payloads are written is no business of its. */
+function pageOf<Query extends { data?: unknown }>(query: Query): Omit<Query, 'data'> {
+  const page = { ...query }
+  delete page.data
+  return page
 }
 
 /** How many deliveries fit into an answer; at least one, or nothing would ever arrive. */

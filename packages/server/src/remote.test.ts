@@ -1,4 +1,4 @@
-import { connect, type WebSocketConstructor } from 'tidings'
+import { connect } from 'tidings'
 import type { Broker, Caller, Delivery } from 'tidings/broker'
 import type { Event } from 'tidings/event'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { openBench } from './bench.fixture.ts'
 const caller: Caller = { namespace: 'default', principal: 'tester' }
 const transports = [
   { transport: 'HTTP long poll', options: { WebSocket: null } },
-  { transport: 'WebSocket', options: { WebSocket: WebSocket as unknown as WebSocketConstructor } },
+  { transport: 'WebSocket', options: { WebSocket } },
 ]
 const awkward: Event = {
   id: 'a€\n'.trim(),

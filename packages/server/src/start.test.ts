@@ -48,7 +48,8 @@ describe('startServer()', () => {
   })
 
   it('refuses a folder that another server has', async () => {
-    await using _ = await startServer({ path, port: 0 })
+    await using first = await startServer({ path, port: 0 })
+    expect(first.url).toMatch(/^http:/)
     await expect(startServer({ path, port: 0 })).rejects.toMatchObject({ code: 'store-locked' })
   })
 

@@ -18,10 +18,10 @@ export interface WebSocketLike {
   binaryType: string
   send(data: string): void
   close(code?: number, reason?: string): void
-  addEventListener(
-    type: 'open' | 'message' | 'close' | 'error',
-    listener: (event: { data?: unknown; message?: unknown }) => void,
-  ): void
+  addEventListener(type: 'open', listener: () => void): void
+  addEventListener(type: 'close', listener: () => void): void
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+  addEventListener(type: 'error', listener: (event: object) => void): void
 }
 export type WebSocketConstructor = new (url: string) => WebSocketLike
 
@@ -85,9 +85,7 @@ export class Socket {
     this.#webSocket.binaryType = 'arraybuffer'
     this.#webSocket.addEventListener('open', () => this.#hello())
     this.#webSocket.addEventListener('message', ({ data }) => this.#receive(data))
-    this.#webSocket.addEventListener('error', ({ message }) =>
-      this.end(this.#unreachable(typeof message === 'string' ? message : 'it failed')),
-    )
+    this.#webSocket.addEventListener('error', (event) => this.end(this.#unreachable(messageOf(event))))
     this.#webSocket.addEventListener('close', () => this.end(this.#unreachable('it was closed')))
   }
 
@@ -255,4 +253,9 @@ export class Socket {
       { details: { url } },
     )
   }
+}
+
+/** Browsers don't say what failed; others do. */
+function messageOf(event: object): string {
+  return 'message' in event && typeof event.message === 'string' ? event.message : 'it failed'
 }
