@@ -8,7 +8,7 @@ import { TidingsError } from '../../errors.ts'
 export interface TestFolder {
   readonly path: string
   /** A process of its own that runs a script with the built package; the path is its `process.argv[1]`. */
-  run(script: string): EngineProcess
+  run(script: string, options?: ProcessOptions): EngineProcess
   /** Ends the processes and removes the folder. */
   dispose(): Promise<void>
 }
@@ -18,8 +18,8 @@ export async function emptyFolder(): Promise<TestFolder> {
   const processes: EngineProcess[] = []
   return {
     path,
-    run(script) {
-      const started = startProcess(script, path)
+    run(script, options = {}) {
+      const started = startProcess(script, path, options)
       processes.push(started)
       return started
     },
@@ -43,19 +43,28 @@ export async function codeOf(engine: { start(): Promise<void>; stop(): Promise<v
   return 'started'
 }
 
+export interface ProcessOptions {
+  /** What the shell does first. */
+  readonly before?: string
+  /** Whether nobody wants to see its errors. */
+  readonly quiet?: boolean
+}
+
 export interface EngineProcess {
   readonly child: ChildProcess
   /** What it has printed. */
   readonly lines: readonly string[]
   /** Resolves when it has printed so many lines. */
   printed(count: number): Promise<void>
-  readonly ended: Promise<void>
+  /** Resolves with its exit code; `null` where a signal ended it. */
+  readonly ended: Promise<number | null>
 }
 
-function startProcess(script: string, path: string): EngineProcess {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script, path], {
+function startProcess(script: string, path: string, { before = 'true', quiet = false }: ProcessOptions): EngineProcess {
+  const command = [process.execPath, '--input-type=module', '--eval', script, path]
+  const child = spawn('bash', ['-c', `${before}; exec "$@"`, 'bash', ...command], {
     cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
   })
   const lines: string[] = []
   const waiting = new Set<() => void>()
@@ -77,6 +86,6 @@ function startProcess(script: string, path: string): EngineProcess {
         child.once('close', () => reject(new Error(`The process ended after ${lines.length} lines.`)))
         look()
       }),
-    ended: new Promise((resolve) => child.once('close', () => resolve())),
+    ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
   }
 }

@@ -1,26 +1,40 @@
+import { statfsSync } from 'node:fs'
 import { constants } from 'node:os'
+import { dirname } from 'node:path'
 import { TidingsError } from '../../errors.ts'
 
 const mapFull = -30_792
 
 const fullCodes: readonly unknown[] = [mapFull, constants.errno.ENOSPC, constants.errno.EDQUOT]
 
-/** What a failed write means: `store-full`, which passes, or `store-failed`, which does not. */
-export function storeError(cause: unknown): TidingsError {
+/** Free space below which a write that ended early ended for want of it. */
+const littleBytes = 1_048_576
+
+/** What a failed write of `bytes` to a file means: `store-full`, which passes, or `store-failed`, which does not. */
+export function storeError(cause: unknown, { file, bytes }: { file: string; bytes: number }): TidingsError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (fullCodes.includes(code)) {
+  // LMDB reports a write that ended early, as the last one before a full disk does, as an input/output error. To go on
+  // after it is safe: nothing that it wrote is referred to, and what is written next is written and waited for anew.
+  const endedEarly = code === constants.errno.EIO && freeBytes(file) < Math.max(littleBytes, 2 * bytes)
+  if (fullCodes.includes(code) || endedEarly) {
     return new TidingsError(
       'store-full',
-      `There is no room to write (${reason}); nothing was stored. Free some space and try again.`,
+      `There is no room to write to ${file} (${reason}); nothing was stored. Free some space and try again.`,
       {
+        details: { file },
         cause,
       },
     )
   }
   return new TidingsError(
     'store-failed',
-    `Writing to the store failed: ${reason}. Nothing was acknowledged since; look at the disk, then start the process again.`,
-    { cause },
+    `Writing to ${file} failed: ${reason}. Nothing was acknowledged since; look at the disk, then start the process again.`,
+    { details: { file }, cause },
   )
+}
+
+function freeBytes(file: string): number {
+  const { bavail, bsize } = statfsSync(dirname(file))
+  return bavail * bsize
 }

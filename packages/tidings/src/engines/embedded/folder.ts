@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
 import { inspectFile } from './inspection.ts'
@@ -50,7 +50,12 @@ export async function openFolder(path: string, environment: Environment): Promis
 
 async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    const topmost = await mkdir(path, { recursive: true })
+    if (topmost === undefined) return
+    // The name of each folder that was made stands in the one above it.
+    for (let made = resolve(path); made.length >= resolve(topmost).length; made = dirname(made)) {
+      await syncFolder(dirname(made))
+    }
   } catch (cause) {
     throw new TidingsError(
       'store-failed',

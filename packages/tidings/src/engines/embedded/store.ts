@@ -23,8 +23,10 @@ export interface KeyRange {
  */
 export class Store {
   readonly #database: RootDatabase<Uint8Array, Uint8Array>
+  readonly #file: string
 
   constructor(file: string) {
+    this.#file = file
     this.#database = reading(() =>
       open<Uint8Array, Uint8Array>({
         path: file,
@@ -76,7 +78,19 @@ export class Store {
         }
       })
     } catch (error) {
-      throw storeError(await causeOf(error))
+      const bytes = puts.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
+      throw this.#confirm(storeError(await causeOf(error), { file: this.#file, bytes }))
+    }
+  }
+
+  /** Whether LMDB goes on after a full disk: not when its meta page was what could not be written. */
+  #confirm(error: TidingsError): TidingsError {
+    if (error.code !== 'store-full') return error
+    try {
+      this.#database.transactionSync(() => {})
+      return error
+    } catch (cause) {
+      return storeError(cause, { file: this.#file, bytes: 0 })
     }
   }
 
