@@ -16,13 +16,13 @@ describe.each(documents)('$path', ({ path, blocks }) => {
   writeFiles(blocks, folder)
 
   test('its code is right in its types', async () => {
-    expect(await compile(folder)).toEqual({ status: 0, output: '' })
+    expect(await compile(folder)).toMatchObject({ status: 0, output: '' })
   })
 
   test.each(blocks.filter((block) => block.run))('line $line does what the text says', async (block) => {
-    const { status, output } = await runBlock(block, folder)
-    expect({ status, output }, fileOf(block)).toEqual({ status: 0, output: expect.any(String) })
-    const right = block.expected === undefined || matchesExpected(block.expected, output)
-    expect(right ? block.expected : output).toBe(block.expected)
+    const { status, output, printed } = await runBlock(block, folder)
+    expect(status, `${fileOf(block)}: ${output}`).toBe(0)
+    const right = block.expected === undefined || matchesExpected(block.expected, printed)
+    expect(right ? block.expected : printed).toBe(block.expected)
   })
 })

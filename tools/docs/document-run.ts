@@ -5,7 +5,10 @@ import { fileOf, type Block } from './blocks.ts'
 
 export interface Outcome {
   readonly status: number | null
+  /** What it printed, messages to people included. */
   readonly output: string
+  /** What it printed for programs: standard output alone. */
+  readonly printed: string
 }
 
 const root = join(import.meta.dirname, '../..')
@@ -72,9 +75,13 @@ export function execute(
       detached: true,
       env: { ...process.env, PATH: path, NO_COLOR: '1' },
     })
-    const chunks: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
+    let output = ''
+    let printed = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      printed += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
     const endGroup = (): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
@@ -87,7 +94,7 @@ export function execute(
     child.on('exit', endGroup)
     child.on('close', (status) => {
       clearTimeout(timer)
-      resolve({ status, output: Buffer.concat(chunks).toString('utf8') })
+      resolve({ status, output, printed })
     })
   })
 }

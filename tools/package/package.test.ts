@@ -64,7 +64,7 @@ test('the quick start of the README runs in an empty folder with the packages as
 
   const blocks = blocksOf(readFileSync(join(root, 'README.md'), 'utf8'))
   writeFiles(blocks, project)
-  expect(await compile(project)).toEqual({ status: 0, output: '' })
+  expect(await compile(project)).toMatchObject({ status: 0, output: '' })
   for (const block of blocks.filter((candidate) => candidate.run)) {
     const { status, output } = await runBlock(block, project)
     expect(status, `line ${block.line}: ${output}`).toBe(0)
