@@ -25,7 +25,8 @@ export class Backoff {
   fail(): void {
     const delayMs = Math.min(longestMs, firstMs * 2 ** this.#failures)
     this.#failures = Math.min(this.#failures + 1, 20)
-    this.#retryAt = this.#environment.clock.monotonic() + delayMs * (0.5 + this.#environment.random.next() / 2)
+    this.#retryAt =
+      this.#environment.clock.monotonic() + Math.round(delayMs * (0.5 + this.#environment.random.next() / 2))
   }
 
   succeed(): void {

@@ -37,6 +37,7 @@ class RelayedOutbox implements Outbox {
   readonly #watch: Watch
   readonly #databaseBackoff: Backoff
   readonly #restoration: Restoration
+  #starting: Promise<void> | undefined
   #running = false
   #loop: Promise<void> | undefined
   #ticking: Promise<TickReport> | undefined
@@ -77,23 +78,30 @@ class RelayedOutbox implements Outbox {
     this.#restoration = new Restoration({ database, environment, alarm, onRestored: options.onRestored })
   }
 
-  async start(): Promise<void> {
-    if (this.#running) return
-    this.#running = true
-    try {
-      await this.#database.migrate(outboxMigrations)
-    } catch (error) {
-      this.#running = false
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined
       throw error
-    }
-    this.#ownership.reset()
-    this.#restoration.mayBeDue()
+    })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    await this.prepare()
+    this.#running = true
     this.#watch.start()
     this.#loop = this.#run()
   }
 
+  async prepare(): Promise<void> {
+    await this.#database.migrate(outboxMigrations)
+    await this.#ownership.begin()
+    this.#restoration.mayBeDue()
+  }
+
   async stop(): Promise<void> {
-    if (!this.#running && !this.#loop) return
+    await this.#starting?.catch(() => undefined)
+    this.#starting = undefined
     this.#running = false
     this.wake()
     const cancel = this.#environment.timers.after(stopGraceMs, () => this.#relay.abort())
@@ -104,14 +112,19 @@ class RelayedOutbox implements Outbox {
       this.#watch.stop(),
     ])
     cancel()
-    this.#loop = undefined
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }
 
-  flush(transaction: Transaction, pending: Pending): Promise<number> {
+  async flush(transaction: Transaction, pending: Pending): Promise<number> {
+    if (!this.#ownership.hasBegun) {
+      throw new TidingsError(
+        'stopped',
+        'The outbox was never started; start it before anything is written, so that a restored database shows.',
+      )
+    }
     return this.#writer.flush(transaction, pending)
   }
 
@@ -164,7 +177,7 @@ class RelayedOutbox implements Outbox {
       pending: await count(statements.countPending),
       oldestUnsentMs: await oldestUnsent(this.#database, this.#environment),
       held: await count(statements.countHeld),
-      owner: this.#ownership.epoch !== undefined,
+      owner: await this.#ownership.isPresent(),
       sourceepoch,
       listing: listed < sourceepoch,
     }

@@ -11,17 +11,20 @@ export function within<Result>(
 ): Promise<Result> {
   const { environment, timeoutMs, signal } = options
   return new Promise<Result>((resolve, reject) => {
-    const give = (code: 'unavailable' | 'stopped', message: string): void => reject(new TidingsError(code, message))
-    const cancel = environment.timers.after(timeoutMs, () =>
-      give('unavailable', `The broker did not answer within ${timeoutMs} ms.`),
-    )
-    const abort = (): void => give('stopped', 'The outbox was stopped before the broker answered.')
     const end = (): void => {
       cancel()
       signal.removeEventListener('abort', abort)
     }
+    const give = (code: 'unavailable' | 'stopped', message: string): void => {
+      end()
+      reject(new TidingsError(code, message))
+    }
+    const abort = (): void => give('stopped', 'The outbox was stopped before the broker answered.')
+    const cancel = environment.timers.after(timeoutMs, () => {
+      give('unavailable', `The broker did not answer within ${timeoutMs} ms.`)
+    })
     if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
+    else signal.addEventListener('abort', abort, { once: true })
     promise.then(resolve, reject).finally(end)
   })
 }

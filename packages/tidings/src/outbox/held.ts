@@ -17,20 +17,29 @@ export interface Refusal {
 /** Sets a refused event aside, with all later ones of its key. */
 export async function hold(transaction: Transaction, refusal: Refusal, environment: Environment): Promise<void> {
   const { id, topic, key, code, reason } = refusal
-  await transaction.query(statements.holdOne, [environment.clock.now(), code, storable(reason), id])
+  const heldAt = Math.floor(environment.clock.now())
+  await transaction.query(statements.holdOne, [heldAt, code, storable(reason), id])
   await transaction.query(statements.removeOne, [id])
-  if (key) await holdKey(transaction, topic, key, environment)
+  if (key) await holdBehind(transaction, topic, key, environment)
 }
 
-/** Sets everything aside that waits in the outbox for a key, behind what is held of it. */
-export async function holdKey(
+/** Sets everything aside that waits in the outbox for a key of which something is held. */
+export async function holdBehind(
   transaction: Transaction,
   topic: string,
   key: Uint8Array,
   environment: Environment,
 ): Promise<void> {
+  // What was held when the relay looked may have been released since.
+  if ((await transaction.query(statements.isHeld, [topic, key])).length === 0) return
   const reason = 'An earlier event of its key is held.'
-  await transaction.query(statements.holdKey, [environment.clock.now(), 'behind-refused', reason, topic, key])
+  await transaction.query(statements.holdKey, [
+    Math.floor(environment.clock.now()),
+    'behind-refused',
+    reason,
+    topic,
+    key,
+  ])
   await transaction.query(statements.removeKey, [topic, key])
 }
 
@@ -47,7 +56,7 @@ export async function release(
   return database.transaction(async (transaction) => {
     if ((await transaction.query(statements.isHeld, [topic, bytes])).length === 0) return 0
     // What was written since may not go ahead of what was held before.
-    if (bytes) await holdKey(transaction, topic, bytes, environment)
+    if (bytes) await holdBehind(transaction, topic, bytes, environment)
     const released = await transaction.query(statements.releaseKey, [topic, bytes])
     await transaction.query(statements.removeHeldKey, [topic, bytes])
     return released.length

@@ -33,8 +33,10 @@ export interface OutboxOptions {
 }
 
 export interface Outbox {
-  /** Creates the tables, then relays until `stop`. The database must be running; the broker need not be. Idempotent. */
+  /** Prepares, then relays until `stop`. The database must be running; the broker need not be. Idempotent. */
   start(): Promise<void>
+  /** Creates the tables and takes the relay over, for those who drive it with `tick`. Nothing may be written before. */
+  prepare(): Promise<void>
   /** Waits for what is in flight, a second at most; the database must still be running. Idempotent. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

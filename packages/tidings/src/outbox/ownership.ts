@@ -52,9 +52,15 @@ export class Ownership {
   async take(transaction: Transaction, above = 0): Promise<number> {
     const [owner] = await transaction.query<{ epoch: number }>(statements.owner)
     // Epochs are times, so that those of a past that was lost with a restored database are not given out again.
-    const epoch = Math.max(this.#environment.clock.now(), (owner?.epoch ?? 0) + 1, above + 1)
+    const epoch = Math.max(Math.floor(this.#environment.clock.now()), (owner?.epoch ?? 0) + 1, above + 1)
     await transaction.query(statements.own, [epoch])
     return epoch
+  }
+
+  /** Whether this process is the newest owner, as the database has it. */
+  async isPresent(): Promise<boolean> {
+    const [owner] = await this.#database.query<{ epoch: number }>(statements.owner)
+    return owner !== undefined && owner.epoch === this.#epoch
   }
 
   /** Goes on with an epoch that was taken in a transaction which has been committed. */
@@ -66,10 +72,16 @@ export class Ownership {
     this.#epoch = undefined
   }
 
-  /** The next `settle` takes ownership at once, as a process does that has just started. */
-  reset(): void {
+  /** Takes ownership at once, as a process does that has just started. */
+  async begin(): Promise<void> {
     this.#epoch = undefined
     this.#wasOwner = false
+    await this.settle()
+  }
+
+  /** Whether this process has ever been the owner. */
+  get hasBegun(): boolean {
+    return this.#wasOwner
   }
 
   /** Rejects inside a transaction unless this process still owns the relay. */

@@ -5,7 +5,7 @@ import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
 import { outcomeOf, publication, readBatch, type Batch, type Outcome } from './batch.ts'
 import { within } from './deadline.ts'
-import { hold, holdKey, type Refusal } from './held.ts'
+import { hold, holdBehind, type Refusal } from './held.ts'
 import { Replaced, type Ownership } from './ownership.ts'
 import type { OutboxAlarm, TickReport } from './report.ts'
 import { beginNewLife, isAhead } from './restore.ts'
@@ -205,7 +205,7 @@ export class Relay {
       await ownership.ensure(transaction)
       if (outcome.accepted.length > 0) await transaction.query(statements.remove, [JSON.stringify(outcome.accepted)])
       for (const refusal of refused) await hold(transaction, refusal, environment)
-      for (const key of batch.heldKeys) await holdKey(transaction, batch.topic, key, environment)
+      for (const key of batch.heldKeys) await holdBehind(transaction, batch.topic, key, environment)
     })
     for (const { topic, key, id, code, reason } of refused) {
       const text = key && new TextDecoder().decode(key)

@@ -8,7 +8,8 @@ import { readSourceEpoch } from './writer.ts'
 /**
  * Whether the broker has got more from this producer than this database ever gave out: then it was restored to an older
  * state. An owner publishes only what was written before the next owner began, so the highest id at that moment bounds
- * what it can have sent, whatever was written since.
+ * what it can have sent, whatever was written since. A process begins before its first write, so nothing that it writes
+ * to a restored database counts as known.
  */
 export async function isAhead(database: Database, state: ProducerState, epoch: number): Promise<boolean> {
   if (state.epoch >= epoch) return true

@@ -76,7 +76,12 @@ export class Writer {
 
   async #write(transaction: Transaction, topic: string, event: Event): Promise<void> {
     const key = event.key === undefined ? null : keyBytes(event.key)
-    await transaction.query(statements.write, [topic, key, encodeEvent(event), this.#environment.clock.now()])
+    await transaction.query(statements.write, [
+      topic,
+      key,
+      encodeEvent(event),
+      Math.floor(this.#environment.clock.now()),
+    ])
   }
 }
 

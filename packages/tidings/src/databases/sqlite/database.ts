@@ -94,7 +94,9 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
       return rows as Row[]
     },
     async migrate(set) {
-      await transaction((open) => migrate({ transaction: open, connection: writer, set, now: environment.clock.now() }))
+      await transaction((open) =>
+        migrate({ transaction: open, connection: writer, set, now: Math.floor(environment.clock.now()) }),
+      )
     },
     join(handle) {
       if (handle !== options.client) throw misuse('the handle is not the client of this database')

@@ -1,0 +1,212 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Client from 'libsql'
+import { allowAll, createBroker, type Broker, type PositionedEvent } from '../broker/index.ts'
+import type { Database, SqlRow, Transaction } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { memoryEngine } from '../engines/memory/index.ts'
+import type { Event } from '../event/index.ts'
+import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
+import { createOutbox, type Outbox, type OutboxAlarm, type OutboxOptions, type OwnedEntity } from './index.ts'
+
+export const caller = { namespace: 'default', principal: 'crm' }
+export const customers = 'crm.customer'
+export const mails = 'crm.mail'
+
+/** A service with a table of customers, its outbox, and a real broker in this process. */
+export interface Bench {
+  readonly environment: SimulatedEnvironment
+  readonly broker: Broker
+  readonly alarms: OutboxAlarm[]
+  /** Methods of the broker that the processes get instead; a test puts some here to do damage. */
+  readonly faults: Partial<Broker>
+  /** A process of the service: its own connection to the file and its own outbox, whose tables exist. */
+  process(options?: Partial<Omit<OutboxOptions, 'environment'>>): Promise<ServiceProcess>
+  /** Everything that the broker has of a topic, in order. */
+  published(topic: string): Promise<readonly PositionedEvent[]>
+  /** Keeps the database as it is at present; the answered function puts it back, after its processes were killed. */
+  backup(): () => void
+  stop(): Promise<void>
+}
+
+export interface ServiceProcess {
+  readonly database: Database
+  readonly outbox: Outbox
+  readonly customer: OwnedEntity
+  /** Runs a transaction that changes customers (`null` deletes) and tells of it, and of mails. */
+  write(changes: { customers?: Record<string, string | null>; mails?: readonly Mail[] }): Promise<void>
+  /** Rounds of the relay until there is nothing to do at once. */
+  relay(): Promise<void>
+  /** Publishes every customer again. */
+  relist(): Promise<unknown>
+  kill(): Promise<void>
+}
+
+export interface Mail {
+  readonly id: string
+  readonly key?: string
+  readonly text?: string
+}
+
+export async function createBench(seed = 1): Promise<Bench> {
+  const environment = simulatedEnvironment(seed)
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-outbox-'))
+  let file = join(folder, 'service.db')
+  const broker = createBroker({ engine: memoryEngine({ environment }), authorize: allowAll, environment })
+  await broker.start()
+  await broker.putTopic(caller, { topic: customers, kind: 'entity', owner: 'crm' })
+  await broker.putTopic(caller, { topic: mails, kind: 'event', owner: 'crm' })
+  const alarms: OutboxAlarm[] = []
+  const faults: Partial<Broker> = {}
+  const processes: ServiceProcess[] = []
+  return {
+    environment,
+    broker,
+    alarms,
+    faults,
+    async process(options = {}) {
+      const onAlarm = (alarm: OutboxAlarm): unknown => alarms.push(alarm)
+      const process = await openProcess(file, { environment, broker: withFaults(broker, faults), onAlarm, ...options })
+      processes.push(process)
+      return process
+    },
+    published: (topic) => readAll(broker, topic),
+    backup() {
+      const copy = join(folder, `backup-${environment.ids.next()}.db`)
+      const client = new Client(file)
+      client.exec('pragma wal_checkpoint(truncate)')
+      client.close()
+      copyFileSync(file, copy)
+      return () => {
+        // Under a new name: the client of a killed process still has the old file open until it is collected.
+        file = join(folder, `restored-${environment.ids.next()}.db`)
+        copyFileSync(copy, file)
+      }
+    },
+    async stop() {
+      for (const process of processes) await process.kill()
+      await broker.stop()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** A broker with those of its methods replaced that are in `faults` at the time of the call. */
+function withFaults(broker: Broker, faults: Partial<Broker>): Broker {
+  return new Proxy(broker, { get: (target, name: keyof Broker) => (faults[name] ?? target[name]).bind(target) })
+}
+
+async function openProcess(
+  file: string,
+  options: Partial<OutboxOptions> & Pick<OutboxOptions, 'broker' | 'onAlarm'> & { environment: SimulatedEnvironment },
+): Promise<ServiceProcess> {
+  const client = new Client(file)
+  client.exec('pragma journal_mode = wal')
+  client.exec('create table if not exists customers (id text primary key, name text not null)')
+  const database = sqliteDatabase({ client })
+  await database.start()
+  const outbox = createOutbox({ database, caller, service: 'crm', topics: [customers, mails], ...options })
+  await outbox.prepare()
+  const customer = customerEntity(() => options.environment.ids.next())
+  let killed = false
+  return {
+    database,
+    outbox,
+    customer,
+    async write(changes) {
+      await database.transaction((transaction) => writeAndTell(transaction, outbox, customer, changes))
+    },
+    async relay() {
+      while ((await outbox.tick()).more);
+    },
+    relist: () => outbox.relist({ entity: customer, keysAfter }),
+    async kill() {
+      if (killed) return
+      killed = true
+      await Promise.all([outbox.stop(), options.environment.advance(1_000)])
+      await database.stop()
+      client.close()
+    },
+  }
+}
+
+export async function writeAndTell(
+  transaction: Transaction,
+  outbox: Outbox,
+  customer: OwnedEntity,
+  changes: Parameters<ServiceProcess['write']>[0],
+): Promise<void> {
+  for (const [id, name] of Object.entries(changes.customers ?? {})) await change(transaction, id, name)
+  await outbox.flush(transaction, {
+    events: (changes.mails ?? []).map((mail) => ({ topic: mails, kind: 'event', event: mailEvent(mail) })),
+    changes: Object.keys(changes.customers ?? {}).map((key) => ({ entity: customer, key })),
+  })
+}
+
+/** Changes a customer in the table; `null` deletes it. */
+export async function change(transaction: Transaction, id: string, name: string | null): Promise<void> {
+  if (name === null) await transaction.query('delete from customers where id = ?', [id])
+  else
+    await transaction.query('insert into customers values (?, ?) on conflict do update set name = excluded.name', [
+      id,
+      name,
+    ])
+}
+
+function customerEntity(nextId: () => string): OwnedEntity {
+  return {
+    topic: customers,
+    async readRow(transaction, key) {
+      const [row] = await transaction.query('select id, name from customers where id = ?', [key])
+      return row
+    },
+    eventFor: (change) => ({
+      id: nextId(),
+      source: '/crm',
+      type: `${customers}.${change.change}`,
+      key: change.key,
+      ...(change.change !== 'deleted' && { data: json(change.row) }),
+    }),
+  }
+}
+
+async function keysAfter(transaction: Transaction, after: string | undefined, limit: number): Promise<string[]> {
+  const rows = await transaction.query<{ id: string }>('select id from customers where id > ? order by id limit ?', [
+    after ?? '',
+    limit,
+  ])
+  return rows.map(({ id }) => id)
+}
+
+export function mailEvent({ id, key, text = '' }: Mail): Event {
+  return { id, source: '/crm', type: mails, ...(key !== undefined && { key }), data: json({ text }) }
+}
+
+function json(value: SqlRow): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
+}
+
+export async function readAll(broker: Broker, topic: string): Promise<PositionedEvent[]> {
+  const events: PositionedEvent[] = []
+  for (let after: string | undefined, more = true; more;) {
+    const page = await broker.read(caller, { topic, limit: 1_000, ...(after !== undefined && { after }) })
+    events.push(...page.events)
+    more = page.until !== after && page.until !== page.head
+    after = page.until
+  }
+  return events
+}
+
+/** The newest event of each customer as a copy would have it: its name, without those that are deleted. */
+export async function copyOf(broker: Broker): Promise<Record<string, string>> {
+  const { events } = await broker.latest(caller, { topic: customers, limit: 1_000 })
+  const present = events.filter(({ event }) => !event.type.endsWith('.deleted'))
+  return Object.fromEntries(
+    present.map(({ event }) => [event.key!, JSON.parse(new TextDecoder().decode(event.data)).name]),
+  )
+}
+
+export function ids(events: readonly PositionedEvent[]): string[] {
+  return events.map(({ event }) => event.id)
+}

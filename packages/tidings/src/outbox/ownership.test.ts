@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { TidingsError } from '../errors.ts'
+import { caller, createBench, ids, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
+
+let bench: Bench
+let older: ServiceProcess
+
+beforeEach(async () => {
+  bench = await createBench()
+  older = await bench.process()
+  await older.relay()
+})
+afterEach(() => bench.stop())
+
+const mail = (...names: string[]): Promise<void> => older.write({ mails: names.map((id) => ({ id, key: id[0]! })) })
+const publishedMails = async (): Promise<string[]> => ids(await bench.published(mails))
+const owns = async (process: ServiceProcess): Promise<boolean> => (await process.outbox.stats()).owner
+
+/** Stops calls to publish on their way, before or after the broker has stored what they carry; `go` lets the oldest go on. */
+function holdCalls(where: 'before' | 'after'): { readonly go: () => void } {
+  const waiting: (() => void)[] = []
+  const pause = (): Promise<void> => new Promise((resolve) => waiting.push(resolve))
+  bench.faults.publish = async (_, request) => {
+    if (where === 'before') await pause()
+    const answers = await bench.broker.publish(caller, request)
+    if (where === 'after') await pause()
+    return answers
+  }
+  return { go: () => waiting.shift()?.() }
+}
+
+describe('of several processes on one database', () => {
+  test('the newest relays and the others stand by', async () => {
+    const newer = await bench.process()
+    await newer.relay()
+    await mail('a1')
+    await older.relay()
+    expect(await publishedMails()).toEqual([])
+    await newer.relay()
+    expect(await publishedMails()).toEqual(['a1'])
+    expect([await owns(older), await owns(newer)]).toEqual([false, true])
+  })
+
+  test.each(['before', 'after'] as const)(
+    'one that was paused %s the broker had its call changes nothing when it goes on',
+    async (where) => {
+      await mail('a1', 'a2')
+      const { go } = holdCalls(where)
+      const paused = older.outbox.tick()
+      await bench.environment.advance(0)
+      delete bench.faults.publish
+      const newer = await bench.process()
+      await newer.relay()
+      await mail('a3')
+      go()
+      expect(await paused).toMatchObject({ published: 0 })
+      expect(await owns(older)).toBe(false)
+      await newer.relay()
+      expect(await publishedMails()).toEqual(['a1', 'a2', 'a3'])
+      expect(await newer.outbox.stats()).toMatchObject({ pending: 0, owner: true })
+    },
+  )
+
+  test('one that was replaced removes nothing from the outbox, although the broker accepted it all', async () => {
+    await mail('a1', 'a2')
+    const { go } = holdCalls('after')
+    const paused = older.outbox.tick()
+    await bench.environment.advance(0)
+    const newer = await bench.process()
+    const round = newer.outbox.tick()
+    await bench.environment.advance(0)
+    go()
+    await paused
+    expect((await newer.outbox.stats()).pending).toBe(2)
+    go()
+    await round
+    expect((await newer.outbox.stats()).pending).toBe(0)
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+  })
+})
+
+describe('one that stands by', () => {
+  /** Time in which `process` looks again and again. */
+  async function pass(process: ServiceProcess, seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second++) {
+      await bench.environment.advance(1_000)
+      await process.outbox.tick()
+    }
+  }
+
+  test('takes over when the owner has died and something waits, not before', async () => {
+    const newer = await bench.process()
+    await newer.relay()
+    await older.relay()
+    await newer.kill()
+    await pass(older, 60)
+    expect(await owns(older)).toBe(false)
+    await mail('a1')
+    await pass(older, 9)
+    expect(await publishedMails()).toEqual([])
+    await pass(older, 3)
+    expect(await publishedMails()).toEqual(['a1'])
+    expect(await owns(older)).toBe(true)
+  })
+
+  test('does not replace a living owner, however long the broker is away', async () => {
+    const newer = await bench.process({ pollMs: 2_000 })
+    await newer.outbox.start()
+    await bench.environment.advance(0)
+    bench.faults.publish = () => Promise.reject(new TidingsError('unavailable', 'away'))
+    await mail('a1')
+    await pass(older, 120)
+    expect([await owns(older), await owns(newer)]).toEqual([false, true])
+    delete bench.faults.publish
+    await pass(older, 15)
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('is not misled by a jump of the clock or by its own pause', async () => {
+    const newer = await bench.process({ pollMs: 2_000 })
+    await newer.outbox.start()
+    await bench.environment.advance(0)
+    bench.faults.publish = () => Promise.reject(new TidingsError('unavailable', 'away'))
+    await mail('a1')
+    await pass(older, 2)
+    bench.environment.jump(86_400_000)
+    await older.outbox.tick()
+    expect(await owns(older)).toBe(false)
+    await bench.environment.advance(3_600_000)
+    await older.outbox.tick()
+    expect([await owns(older), await owns(newer)]).toEqual([false, true])
+  })
+})
+
+test('epochs grow although the clock goes back', async () => {
+  bench.environment.jump(-86_400_000)
+  const newer = await bench.process()
+  await newer.relay()
+  await mail('a1')
+  await newer.relay()
+  expect(await publishedMails()).toEqual(['a1'])
+  await older.relay()
+  expect([await owns(older), await owns(newer)]).toEqual([false, true])
+})

@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Broker, PublishRequest } from '../broker/index.ts'
+import { TidingsError } from '../errors.ts'
+import { caller, createBench, customers, ids, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
+
+let bench: Bench
+let service: ServiceProcess
+
+beforeEach(async () => {
+  bench = await createBench()
+  service = await bench.process()
+})
+afterEach(() => bench.stop())
+
+const lost = new TidingsError('unavailable', 'the connection was lost')
+const mail = (...names: string[]): Promise<void> => service.write({ mails: names.map((id) => ({ id, key: id[0]! })) })
+const publishedMails = async (): Promise<string[]> => ids(await bench.published(mails))
+const pending = async (): Promise<number> => (await service.outbox.stats()).pending
+
+/** Replaces publish; `next` is the broker's own. */
+function onPublish(
+  publish: (request: PublishRequest, next: () => ReturnType<Broker['publish']>) => ReturnType<Broker['publish']>,
+): void {
+  bench.faults.publish = (_, request) => publish(request, () => bench.broker.publish(caller, request))
+}
+
+describe('what was committed', () => {
+  test('is published and removed after the answer', async () => {
+    await mail('a1', 'b1', 'a2')
+    expect(await pending()).toBe(3)
+    onPublish(async (_, next) => {
+      const answers = await next()
+      expect(await pending()).toBe(3)
+      return answers
+    })
+    expect(await service.outbox.tick()).toEqual({ published: 3, held: 0, more: false })
+    expect(await publishedMails()).toEqual(['a1', 'b1', 'a2'])
+    expect(await pending()).toBe(0)
+  })
+
+  test('by a transaction that stayed open while a later one committed is not skipped', async () => {
+    const other = await bench.process()
+    await other.relay()
+    const late = service.database.transaction(async (transaction) => {
+      await service.outbox.flush(transaction, {
+        events: [{ topic: mails, kind: 'event', event: { id: 'late', source: '/crm', type: mails } }],
+        changes: [],
+      })
+      await other.relay()
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    const early = mail('early')
+    await Promise.all([late, early, other.relay()])
+    await other.relay()
+    expect((await publishedMails()).toSorted()).toEqual(['early', 'late'])
+    expect(await pending()).toBe(0)
+  })
+
+  test('stays when the call was lost, and is stored once when only the answer was', async () => {
+    await mail('a1', 'a2')
+    onPublish(() => Promise.reject(lost))
+    expect(await service.outbox.tick()).toEqual({ published: 0, held: 0, more: false })
+    expect(await pending()).toBe(2)
+    onPublish(async (_, next) => {
+      await next()
+      throw lost
+    })
+    await bench.environment.advance(10_000)
+    await service.outbox.tick()
+    expect(await pending()).toBe(2)
+    delete bench.faults.publish
+    await bench.environment.advance(10_000)
+    await service.outbox.tick()
+    expect(await pending()).toBe(0)
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+  })
+
+  test('is published again before anything later of its topic, when nothing is known of it', async () => {
+    const calls: string[][] = []
+    onPublish(async ({ events }, next) => {
+      calls.push(events.map(({ event }) => event.id))
+      if (calls.length === 1) throw lost
+      return next()
+    })
+    await mail('a1', 'b1')
+    await service.outbox.tick()
+    await mail('a2')
+    await bench.environment.advance(10_000)
+    await service.relay()
+    expect(calls).toEqual([
+      ['a1', 'b1'],
+      ['a1', 'b1', 'a2'],
+    ])
+  })
+
+  test('is published with the number of its row as the counter of one producer', async () => {
+    const stamps: unknown[] = []
+    onPublish(({ events }, next) => {
+      stamps.push(...events.map(({ producer }) => producer))
+      return next()
+    })
+    await mail('a1', 'a2')
+    await service.relay()
+    const epoch = bench.environment.clock.now()
+    expect(stamps).toEqual([1, 2].map((counter) => ({ id: 'crm:0', epoch, counter })))
+  })
+
+  test('goes out in calls of a limited size, the largest event by itself', async () => {
+    const calls: number[] = []
+    const limited = await bench.process({ batchRows: 3, batchBytes: 3_000 })
+    onPublish(({ events }, next) => {
+      calls.push(events.length)
+      return next()
+    })
+    await mail('a1', 'a2', 'a3', 'a4')
+    await service.write({ mails: [{ id: 'b1', text: 'x'.repeat(10_000) }, { id: 'b2' }] })
+    await limited.relay()
+    expect(calls).toEqual([3, 1, 1, 1])
+    expect(await publishedMails()).toEqual(['a1', 'a2', 'a3', 'a4', 'b1', 'b2'])
+  })
+})
+
+describe('a topic that fails', () => {
+  test('holds up no other topic, tells somebody, and is caught up with', async () => {
+    await bench.broker.removeTopic(caller, mails)
+    await mail('a1')
+    await service.write({ customers: { a: 'Ann' } })
+    await service.relay()
+    expect(await bench.published(customers)).toHaveLength(1)
+    expect(bench.alarms).toMatchObject([{ alarm: 'failing', topic: mails, error: { code: 'topic-unknown' } }])
+    await bench.broker.putTopic(caller, { topic: mails, kind: 'event', owner: 'crm' })
+    await bench.environment.advance(10_000)
+    await service.relay()
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('is tried less and less often', async () => {
+    let calls = 0
+    onPublish(() => {
+      calls += 1
+      return Promise.reject(lost)
+    })
+    await mail('a1')
+    await service.outbox.start()
+    for (let second = 0; second < 60; second++) {
+      service.outbox.wake()
+      await bench.environment.advance(1_000)
+    }
+    expect(calls).toBeGreaterThan(5)
+    expect(calls).toBeLessThan(20)
+    delete bench.faults.publish
+    await bench.environment.advance(10_000)
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('because it never answers is given up after a time, and its late answer changes nothing', async () => {
+    let answer = (): void => {}
+    onPublish(async (_, next) => {
+      await new Promise<void>((resolve) => (answer = resolve))
+      return next()
+    })
+    await mail('a1')
+    const round = service.outbox.tick()
+    await bench.environment.advance(30_000)
+    expect(await round).toMatchObject({ published: 0 })
+    delete bench.faults.publish
+    await bench.environment.advance(10_000)
+    await service.relay()
+    answer()
+    await bench.environment.advance(1)
+    expect(await publishedMails()).toEqual(['a1'])
+    expect(await pending()).toBe(0)
+  })
+
+  test('because a call holds too much gets smaller calls, until only what cannot pass is held', async () => {
+    onPublish(async ({ events }, next) => {
+      if (events.length > 2 || events.some(({ event }) => event.id === 'c1'))
+        throw new TidingsError('payload-too-large', 'too much')
+      return next()
+    })
+    await mail('a1', 'b1', 'c1', 'c2', 'd1')
+    for (let round = 0; round < 20; round++) {
+      await service.relay()
+      await bench.environment.advance(10_000)
+    }
+    expect(await publishedMails()).toEqual(['a1', 'b1', 'd1'])
+    expect((await service.outbox.held()).map(({ event, code }) => `${event!.id} ${code}`)).toEqual([
+      'c1 payload-too-large',
+      'c2 behind-refused',
+    ])
+  })
+})
+
+describe('the loop', () => {
+  test('publishes as soon as it is woken', async () => {
+    await service.outbox.start()
+    await bench.environment.advance(0)
+    await mail('a1')
+    service.outbox.wake()
+    await bench.environment.advance(0)
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('finds what nobody told it, within the poll interval', async () => {
+    await service.outbox.start()
+    await bench.environment.advance(0)
+    await mail('a1')
+    await bench.environment.advance(100)
+    expect(await publishedMails()).toEqual([])
+    await bench.environment.advance(100)
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('starts and stops any number of times, and stop() finishes what is in flight', async () => {
+    await Promise.all([service.outbox.start(), service.outbox.start()])
+    await service.outbox.start()
+    let answer = (): void => {}
+    onPublish(async (_, next) => {
+      await new Promise<void>((resolve) => (answer = resolve))
+      return next()
+    })
+    await mail('a1')
+    service.outbox.wake()
+    await bench.environment.advance(0)
+    const stopping = Promise.all([service.outbox.stop(), service.outbox[Symbol.asyncDispose]()])
+    answer()
+    await stopping
+    await service.outbox.stop()
+    expect(await pending()).toBe(0)
+    await service.outbox.start()
+    delete bench.faults.publish
+    await mail('a2')
+    await bench.environment.advance(200)
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+  })
+
+  test('stop() does not wait for ever for a broker that hangs', async () => {
+    onPublish(() => new Promise(() => {}))
+    await service.outbox.start()
+    await mail('a1')
+    service.outbox.wake()
+    await bench.environment.advance(0)
+    let stopped = false
+    const stopping = service.outbox.stop().then(() => (stopped = true))
+    await bench.environment.advance(500)
+    expect(stopped).toBe(false)
+    await bench.environment.advance(500)
+    await stopping
+  })
+})
+
+describe('somebody is told', () => {
+  const unsent = (): number[] => bench.alarms.flatMap((alarm) => (alarm.alarm === 'unsent' ? [alarm.pending] : []))
+
+  test.each([
+    ['rejects', () => Promise.reject(lost)],
+    ['hangs', () => new Promise<never>(() => {})],
+  ])('within minutes when the broker %s for days, and once', async (_, publish) => {
+    onPublish(publish)
+    await service.outbox.start()
+    await mail('a1', 'a2')
+    await bench.environment.advance(59_000)
+    expect(unsent()).toEqual([])
+    await bench.environment.advance(16_000)
+    expect(unsent()).toEqual([2])
+    expect((await service.outbox.stats()).oldestUnsentMs).toBe(75_000)
+    await bench.environment.advance(200_000)
+    expect(unsent()).toEqual([2])
+    delete bench.faults.publish
+    await bench.environment.advance(60_000)
+    expect(await service.outbox.stats()).toMatchObject({ pending: 0, oldestUnsentMs: 0 })
+    onPublish(publish)
+    await mail('a3')
+    await bench.environment.advance(80_000)
+    expect(unsent()).toEqual([2, 1])
+  })
+})
