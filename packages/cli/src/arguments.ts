@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from 'commander'
+import { UsageError } from './failure.ts'
+
+/** How values on the command line are read; what is wrong with one is said by commander, which names the option. */
+
+export interface Bounds {
+  readonly least: number
+  readonly most: number
+}
+
+/** For options: `.option('--max <count>', '…', wholeNumber({ least: 1, most: 1000 }))`. */
+export function wholeNumber(bounds: Bounds): (text: string) => number {
+  return (text) => {
+    const value = readWholeNumber(text, bounds)
+    if (value === undefined) throw new InvalidArgumentError(`It must be ${wanted(bounds)}.`)
+    return value
+  }
+}
+
+/** For variables and files, which commander does not read. */
+export function parseWholeNumber(text: string, { what, ...bounds }: Bounds & { readonly what: string }): number {
+  const value = readWholeNumber(text, bounds)
+  if (value === undefined) throw new UsageError(`${what} must be ${wanted(bounds)}, not "${text}".`)
+  return value
+}
+
+export function wholeNumbers(bounds: Bounds): (text: string) => readonly number[] {
+  return (text) => text.split(',').map((each) => wholeNumber(bounds)(each.trim()))
+}
+
+/** For options that may be given several times. */
+export function repeated(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value]
+}
+
+export function commaSeparated(text: string): readonly string[] {
+  const parts = text.split(',').map((part) => part.trim())
+  if (parts.includes('')) throw new InvalidArgumentError('Separate the values by single commas.')
+  return parts
+}
+
+/** `name=value`, of which the value may hold more of `=`. */
+export function nameAndValue(text: string, option: string): readonly [name: string, value: string] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new UsageError(`${option} must look like name=value, not "${text}".`)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+function readWholeNumber(text: string, { least, most }: Bounds): number | undefined {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  return value >= least && value <= most ? value : undefined
+}
+
+function wanted({ least, most }: Bounds): string {
+  return `a whole number from ${least.toLocaleString('en-US')} to ${most.toLocaleString('en-US')}`
+}

@@ -1,0 +1,66 @@
+import type { EventReference, Explanation } from 'tidings/broker'
+import type { TidingsCommand } from '../command.ts'
+import { time, visible } from '../text.ts'
+
+export function addExplain(program: TidingsCommand): void {
+  program
+    .command('explain')
+    .description('Says where one event stands at one subscription, and what to do about it.')
+    .example('tidings explain mail.thanks 4f2k9.1042', 'the event at a position')
+    .example('tidings explain mail.thanks sales o1', 'the event of a source and an id')
+    .argument('<subscription>')
+    .argument('<event>', 'its position, or its source')
+    .argument('[id]', 'its id, after its source')
+    .runs<[subscription: string, event: string, id: string | undefined]>(
+      async ({ broker, caller, output }, [subscription, first, id]) => {
+        const event: EventReference = id === undefined ? { position: first } : { source: first, id }
+        const explanation = await broker.explain(caller, { subscription, event })
+        await output.show({ subscription, ...explanation }, () => sentence(subscription, explanation))
+      },
+    )
+}
+
+function sentence(subscription: string, explanation: Explanation): string {
+  return `${explanation.position}  ${explanation.state}: ${visible(meaning(subscription, explanation))}`
+}
+
+function meaning(subscription: string, explanation: Explanation): string {
+  switch (explanation.state) {
+    case 'before-start':
+      return `the subscription began after it; tidings subscriptions seek ${subscription} would move it back.`
+    case 'filtered':
+      return 'the filter of the subscription does not want its type.'
+    case 'skipped':
+      return 'never delivered, because a newer version of its entity was there already or its payload was erased.'
+    case 'settled':
+      return 'acknowledged, or made needless by a newer event of its key.'
+    case 'unread':
+      return 'further on than the subscription has looked; it waits for consumers to take what is before it.'
+    case 'ready':
+      return 'the next consumer gets it; where none comes, none is running.'
+    case 'behind':
+      return `waits behind ${explanation.head}, the first open event of its key "${explanation.key}"; explain that one.`
+    case 'parked':
+      return (
+        `parked behind the dead letter ${explanation.deadLetter} of its key "${explanation.key}"; ` +
+        `tidings dead-letters redrive ${subscription} ${explanation.deadLetter} lets it go on.`
+      )
+    case 'leased': {
+      const until = explanation.until === undefined ? 'as long as it is connected' : `until ${time(explanation.until)}`
+      return `the consumer ${explanation.holder} has it, attempt ${explanation.attempt}, ${until}.`
+    }
+    case 'retrying':
+      return `failed ${times(explanation.attempts)} (${explanation.reason}); tried again at ${time(explanation.at)}.`
+    case 'waiting':
+      return `its consumer waits for data (${explanation.reason}); handed out again at ${time(explanation.at)} at the latest.`
+    case 'dead':
+      return (
+        `a dead letter since ${time(explanation.at)}, after ${times(explanation.attempts)}: ${explanation.reason}; ` +
+        `tidings dead-letters redrive ${subscription} ${explanation.position} tries it again.`
+      )
+  }
+}
+
+function times(attempts: number): string {
+  return attempts === 1 ? 'one attempt' : `${attempts} attempts`
+}

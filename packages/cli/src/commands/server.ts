@@ -1,0 +1,91 @@
+import { resolve } from 'node:path'
+import type { AccessToken } from '@tidings/server'
+import { Option } from 'commander'
+import { wholeNumber } from '../arguments.ts'
+import type { TidingsCommand } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { untilInterrupted } from '../interrupt.ts'
+import { serverLog, type ServerLog } from '../server/log.ts'
+import { readTokens } from '../server/tokens.ts'
+import type { Session } from '../session.ts'
+import { settingDefaults, type Flags, type Settings } from '../settings.ts'
+import { commandVersion } from '../version.ts'
+
+export function addServer(program: TidingsCommand): void {
+  program
+    .command('server')
+    .description('Starts a server. It keeps its store in one folder and stops in good order on SIGINT and SIGTERM.')
+    .example('tidings server', `on ${settingDefaults.url}, with its store in ./${settingDefaults.data}`)
+    .example('tidings server --data /var/lib/tidings --port 8080', 'somewhere else')
+    .example('tidings server --engine memory', 'to try something: it forgets everything')
+    .example('TIDINGS_TOKEN=… tidings server --host 0.0.0.0', 'for other machines, which need the token')
+    .option('--data <folder>', `the folder of the store (TIDINGS_DATA; ${settingDefaults.data})`)
+    .option(
+      '--port <port>',
+      `0 lets the system choose (TIDINGS_PORT; ${settingDefaults.port})`,
+      wholeNumber({ least: 0, most: 65_535 }),
+    )
+    .option('--host <address>', `where it listens (TIDINGS_HOST; ${settingDefaults.host})`)
+    .addOption(
+      new Option('--engine <engine>', `what keeps the events (TIDINGS_ENGINE; ${settingDefaults.engine})`).choices([
+        'embedded',
+        'memory',
+      ]),
+    )
+    .option('--tokens <file>', 'who may call, and as whom: a JSON file; --token is the operator')
+    .runs<[], { tokens?: string }>((session, _, options) => {
+      refuseClientOptions(options)
+      return untilInterrupted((signal) => serve(session, options.tokens, signal))
+    })
+}
+
+function refuseClientOptions({ url, principal }: Flags): void {
+  if (url !== undefined) throw new UsageError('A server has no --url; say where it listens with --host and --port.')
+  if (principal !== undefined) throw new UsageError('A server has no --principal; its callers say who they are.')
+}
+
+async function serve(session: Session, tokensFile: string | undefined, signal: AbortSignal): Promise<void> {
+  const { settings, output, terminal } = session
+  const { data, host, port, engine } = settings
+  const log = serverLog(terminal, output)
+  const namespaces = [...new Set([settingDefaults.namespace, ...settings.namespaces])]
+  const tokens = tokensOf(settings, tokensFile, namespaces)
+  // Fastify is loaded by those who serve only.
+  const { startServer } = await import('@tidings/server')
+  const stopWatching = endOnDefect(log)
+  const server = await startServer({ engine, path: data, host, port, namespaces, tokens, logger: log })
+  const about = { url: server.url, version: commandVersion, engine, namespaces, pid: process.pid }
+  await output.show(engine === 'embedded' ? { ...about, data: resolve(data) } : about, () => {
+    return `Tidings ${commandVersion} listening on ${server.url}`
+  })
+  output.note(engine === 'embedded' ? `The store is in ${resolve(data)}.` : 'The store is in memory: it ends with this.')
+  await interrupted(signal)
+  output.note('Stopping.')
+  await server.stop()
+  stopWatching()
+  output.note('Stopped.')
+}
+
+function tokensOf(
+  { token }: Settings,
+  file: string | undefined,
+  namespaces: readonly string[],
+): readonly AccessToken[] {
+  const named = file === undefined ? [] : readTokens(file)
+  return token === undefined ? named : [{ token, principal: settingDefaults.principal, namespaces }, ...named]
+}
+
+/** A store that failed, or a defect: nothing can be promised any more, so the process ends and says why. */
+function endOnDefect(log: ServerLog): () => void {
+  const end = (error: unknown): void => {
+    log.fatal(error instanceof Error ? error : new Error(String(error)))
+    process.exit(1)
+  }
+  process.once('uncaughtException', end)
+  return () => process.removeListener('uncaughtException', end)
+}
+
+function interrupted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((finish) => signal.addEventListener('abort', () => finish(), { once: true }))
+}

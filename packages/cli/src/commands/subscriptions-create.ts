@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util'
+import { Option } from 'commander'
+import { TidingsError } from 'tidings'
+import type { RetryPolicy, SubscriptionDefinition, SubscriptionDescription } from 'tidings/broker'
+import { commaSeparated, wholeNumber, wholeNumbers } from '../arguments.ts'
+import type { TidingsCommand } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { describeSubscription } from './subscriptions.ts'
+
+interface CreateOptions {
+  readonly topic?: string
+  readonly from?: string
+  readonly types?: readonly string[]
+  readonly onDeadLetter?: 'park' | 'supersede' | 'continue'
+  readonly quickDelaysMs?: readonly number[]
+  readonly minDelayMs?: number
+  readonly maxDelayMs?: number
+  readonly maxAttempts?: number
+  readonly update?: boolean
+}
+
+const year = { least: 0, most: 31_536_000_000 }
+
+export function addCreateSubscription(subscriptions: TidingsCommand): void {
+  subscriptions
+    .command('create')
+    .description('Creates a subscription. Its topic is fixed then; --update changes its types and its policy.')
+    .example('tidings subscriptions create mail.thanks --topic sales.order-placed --from end', 'what comes from here on')
+    .example('tidings subscriptions create search.copy --topic crm.customer --from beginning --on-dead-letter supersede', 'a copy')
+    .example('tidings subscriptions create mail.thanks --update --max-attempts 5', 'give up sooner')
+    .argument('<subscription>', '<service>.<name>')
+    .option('--topic <topic>', 'whose events it wants')
+    .option('--from <where>', 'where it starts: "beginning", "end" or a position to go on after')
+    .option('--types <types>', 'only these event types, separated by commas', commaSeparated)
+    .addOption(
+      new Option('--on-dead-letter <what>', 'what happens to later events of its key (park)').choices([
+        'park',
+        'supersede',
+        'continue',
+      ]),
+    )
+    .option('--quick-delays-ms <delays>', 'pauses before the first retries, separated by commas', wholeNumbers(year))
+    .option('--min-delay-ms <delay>', 'the shortest pause after those', wholeNumber(year))
+    .option('--max-delay-ms <delay>', 'the longest pause', wholeNumber(year))
+    .option('--max-attempts <count>', 'attempts before an event is a dead letter', wholeNumber({ least: 1, most: 1_000_000 }))
+    .option('--update', 'change the types or the policy of a subscription that exists')
+    .runs<[subscription: string], CreateOptions>(async ({ broker, caller, output }, [subscription], options) => {
+      const existing = await unlessUnknown(broker.subscription(caller, subscription))
+      const definition = definitionOf(subscription, options, existing)
+      if (existing && !options.update) refuseChange(existing, definition)
+      const description = await broker.putSubscription(caller, definition)
+      await output.show(description, () => describeSubscription(description))
+      output.note(existing ? (options.update ? 'Updated.' : 'It existed already; --from changes nothing.') : 'Created.')
+    })
+}
+
+function definitionOf(
+  subscription: string,
+  options: CreateOptions,
+  existing: SubscriptionDescription | undefined,
+): SubscriptionDefinition {
+  if (!existing && options.update) {
+    throw new UsageError(`There is no subscription ${subscription} to update; leave out --update to create it.`)
+  }
+  const topic = options.topic ?? existing?.topic
+  const from = options.from ?? existing?.floor
+  if (topic === undefined) throw new UsageError(`Say whose events ${subscription} wants with --topic <topic>.`)
+  if (from === undefined) {
+    throw new UsageError(`Say where ${subscription} starts with --from: "beginning", "end" or a position.`)
+  }
+  const types = options.types ?? existing?.filter.types
+  const onDeadLetter = options.onDeadLetter ?? existing?.policy.onDeadLetter
+  const retry = { ...existing?.policy.retry, ...retryOf(options) }
+  return {
+    subscription,
+    topic,
+    from,
+    ...(types && { filter: { types } }),
+    policy: { ...(onDeadLetter && { onDeadLetter }), retry },
+  }
+}
+
+function retryOf({ quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts }: CreateOptions): Partial<RetryPolicy> {
+  return {
+    ...(quickDelaysMs && { quickDelaysMs }),
+    ...(minDelayMs !== undefined && { minDelayMs }),
+    ...(maxDelayMs !== undefined && { maxDelayMs }),
+    ...(maxAttempts !== undefined && { maxAttempts }),
+  }
+}
+
+/** Repeating a command is fine; changing a subscription by accident is not. The broker refuses another topic itself. */
+function refuseChange(existing: SubscriptionDescription, wanted: SubscriptionDefinition): void {
+  const same =
+    isDeepStrictEqual(existing.filter.types, wanted.filter?.types) &&
+    existing.policy.onDeadLetter === wanted.policy?.onDeadLetter &&
+    isDeepStrictEqual(existing.policy.retry, wanted.policy?.retry)
+  if (same) return
+  throw new TidingsError(
+    'subscription-conflict',
+    `The subscription ${existing.subscription} exists already with other types or another policy; add --update to change it.`,
+  )
+}
+
+async function unlessUnknown(asked: Promise<SubscriptionDescription>): Promise<SubscriptionDescription | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { wholeNumber } from '../arguments.ts'
+import type { TidingsCommand } from '../command.ts'
+import type { Session } from '../session.ts'
+import { eventLine } from '../text.ts'
+import { untilInterrupted } from '../interrupt.ts'
+
+interface ReadOptions {
+  readonly after: string
+  readonly max?: number
+  readonly follow?: boolean
+}
+
+const pageSize = 500
+const pollEveryMs = 500
+
+export function addReadTopic(topics: TidingsCommand): void {
+  topics
+    .command('read')
+    .description('Reads the events of a topic, oldest first. Takes nothing away from anybody.')
+    .example('tidings topics read sales.order-placed', 'everything that is there')
+    .example('tidings topics read sales.order-placed --after end --follow', 'what comes from here on')
+    .example(
+      'tidings topics read old.topic --json | jq -c .event | tidings publish new.topic --events',
+      'copy it to another topic',
+    )
+    .argument('<topic>')
+    .option('--after <position>', 'where to begin: a position, "beginning" or "end"', 'beginning')
+    .option('--max <count>', 'stop after so many events', wholeNumber({ least: 1, most: 1_000_000_000 }))
+    .option('-f, --follow', 'go on with what is published, until interrupted')
+    .runs<[topic: string], ReadOptions>((session, [topic], options) =>
+      untilInterrupted((signal) => read(session, topic, options, signal)),
+    )
+}
+
+async function read(
+  { broker, caller, output }: Session,
+  topic: string,
+  { after, max = Number.POSITIVE_INFINITY, follow = false }: ReadOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let position = after === 'end' ? (await broker.topic(caller, topic)).head : after
+  let left = max
+  while (!signal.aborted) {
+    const page = await broker.read(caller, { topic, after: position, limit: Math.min(pageSize, left) })
+    for (const event of page.events) {
+      if (signal.aborted) return
+      await output.show(event, () => eventLine(event))
+    }
+    left -= page.events.length
+    position = page.until
+    if (left === 0) return
+    if (position !== page.head) continue
+    if (!follow) {
+      if (left === max) output.note(`${topic} holds no events after ${after}.`)
+      return
+    }
+    await pause(pollEveryMs, undefined, { signal }).catch(() => undefined)
+  }
+}

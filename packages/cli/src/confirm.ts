@@ -1,0 +1,29 @@
+import { createInterface } from 'node:readline/promises'
+import { CommandError, UsageError } from './failure.ts'
+import type { Session } from './session.ts'
+
+export interface Confirmation {
+  readonly yes?: boolean
+  readonly dryRun?: boolean
+}
+
+/**
+ * Makes sure that somebody wants this: asks a person, or insists on --yes where nobody can be asked. `what` begins a
+ * sentence: "Removing the topic a.b with its 3 events".
+ */
+export async function confirm(session: Session, what: string, { yes = false }: Confirmation): Promise<void> {
+  if (yes) return
+  if (!session.interactive) {
+    throw new UsageError(`${what} needs --yes, because nobody can be asked here; --dry-run shows what it would do.`)
+  }
+  const { stdin, stderr } = session.terminal
+  const questions = createInterface({ input: stdin, output: stderr, terminal: false })
+  try {
+    // The end of the input is an answer too: no.
+    const closed = new Promise<string>((resolve) => questions.once('close', () => resolve('')))
+    const answer = await Promise.race([questions.question(`${what}. Go on? [y/N] `), closed])
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was changed.')
+  } finally {
+    questions.close()
+  }
+}

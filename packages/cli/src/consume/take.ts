@@ -1,0 +1,86 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { TidingsError } from 'tidings'
+import type { Delivery } from 'tidings/broker'
+import { exitCodes, type ExitCode } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { count } from '../text.ts'
+import { explainNothing, firstWaitMs, leaseMs, print, settle } from './deliveries.ts'
+
+export interface TakeOptions {
+  readonly subscription: string
+  /** Everything that is there where it is absent. */
+  readonly max: number | undefined
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
+
+const pageSize = 100
+const followWaitMs = 20_000
+/** A slow reader of the output must not outlast the leases: what is not printed by then goes back. */
+const printForMs = 10_000
+const shortestPauseMs = 500
+const longestPauseMs = 8_000
+
+/** Prints deliveries and acknowledges what is printed, until there are no more or until interrupted. */
+export async function take(session: Session, options: TakeOptions): Promise<ExitCode> {
+  const { subscription, max = Number.POSITIVE_INFINITY, follow, signal } = options
+  let taken = 0
+  let late = 0
+  while (taken < max && !signal.aborted) {
+    const waitMs = follow ? followWaitMs : taken === 0 ? firstWaitMs : 0
+    const deliveries = await pull(session, options, { max: Math.min(max - taken, pageSize), waitMs })
+    if (deliveries.length === 0 && !follow) break
+    const page = await printAndAcknowledge(session, options, deliveries)
+    taken += page.printed
+    late += page.late
+  }
+  if (taken === 0 && !follow && !signal.aborted) await explainNothing(session, subscription)
+  if (late === 0) return exitCodes.ok
+  session.output.warn(`${count(late, 'acknowledgement')} came too late; those events are handed out again.`)
+  return exitCodes.failure
+}
+
+/** Acknowledges exactly what was printed, whatever ended the printing. */
+async function printAndAcknowledge(
+  session: Session,
+  { subscription, signal }: TakeOptions,
+  deliveries: readonly Delivery[],
+): Promise<{ printed: number; late: number }> {
+  const startedAt = performance.now()
+  let printed = 0
+  let late = 0
+  try {
+    for (const delivery of deliveries) {
+      if (signal.aborted || performance.now() - startedAt > printForMs) break
+      await print(session, delivery)
+      printed += 1
+    }
+  } finally {
+    const settled = { acknowledged: deliveries.slice(0, printed), released: deliveries.slice(printed) }
+    late = await settle(session, subscription, settled)
+  }
+  return { printed, late }
+}
+
+/** Deliveries; none when interrupted. Who follows waits for a server that is gone. */
+async function pull(
+  { broker, caller, output }: Session,
+  { subscription, follow, signal }: TakeOptions,
+  { max, waitMs }: { readonly max: number; readonly waitMs: number },
+): Promise<readonly Delivery[]> {
+  const interrupted = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  for (let pauseMs = shortestPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    const pulled = broker.pull(caller, { subscription, max, leaseMs, waitMs })
+    try {
+      // What an interrupted pull was given goes back when its connection closes.
+      return (await Promise.race([pulled, interrupted]))?.deliveries ?? []
+    } catch (error) {
+      if (!follow || !(error instanceof TidingsError) || !error.retryable) throw error
+      if (pauseMs === shortestPauseMs) output.note(`${error.message} Trying until it is back.`)
+      await pause(pauseMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+  return []
+}

@@ -1,0 +1,50 @@
+import { repeated } from './arguments.ts'
+import { TidingsCommand, type RunState } from './command.ts'
+import { addCompletion } from './commands/completion.ts'
+import { addConsume } from './commands/consume.ts'
+import { addDeadLetters } from './commands/dead-letters.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addExplain } from './commands/explain.ts'
+import { addPublish } from './commands/publish.ts'
+import { addServer } from './commands/server.ts'
+import { addServices } from './commands/services.ts'
+import { addSubscriptions } from './commands/subscriptions.ts'
+import { addTopics } from './commands/topics.ts'
+import { settingDefaults } from './settings.ts'
+import { commandVersion } from './version.ts'
+
+/** The whole command line. Common options may stand anywhere on it. */
+export function createProgram(state: RunState): TidingsCommand {
+  const program = new TidingsCommand('tidings', state)
+    .description('Tidings carries every change of state to every copy that depends on it, and proves that it arrived.')
+    .example('tidings server', 'start a server that keeps its store in ./.data/tidings')
+    .example('tidings topics create sales.order-placed', 'make a topic for plain events of the service sales')
+    .example('tidings subscriptions create mail.thanks --topic sales.order-placed --from beginning', 'somebody wants them')
+    .example(`tidings publish sales.order-placed '{"order":"o1"}' --key c7`, 'publish one')
+    .example('tidings consume mail.thanks --ack', 'take what is there')
+    .option('--url <url>', `the server (TIDINGS_URL; ${settingDefaults.url})`)
+    .option('--token <token>', 'says who you are, where the server asks (TIDINGS_TOKEN)')
+    .option('--namespace <name>', `(TIDINGS_NAMESPACE; ${settingDefaults.namespace})`, repeated)
+    .option(
+      '--principal <name>',
+      `who acts, where the server has no tokens (TIDINGS_PRINCIPAL; ${settingDefaults.principal})`,
+    )
+    .option('--config <file>', 'settings as JSON (TIDINGS_CONFIG; ~/.config/tidings/config.json)')
+    .option('--json', 'answers and errors as JSON, one document a line')
+    .option('-q, --quiet', 'say nothing but data, warnings and errors')
+    .option('--no-color', 'no colors (NO_COLOR; FORCE_COLOR=1 for the contrary)')
+    .option('--no-input', 'never ask')
+    .version(commandVersion, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+  addServer(program)
+  addPublish(program)
+  addConsume(program)
+  addTopics(program)
+  addSubscriptions(program)
+  addDeadLetters(program)
+  addExplain(program)
+  addServices(program)
+  addDoctor(program)
+  addCompletion(program)
+  return program
+}
