@@ -205,8 +205,8 @@ export const brokenAppends: readonly Breakage[] = [
         const records = await allRecords(engine, topic)
         const known = records.find(({ event }) => identityOf(event) === identityOf(request.event))?.event
         if (!known) return request
-        const { key: _, ...event } = request.event
-        return { ...request, event: { ...event, type: known.type, ...(known.key !== undefined && { key: known.key }) } }
+        const { id, source, data } = request.event
+        return { ...request, event: { id, source, type: known.type, key: known.key ?? '', ...(data && { data }) } }
       }),
   },
   {

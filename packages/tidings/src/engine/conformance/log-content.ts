@@ -1,7 +1,7 @@
 import type { Event } from '../../event/index.ts'
 import { assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
-import { append, bytesOf, entityLog, eventOf, latestIds, readAll, topic } from './scene.ts'
+import { append, bytesOf, entityLog, eventOf, latestIds, readAll, tombstoneOf, topic } from './scene.ts'
 
 const complete: Event = {
   id: 'complete',
@@ -101,8 +101,7 @@ export const logContentCases: readonly EngineCase[] = [
     name: 'append() tells an empty payload from none',
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
-      const { data: _, ...without } = eventOf('without')
-      await append(engine, without, eventOf('empty', { data: new Uint8Array() }))
+      await append(engine, tombstoneOf('without'), eventOf('empty', { data: new Uint8Array() }))
       const payloads = (await readAll(await reopen())).map(({ event }) => event.data ?? 'none')
       assertEqual(payloads, ['none', new Uint8Array()], 'none stays none, empty stays empty')
     },

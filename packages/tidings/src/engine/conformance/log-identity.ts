@@ -55,7 +55,7 @@ export const logIdentityCases: readonly EngineCase[] = [
     name: 'append() refuses another payload under a known identity',
     async run({ engine, reopen }) {
       await engine.log.create(topic, eventLog)
-      const { data: _, ...withoutData } = eventOf('1', { key: 'k' })
+      const withoutData = { id: '1', source: '/crm', type: 'crm.customer.updated', key: 'k' }
       await append(engine, eventOf('1', { key: 'k' }))
       const reopened = await reopen()
       const others = [bytesOf('{"id":"2"}'), bytesOf('{"id":"1"} '), new Uint8Array()].map((data) =>
