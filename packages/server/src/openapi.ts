@@ -1,4 +1,86 @@
-/** The HTTP API as an OpenAPI 3.1 document. */
-export function describeApi(version: string): object {
-  return { openapi: '3.1.0', info: { title: 'Tidings', version }, paths: {} }
+import { batchType, structuredType } from 'tidings/event'
+import { principalHeader, problemType, routes, type Operation, type Route } from 'tidings/protocol'
+import { answerSchemas, componentSchemas, type JsonSchemaObject } from './answer-schemas.ts'
+
+/** The HTTP API as an OpenAPI 3.1 document, made of the table that the server serves. */
+export function describeApi(version: string): JsonSchemaObject {
+  const paths: Record<string, Record<string, JsonSchemaObject>> = {}
+  for (const operation of Object.keys(routes) as Operation[]) {
+    const { path, method } = routes[operation]
+    const item = (paths[`/v1/{namespace}${path}`] ??= {})
+    item[method.toLowerCase()] = describeOperation(operation, routes[operation])
+  }
+  return {
+    openapi: '3.1.0',
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+    info: {
+      title: 'Tidings',
+      version,
+      description: 'The whole protocol, the WebSocket included, is written down in docs/protocol.md.',
+    },
+    paths: { ...paths, ...healthPaths },
+    components: {
+      schemas: componentSchemas,
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        principal: {
+          type: 'apiKey',
+          in: 'header',
+          name: principalHeader,
+          description: 'On the loopback interface, where there are no tokens.',
+        },
+      },
+    },
+    security: [{ token: [] }, { principal: [] }, {}],
+  }
+}
+
+const problem = {
+  description: 'Refused or failed; `code` says why.',
+  content: { [problemType]: { schema: { $ref: '#/components/schemas/Problem' } } },
+}
+const health = (summary: string): JsonSchemaObject => ({
+  get: { summary, security: [], responses: { 200: { description: 'Yes.' }, default: problem } },
+})
+const healthPaths = {
+  '/health/live': health('Whether the process works.'),
+  '/health/ready': health('Whether requests are served.'),
+}
+
+function describeOperation(operation: Operation, route: Route): JsonSchemaObject {
+  const answer = answerSchemas[operation]
+  const success = answer
+    ? { 200: { description: 'Done.', content: { 'application/json': { schema: answer } } } }
+    : { 204: { description: 'Done.' } }
+  const body =
+    operation === 'publish'
+      ? publishBody
+      : route.body && { content: { 'application/json': { schema: route.body.schema } } }
+  return {
+    operationId: operation,
+    summary: route.summary,
+    parameters: [...pathParameters(route.path), ...queryParameters(route)],
+    ...(body && { requestBody: { required: operation !== 'pull', ...body } }),
+    responses: { ...success, default: problem },
+  }
+}
+
+const publishBody = {
+  description: 'The payload, or one CloudEvent, or a batch of them.',
+  content: {
+    'application/json': { schema: true },
+    [structuredType]: { schema: { $ref: '#/components/schemas/CloudEvent' } },
+    [batchType]: { schema: { type: 'array', items: { $ref: '#/components/schemas/CloudEvent' } } },
+    '*/*': {},
+  },
+}
+
+function pathParameters(path: string): JsonSchemaObject[] {
+  const names = ['namespace', ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)]
+  return names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', maxLength: 200 } }))
+}
+
+function queryParameters({ query }: Route): JsonSchemaObject[] {
+  const properties = (query?.schema['properties'] ?? {}) as Record<string, JsonSchemaObject>
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }))
 }

@@ -1,0 +1,141 @@
+import type { Operation } from 'tidings/protocol'
+
+/** What the operations answer, as JSON Schemas of the description of the API. */
+export type JsonSchemaObject = Readonly<Record<string, unknown>>
+
+const text = { type: 'string' }
+const whole = { type: 'integer', minimum: 0 }
+const flag = { type: 'boolean' }
+const position = { $ref: '#/components/schemas/Position' }
+const event = { $ref: '#/components/schemas/CloudEvent' }
+
+/** An object whose members are all there, but for those whose name ends in `?`. More may be added to it later. */
+function members(properties: JsonSchemaObject): JsonSchemaObject {
+  const names = Object.keys(properties)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name.replace('?', ''), properties[name]])),
+    required: names.filter((name) => !name.endsWith('?')),
+  }
+}
+
+function listOf(items: JsonSchemaObject): JsonSchemaObject {
+  return { type: 'array', items }
+}
+
+function oneOf(...values: readonly string[]): JsonSchemaObject {
+  return { enum: values }
+}
+
+export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
+  Problem: members({
+    type: text,
+    title: text,
+    status: whole,
+    detail: text,
+    code: text,
+    retryable: flag,
+    'details?': { type: 'object' },
+  }),
+  Position: { type: 'string', description: 'Opaque; positions of one topic are ordered, by the broker only.' },
+  CloudEvent: members({
+    specversion: { const: '1.0' },
+    id: text,
+    source: text,
+    type: text,
+    'data?': true,
+    'data_base64?': text,
+  }),
+  Topic: members({
+    topic: text,
+    kind: oneOf('entity', 'event', 'task'),
+    owner: text,
+    'schemas?': { type: 'object' },
+    shards: whole,
+    head: position,
+    deduplication: members({ ids: whole, maxIds: whole, maxAgeMs: whole }),
+  }),
+  Subscription: members({
+    subscription: text,
+    topic: text,
+    filter: members({ 'types?': listOf(text) }),
+    policy: members({ onDeadLetter: oneOf('park', 'supersede', 'continue'), retry: { type: 'object' } }),
+    generation: whole,
+    floor: position,
+    watermark: whole,
+  }),
+  PositionedEvent: members({ position, appendedAt: whole, event }),
+  Delivery: members({
+    lease: text,
+    position,
+    appendedAt: whole,
+    generation: whole,
+    attempt: whole,
+    'replay?': oneOf('skip', 'run', 'missing'),
+    event,
+  }),
+  DeadLetter: members({ position, reason: text, attempts: whole, at: whole, parked: whole, event }),
+  PublishAnswer: members({
+    status: oneOf('stored', 'duplicate', 'refused'),
+    'position?': position,
+    'stale?': flag,
+    'code?': text,
+    'message?': text,
+    'id?': text,
+    'source?': text,
+  }),
+  SettleAnswer: members({ lease: text, status: oneOf('settled', 'refused'), 'code?': text, 'message?': text }),
+  RedriveAnswer: members({ position, status: oneOf('redriven', 'refused'), 'code?': text, 'message?': text }),
+  Stats: members({
+    subscription: text,
+    topic: text,
+    generation: whole,
+    floor: position,
+    head: position,
+    ...Object.fromEntries(
+      [
+        'acknowledged',
+        'filtered',
+        'superseded',
+        'skipped',
+        'dead',
+        'pending',
+        'ready',
+        'leased',
+        'retrying',
+        'waiting',
+        'parked',
+        'oldestPendingMs',
+        'consumers',
+      ].map((name) => [name, whole]),
+    ),
+  }),
+  Explanation: members({ position, state: text }),
+}
+
+function component(name: string): JsonSchemaObject {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+/** By operation; what is not named answers nothing. */
+export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
+  topics: members({ topics: listOf(component('Topic')) }),
+  putTopic: component('Topic'),
+  topic: component('Topic'),
+  publish: { anyOf: [component('PublishAnswer'), members({ results: listOf(component('PublishAnswer')) })] },
+  read: members({ events: listOf(component('PositionedEvent')), until: position, head: position }),
+  latest: members({ events: listOf(component('PositionedEvent')), from: position, until: position, 'next?': text }),
+  producer: members({ producer: { anyOf: [{ type: 'null' }, members({ epoch: whole, counter: whole })] } }),
+  subscriptions: members({ subscriptions: listOf(component('Subscription')) }),
+  putSubscription: component('Subscription'),
+  subscription: component('Subscription'),
+  pull: members({ generation: whole, floor: position, deliveries: listOf(component('Delivery')) }),
+  settle: members({ results: listOf(component('SettleAnswer')) }),
+  renew: members({ results: listOf(component('SettleAnswer')) }),
+  wake: members({ woken: whole }),
+  seek: component('Subscription'),
+  deadLetters: members({ deadLetters: listOf(component('DeadLetter')), 'next?': position }),
+  redrive: members({ results: listOf(component('RedriveAnswer')) }),
+  stats: component('Stats'),
+  explain: component('Explanation'),
+}

@@ -1,0 +1,88 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, it } from 'vitest'
+import { routes, type Operation } from 'tidings/protocol'
+import { describeApi } from './openapi.ts'
+import { openShop } from './shop.fixture.ts'
+import type { Bench } from './bench.fixture.ts'
+
+interface Described {
+  readonly operationId: string
+  readonly parameters: readonly { name: string; in: string }[]
+  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>
+}
+const api = describeApi('1.2.3') as { paths: Record<string, Record<string, Described>>; components: object }
+const described = Object.values(api.paths)
+  .flatMap((item) => Object.values(item))
+  .filter(({ operationId }) => operationId)
+
+describe('the description of the API', () => {
+  it('names each operation once, with every name in its path', () => {
+    expect(described.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(routes).sort())
+    for (const { operationId, parameters } of described) {
+      const inPath = parameters.filter((each) => each.in === 'path').map(({ name }) => `{${name}}`)
+      expect(inPath).toEqual(['{namespace}', ...(routes[operationId as Operation].path.match(/\{\w+\}/g) ?? [])])
+    }
+  })
+
+  it('refers to nothing that is not there', () => {
+    const compiler = new Ajv2020({ strict: false })
+    compiler.addSchema(api, 'api')
+    const references = new Set(JSON.stringify(api).match(/#\/components\/[^"]+/g))
+    for (const reference of references) expect(compiler.getSchema(`api${reference}`), reference).toBeDefined()
+  })
+
+  it('is what the server serves', async () => {
+    await using bench = await openShop()
+    const answer = await fetch(`${bench.server.url}/openapi.json`)
+    expect(await answer.json()).toMatchObject({ openapi: '3.1.0', info: { version: '0.1.0' } })
+  })
+
+  it('describes what the operations really answer', async () => {
+    await using bench = await openShop()
+    for (const [operation, answer] of await realAnswers(bench)) {
+      const { responses } = described.find(({ operationId }) => operationId === operation)!
+      const schema = responses['200']?.content?.['application/json']?.schema ?? false
+      const fits = new Ajv2020({ strict: false }).compile({ ...(schema as object), components: api.components })
+      expect(fits(answer), `${operation}: ${JSON.stringify(fits.errors)}`).toBe(true)
+    }
+  })
+})
+
+/** One answer of each operation that answers something. */
+async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
+  const answers: [Operation, object][] = []
+  const subscription = '/subscriptions/mail.all'
+  const ask = async (operation: Operation, path: string, json?: object): Promise<Record<string, never>> => {
+    const { status, body } = await call(routes[operation].method, path, json ? { json } : {})
+    expect(status, operation).toBe(200)
+    answers.push([operation, body])
+    return body
+  }
+  await ask('putTopic', '/topics/a.b', { kind: 'entity', owner: 'a' })
+  await ask('publish', '/topics/a.b/events?type=a.b.created&key=k', { x: 1 })
+  await ask('topic', '/topics/a.b')
+  await ask('topics', '/topics')
+  await ask('read', '/topics/a.b/events')
+  await ask('latest', '/topics/a.b/latest')
+  await ask('producer', '/topics/a.b/producers/p')
+  await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning' })
+  await ask('subscription', subscription)
+  await ask('subscriptions', '/subscriptions')
+  const { deliveries } = (await ask('pull', `${subscription}/pull`, {})) as unknown as {
+    deliveries: [{ lease: string; position: string }]
+  }
+  const [{ lease, position }] = deliveries
+  await ask('renew', `${subscription}/renew`, { leases: [lease, 'lost'], leaseMs: 30_000 })
+  await ask('settle', `${subscription}/settle`, { outcomes: [{ lease, action: 'dead-letter', reason: 'no' }] })
+  await ask('deadLetters', `${subscription}/dead-letters`)
+  await ask('explain', `${subscription}/explain?position=${position}`)
+  await ask('redrive', `${subscription}/dead-letters/redrive`, { positions: [position] })
+  await ask('wake', `${subscription}/wake`, { positions: [position] })
+  await ask('stats', `${subscription}/stats`)
+  await ask('seek', `${subscription}/seek`, { to: 'end' })
+  const silent = new Set<Operation>(['registerService', 'removeTopic', 'removeSubscription'])
+  expect(answers.map(([operation]) => operation).sort()).toEqual(
+    (Object.keys(routes) as Operation[]).filter((each) => !silent.has(each)).sort(),
+  )
+  return answers
+}
