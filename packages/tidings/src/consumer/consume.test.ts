@@ -111,6 +111,35 @@ describe('consume()', () => {
     expect(hand.begun).toEqual(['1', '1', '2'])
   })
 
+  it('runs and settles once what the network delivers twice while it is in hand', async () => {
+    const { environment, broker, publish, start, stats } = bench
+    const settled: number[] = []
+    const repeating = instead(broker, {
+      stream(caller, request) {
+        const twice = (deliveries: readonly Delivery[]): void => {
+          request.onDeliveries(deliveries)
+          request.onDeliveries(deliveries)
+        }
+        return broker.stream(caller, { ...request, onDeliveries: twice })
+      },
+      settle(...call) {
+        settled.push(call[1].outcomes.length)
+        return broker.settle(...call)
+      },
+    })
+    const hand = handlerByHand()
+    start({ handle: hand.handle, concurrency: 4 }, repeating)
+    await publish('a/1', '/2')
+    await environment.advance(10)
+    expect(hand.begun).toEqual(['1', '2'])
+    hand.end('1')
+    hand.end('2')
+    await environment.advance(10)
+    expect(hand.begun).toEqual(['1', '2'])
+    expect(settled).toEqual([2])
+    expect(await stats()).toMatchObject({ acknowledged: 2, pending: 0 })
+  })
+
   it('settles in batches: whatever finished during a settle call goes in the next', async () => {
     const { environment, broker, publish, start } = bench
     const batches: number[] = []
