@@ -96,9 +96,26 @@ describe('prune()', () => {
     for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
     await apply(await open('mail.other'), deliver(1))
     inbox.passed({ floor: 'life.2' })
-    await environment.advance(5_000)
+    await environment.advance(60_000)
     expect(await rows()).toBe(2)
     expect(await inbox.has(deliver(3))).toBe(true)
+  })
+
+  it('keeps a row for a minute after the floor has passed it, for a delivery that comes late and twice', async () => {
+    const inbox = await open()
+    await apply(inbox, deliver(1))
+    inbox.passed({ floor: 'life.1' })
+    await environment.advance(30_000)
+    await apply(inbox, deliver(2))
+    inbox.passed({ floor: 'life.2' })
+    await environment.advance(29_000)
+    expect(await inbox.has(deliver(1))).toBe(true)
+    await environment.advance(1_000)
+    expect(await inbox.has(deliver(1))).toBe(false)
+    expect(await inbox.has(deliver(2))).toBe(true)
+    inbox.passed({ floor: 'life.2' })
+    await environment.advance(60_000)
+    expect(await inbox.has(deliver(2))).toBe(false)
   })
 
   it('keeps what was written after the floor was told: it may be a redriven dead letter', async () => {

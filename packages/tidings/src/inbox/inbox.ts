@@ -4,7 +4,8 @@ import type { Environment } from '../environment/index.ts'
 import type { Position } from '../event/index.ts'
 import { statements } from './statements.ts'
 
-const pruneEveryMs = 5_000
+/** For so long at least a row outlives the floor: whatever was on its way to a consumer by then comes late and is known. */
+const keptAfterFloorMs = 60_000
 
 export interface InboxOptions {
   readonly database: Database
@@ -92,13 +93,14 @@ export class Inbox {
   }
 
   /**
-   * The broker has settled everything up to the floor: rows below are needed no more, and are deleted now and then. A
-   * dead letter that is redriven lowers the floor; a row written since this floor was told may belong to one, so the
-   * counter of this moment goes with it.
+   * The broker has settled everything up to the floor: rows below are needed no more, except by deliveries that were on
+   * their way already (a frame that the network repeats, a process that slept), and are deleted a while later. A dead
+   * letter that is redriven lowers the floor; a row written since this floor was told may belong to one, so the counter
+   * of this moment goes with it.
    */
   passed({ floor }: Pick<StreamProgress, 'floor'>): void {
-    this.#passed = { floor, counter: this.counter }
-    this.#cancelPruning ??= this.#options.environment.timers.after(pruneEveryMs, () => {
+    this.#passed ??= { floor, counter: this.counter }
+    this.#cancelPruning ??= this.#options.environment.timers.after(keptAfterFloorMs, () => {
       this.#cancelPruning = undefined
       this.prune().catch(this.#options.onTrouble)
     })
