@@ -100,6 +100,28 @@ describe.each(transports)('a remote broker over $transport', ({ options }) => {
   })
 })
 
+it('a client that goes away while it waits takes nothing with it', async () => {
+  await using bench = await openBench()
+  await prepare(bench.broker)
+  const gone = new AbortController()
+  const body = JSON.stringify({ waitMs: 60_000 })
+  const headers = { 'content-type': 'application/json' }
+  const waiting = fetch(`${bench.base}/subscriptions/tests.all/pull`, {
+    method: 'POST',
+    headers,
+    body,
+    signal: gone.signal,
+  })
+  while ((await bench.broker.stats(caller, 'tests.all')).consumers === 0) await new Promise(setImmediate)
+  gone.abort()
+  await expect(waiting).rejects.toThrow('aborted')
+  // Whoever waits is seen as a consumer until a piece of its wait is over.
+  while ((await bench.broker.stats(caller, 'tests.all')).consumers > 0) await new Promise(setImmediate)
+  await bench.broker.publish(caller, { topic: 'things.odd', events: numbered(1) })
+  const { deliveries } = await bench.broker.pull(caller, { subscription: 'tests.all', waitMs: 10_000 })
+  expect(deliveries).toMatchObject([{ attempt: 1 }])
+})
+
 it('connect() refuses what is no address of a server', () => {
   expect(() => connect('localhost:7070')).toThrow(/looks like http:\/\/localhost:7070/)
 })

@@ -5,6 +5,7 @@ import { PublishQueue } from './publish-queue.ts'
 
 const unknown = new TidingsError('unavailable', 'no answer')
 const refusal = new TidingsError('event-invalid', 'one of them is at fault')
+const behind: PublishAnswer = { status: 'refused', code: 'behind-refused', message: 'behind' }
 const refused: PublishAnswer = { status: 'refused', code: 'schema-violation', message: 'no' }
 
 describe('publish()', () => {
@@ -53,12 +54,23 @@ describe('publish()', () => {
     expect(await after).toEqual([stored('after')])
   })
 
-  it('does not let calls with a key in common share a batch', async () => {
+  it("sends again what was held back behind another call's refused event, in order", async () => {
     const wire = new Wire()
-    const calls = [wire.publishKeyed('a1 a'), wire.publishKeyed('b1 b'), wire.publishKeyed('a2 a')]
-    await wire.answer(['a1', 'b1'])
-    await wire.answer(['a2'])
-    await Promise.all(calls)
+    const calls = [wire.publishKeyed('a1 a'), wire.publishKeyed('a2 a', 'b1 b'), wire.publishKeyed('a3 a')]
+    const first = await wire.sent()
+    expect(first.ids).toEqual(['a1', 'a2', 'b1', 'a3'])
+    const answers: Record<string, PublishAnswer> = { a1: refused, a2: behind, a3: behind }
+    first.answer((id) => answers[id] ?? stored(id))
+    await wire.answer(['a2', 'a3'])
+    expect(await Promise.all(calls)).toEqual([[refused], [stored('a2'), stored('b1')], [stored('a3')]])
+  })
+
+  it('tells a call what was held back behind its own refused event', async () => {
+    const wire = new Wire()
+    const calls = [wire.publish('other'), wire.publishKeyed('a1 a', 'a2 a')]
+    const answers: Record<string, PublishAnswer> = { a1: refused, a2: behind }
+    ;(await wire.sent()).answer((id) => answers[id] ?? stored(id))
+    expect(await Promise.all(calls)).toEqual([[stored('other')], [refused, behind]])
   })
 
   it('cuts a long call, and holds back the rest of a key that was refused', async () => {

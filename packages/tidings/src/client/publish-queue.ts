@@ -9,8 +9,8 @@ const batchBytes = protocolLimits.bodyBytes / 2
 interface Call {
   readonly events: readonly PublishedEvent[]
   readonly answers: PublishAnswer[]
-  /** The first event that was not sent. */
-  next: number
+  /** The places of the events that are to be sent, in order. */
+  waiting: number[]
   /** How many are not answered. */
   open: number
   /** Keys and producers of which an event was refused: what follows them must not overtake it. */
@@ -33,8 +33,8 @@ type Send = (events: readonly PublishedEvent[]) => Promise<readonly PublishAnswe
  * that events arrive in the order of the calls. When nothing is known of a batch, it is rejected together with
  * everything that waits behind it: none of that may overtake what the caller will publish again.
  *
- * Calls share a batch only if they have no key and no producer in common, because a refusal holds back what follows it
- * in the same request, and one call's fault is no business of another.
+ * A server holds back what follows a refused event of the same key or producer in one request. Where that was another
+ * call's event, the rest is sent again instead: one call's fault is no business of another.
  */
 export class PublishQueue {
   readonly #send: Send
@@ -48,7 +48,8 @@ export class PublishQueue {
   publish(events: readonly PublishedEvent[]): Promise<readonly PublishAnswer[]> {
     if (events.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      const fresh = { next: 0, open: events.length, answers: [], refused: new Set<string>(), alone: false }
+      const waiting = [...events.keys()]
+      const fresh = { waiting, open: events.length, answers: [], refused: new Set<string>(), alone: false }
       this.#calls.add({ events, ...fresh, resolve, reject })
       this.#sending ??= this.#sendAll()
     })
@@ -67,7 +68,7 @@ export class PublishQueue {
       if (batch.length === 0) continue
       try {
         const answers = await this.#send(batch.map(({ call, index }) => call.events[index]!))
-        for (const [place, { call, index }] of batch.entries()) this.#answer(call, index, answers[place]!)
+        this.#receive(batch, answers)
       } catch (error) {
         this.#fail(batch, error)
       }
@@ -75,28 +76,39 @@ export class PublishQueue {
     this.#sending = undefined
   }
 
-  /** The next events that may go together, in the order of the calls. */
+  /** The next events that go together, in the order of the calls. */
   #takeBatch(): Sent[] {
     const batch: Sent[] = []
-    const taken = new Set<string>()
     let bytes = 0
     for (const call of [...this.#calls]) {
-      const marks = call.events.slice(call.next).flatMap(marksOf)
       const first = batch[0]?.call
-      if (first && (first.alone || call.alone || marks.some((mark) => taken.has(mark)))) break
-      for (; call.next < call.events.length; call.next++) {
-        const event = call.events[call.next]!
-        if (marksOf(event).some((mark) => call.refused.has(mark))) {
-          this.#answer(call, call.next, behindRefused)
+      if (first && (first.alone || call.alone)) break
+      for (let index = call.waiting[0]; index !== undefined; index = call.waiting[0]) {
+        const event = call.events[index]!
+        if (isHeldBack(call, event)) {
+          call.waiting.shift()
+          this.#answer(call, index, behindRefused)
           continue
         }
         bytes += sizeOf(event)
         if (batch.length > 0 && (batch.length === protocolLimits.events || bytes > batchBytes)) return batch
-        batch.push({ call, index: call.next })
+        call.waiting.shift()
+        batch.push({ call, index })
       }
-      for (const mark of marks) taken.add(mark)
     }
     return batch
+  }
+
+  #receive(batch: readonly Sent[], answers: readonly PublishAnswer[]): void {
+    const shared = batch[0]!.call !== batch.at(-1)!.call
+    const again: Sent[] = []
+    for (const [place, { call, index }] of batch.entries()) {
+      const answer = answers[place]!
+      const isBehind = answer.status === 'refused' && answer.code === 'behind-refused'
+      if (shared && isBehind && !isHeldBack(call, call.events[index]!)) again.push({ call, index })
+      else this.#answer(call, index, answer)
+    }
+    putBack(again)
   }
 
   #answer(call: Call, index: number, answer: PublishAnswer): void {
@@ -112,7 +124,7 @@ export class PublishQueue {
     const refused = isRefusal(error)
     if (refused && calls.size > 1) {
       // Nothing of it was stored, and only one of them may be at fault.
-      for (const { call, index } of batch.toReversed()) call.next = index
+      putBack(batch)
       for (const call of calls) call.alone = true
       return
     }
@@ -128,6 +140,15 @@ const behindRefused: PublishAnswer = {
   code: 'behind-refused',
   message:
     'An earlier event of the same key or producer in the same call was refused; publish this one again after it.',
+}
+
+function isHeldBack(call: Call, event: PublishedEvent): boolean {
+  return marksOf(event).some((mark) => call.refused.has(mark))
+}
+
+/** To be sent again, before what was not sent yet. */
+function putBack(sent: readonly Sent[]): void {
+  for (const { call, index } of sent.toReversed()) call.waiting.unshift(index)
 }
 
 /** Whether the server said that it stored nothing and never will. What breaks the protocol says nothing of the kind. */
