@@ -61,9 +61,10 @@ export class TableReplica {
   async stop(): Promise<void> {
     this.#freshness?.stop()
     this.#parts = undefined
+    // A switch that is under way begins a run of its own.
+    await this.#changing
     await Promise.all([...this.#runs.values()].map((run) => run.stop()))
     this.#runs.clear()
-    await this.#changing
     this.#ready = this.#filling = undefined
   }
 

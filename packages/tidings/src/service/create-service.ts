@@ -7,7 +7,7 @@ import type { Handler } from './handler.ts'
 import { ownedEntity, type Owned } from './owned-entity.ts'
 import { printing } from './notices.ts'
 import { Running, type HandlerDefinition, type ServiceDefinition } from './running.ts'
-import type { OwnsOptions, Service, ServiceOptions, ServiceParts } from './types.ts'
+import type { OwnsOptions, Service, ServiceDescription, ServiceOptions, ServiceParts } from './types.ts'
 
 /** Ties a contract to a broker and a database. Nothing runs until `start`. */
 export function createService<const Name extends string>(options: ServiceOptions<Name>): Service<Name> {
@@ -101,26 +101,30 @@ export function createService<const Name extends string>(options: ServiceOptions
     stop,
     [Symbol.asyncDispose]: stop,
     stats: () => ensureRunning().stats(),
-    describe: () => ({
-      name,
-      topics,
-      consumed: [
-        ...replicas.map(({ topic }) => ({
-          topic,
-          kind: 'entity' as const,
-          service: topic.slice(0, topic.lastIndexOf('.')),
-        })),
-        ...handlers.map(({ handler, kind }) => ({ topic: handler.topic, kind: kind.kind, service: kind.service })),
-      ],
-      subscriptions: handlers.map(({ handler }) => `${name}.${handler.name}`),
-    }),
-    rewire(replaced) {
-      ensureNotStarted('rewire()')
-      parts = { ...parts, ...replaced }
+    '~bench': {
+      describe: () => describe(definition),
+      parts: () => parts,
+      rewire(replaced) {
+        ensureNotStarted('rewire()')
+        parts = { ...parts, ...replaced }
+      },
+      abandon() {
+        running = starting = undefined
+      },
     },
   }
   // A service of this name is a service; its own name narrows what it may publish, which only the compiler sees.
   return service as Service<Name>
+}
+
+function describe({ name, topics, replicas, handlers }: ServiceDefinition): ServiceDescription {
+  const copied = replicas.map(({ topic }) => ({
+    topic,
+    kind: 'entity' as const,
+    service: topic.slice(0, topic.lastIndexOf('.')),
+  }))
+  const handled = handlers.map(({ handler, kind }) => ({ topic: handler.topic, ...kind }))
+  return { name, topics, consumed: [...copied, ...handled] }
 }
 
 function handlerOf(service: string, name: string, types: EventType | readonly EventType[]): Omit<Handler, 'run'> {
@@ -143,7 +147,8 @@ function handlerOf(service: string, name: string, types: EventType | readonly Ev
 }
 
 function kindOf(types: EventType | readonly EventType[]): Pick<EventType, 'kind' | 'service'> {
-  return listOf(types)[0] ?? { kind: 'event', service: '' }
+  const [{ kind, service } = { kind: 'event' as const, service: '' }] = listOf(types)
+  return { kind, service }
 }
 
 function listOf(types: EventType | readonly EventType[]): readonly EventType[] {

@@ -1,5 +1,6 @@
 export { createService } from './create-service.ts'
 export type {
+  BenchSeam,
   EventOf,
   HandlerContext,
   HandlerOptions,

@@ -17,9 +17,10 @@ export function withoutRepetition(report: Report, environment: Environment): Rep
   }
 }
 
-/** One line of JSON for each notice on the error stream, so that nobody is left in the dark by default. */
+/** One line of JSON for each warning and error on the error stream, so that nobody is left in the dark by default. */
 export function printing(service: string): Report {
   return ({ level, message, error, details }: Notice) => {
+    if (level === 'info') return
     const reason = error instanceof Error && error.message !== message ? { error: error.message } : {}
     // oxlint-disable-next-line no-console -- the one place that prints when nobody said where reports go
     console.error(JSON.stringify({ level, service, message, ...reason, ...details }))

@@ -16,7 +16,7 @@ export interface ServiceOptions<Name extends string = string> {
   /** `default` where nothing is said. */
   readonly namespace?: string
   readonly environment?: Environment
-  /** Told what a person should know; prints to the console's error stream where nothing is said. */
+  /** Told what a person should know; prints warnings and errors to the error stream where nothing is said. */
   readonly report?: Report
 }
 
@@ -57,10 +57,17 @@ export interface Service<Name extends string = string> {
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
   stats(): Promise<ServiceStats>
-  /** What the service consumes and copies: for tools and test benches. */
+  /** For test benches, which run a service on parts of their own. */
+  readonly '~bench': BenchSeam
+}
+
+export interface BenchSeam {
   describe(): ServiceDescription
-  /** Replaces parts before the start: what a test bench does. */
+  parts(): ServiceParts
+  /** Replaces parts of a service that is not running. */
   rewire(parts: Partial<ServiceParts>): void
+  /** Forgets a running service without stopping it, as when its process is gone. Its parts must not answer it any more. */
+  abandon(): void
 }
 
 /** A transaction of the service's database that can publish. */
@@ -191,5 +198,4 @@ export interface ServiceDescription {
   readonly topics: ContractDetails['topics']
   /** Topics of others that are copied or handled. */
   readonly consumed: readonly { readonly topic: string; readonly kind: Kind; readonly service: string }[]
-  readonly subscriptions: readonly string[]
 }

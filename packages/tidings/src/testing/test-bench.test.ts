@@ -1,0 +1,112 @@
+import Libsql from 'libsql'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connect } from '../client/index.ts'
+import type { Database } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { createService, waitFor } from '../service/index.ts'
+import { crm, marketing, sales } from '../service/service.fixture.ts'
+import { testBench, type TestBench } from './index.ts'
+
+let database: Database
+let bench: TestBench
+const mails: string[] = []
+
+beforeEach(async () => {
+  mails.length = 0
+  database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  await database.start()
+  await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+})
+afterEach(() => bench.stop())
+
+function marketingService(fail: (orderId: string) => void = () => undefined) {
+  const service = createService({ contract: marketing, broker: connect('http://127.0.0.1:1'), database })
+  const customers = service.replicate(crm.customer, { columns: ['id', 'email'] })
+  service.on('thank-buyer', sales.order.created, { from: 'end' }, async ({ event, idempotencyKey, transaction }) => {
+    const buyer = (await customers.get(event.data.customerId)) ?? waitFor(crm.customer, event.data.customerId)
+    mails.push(`${buyer.email} ${idempotencyKey}`)
+    fail(event.data.id)
+    await transaction(async (tx) => {
+      await tx.query('insert into emails (order_id) values (?)', [event.data.id])
+      await tx.publish(marketing.emailSent, { orderId: event.data.id })
+    })
+  })
+  return service
+}
+
+const emails = () => database.query('select order_id from emails')
+
+describe('a test bench', () => {
+  it.each([
+    ['before-handler', 1],
+    ['before-commit', 2],
+    ['after-commit', 1],
+  ] as const)('shows that a crash %s has every effect in the database once', async (point, calls) => {
+    bench = await testBench(marketingService())
+    await bench.publish(crm.customer.created, { id: 'c1', email: 'c1@example.com' })
+    await bench.publish(sales.order.created, { id: 'o1', customerId: 'c1' })
+    await bench.crashAt(point)
+    await bench.settled()
+    expect(bench.published(marketing.emailSent).map(({ data }) => data.orderId)).toEqual(['o1'])
+    expect(await emails()).toEqual([{ order_id: 'o1' }])
+    expect(mails).toHaveLength(calls)
+    expect(new Set(mails).size).toBe(1)
+  })
+
+  it('runs handlers only when it is asked to, and a handler that waits when its row comes', async () => {
+    bench = await testBench(marketingService())
+    await bench.publish(sales.order.created, { id: 'o1', customerId: 'c1' })
+    await expect(bench.settled({ withinMs: 30_000 })).rejects.toThrow('a handler waits for crm.customer c1')
+    await bench.publish(crm.customer.created, { id: 'c1', email: 'c1@example.com' })
+    await bench.settled()
+    expect(await emails()).toEqual([{ order_id: 'o1' }])
+  })
+
+  it('says why it does not settle, and what was given up', async () => {
+    let broken = true
+    bench = await testBench(
+      marketingService(() => {
+        if (broken) throw new Error('the mail server is down')
+      }),
+    )
+    await bench.publish(crm.customer.created, { id: 'c1', email: 'c1@example.com' })
+    await bench.publish(sales.order.created, { id: 'o1', customerId: 'c1' })
+    await expect(bench.settled({ withinMs: 3_000 })).rejects.toThrow(
+      'marketing.thank-buyer has 1 events to handle (Error: the mail server is down)',
+    )
+    broken = false
+    await bench.settled()
+    expect(await bench.deadLetters()).toEqual([])
+    await expect(bench.crashAt('after-commit')).rejects.toThrow(
+      'No handler reached "after-commit": there was nothing to handle.',
+    )
+  })
+
+  it('refuses to publish what the contract refuses', async () => {
+    bench = await testBench(marketingService())
+    const refused = bench.publish(sales.order.created, JSON.parse('{"id":1,"customerId":"c1"}'))
+    await expect(refused).rejects.toMatchObject({
+      code: 'schema-violation',
+      message: expect.stringContaining('sales.order.created: id: '),
+    })
+  })
+
+  it('gives one history for one seed', async () => {
+    const histories: string[] = []
+    for (let run = 0; run < 2; run++) {
+      database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+      await database.start()
+      await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+      bench = await testBench(marketingService(), { seed: 7 })
+      await bench.publish(crm.customer.created, { id: 'c1', email: 'c1@example.com' })
+      await bench.publish(sales.order.created, { id: 'o1', customerId: 'c1' })
+      await bench.crashAt('before-commit')
+      await bench.settled()
+      histories.push(
+        JSON.stringify([bench.published(marketing.emailSent), bench.environment.clock.now(), mails.splice(0)]),
+      )
+      if (run === 0) await bench.stop()
+    }
+    expect(histories[1]).toBe(histories[0])
+  })
+})
