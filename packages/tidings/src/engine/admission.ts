@@ -21,19 +21,17 @@ export type Admission =
 
 /** Keys and producers of which an earlier event of the same call was refused; lives as long as the call. */
 export class Refused {
-  readonly #keys = new Set<string>()
-  readonly #producers = new Set<string>()
+  #keys: Set<string> | undefined
+  #producers: Set<string> | undefined
 
   add({ event, producer }: AppendRequest): void {
-    if (event.key !== undefined) this.#keys.add(event.key)
-    if (producer) this.#producers.add(producer.id)
+    if (event.key !== undefined) (this.#keys ??= new Set()).add(event.key)
+    if (producer) (this.#producers ??= new Set()).add(producer.id)
   }
 
   covers({ event, producer }: AppendRequest): boolean {
-    return (
-      (event.key !== undefined && this.#keys.has(event.key)) ||
-      (producer !== undefined && this.#producers.has(producer.id))
-    )
+    if (event.key !== undefined && this.#keys?.has(event.key)) return true
+    return producer !== undefined && this.#producers?.has(producer.id) === true
   }
 }
 

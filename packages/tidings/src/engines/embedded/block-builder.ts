@@ -48,7 +48,13 @@ export class BlockBuilder implements ByteTarget {
     this.rewritten = true
     const place = this.length
     this.length += recordHeaderBytes
-    if (record.event) appendEvent(record.event, this)
+    try {
+      if (record.event) appendEvent(record.event, this)
+    } catch (error) {
+      // What cannot be encoded leaves nothing behind.
+      this.length = place
+      throw error
+    }
     const bytes = this.bytes
     bytes[place + 4] = recordFormat
     bytes[place + 5] = record.flags

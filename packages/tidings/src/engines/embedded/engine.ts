@@ -5,7 +5,7 @@ import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { openFolder, type Folder } from './folder.ts'
 import { embeddedLedger } from './ledger.ts'
-import { embeddedLog } from './log.ts'
+import { embeddedLog, topicIdOf } from './log.ts'
 import { Serial } from './serial.ts'
 import { Session } from './session.ts'
 
@@ -38,11 +38,20 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
     throw new TidingsError('stopped', `The engine of ${options.path} is not running; start it first.`)
   }
 
+  const openSession = ({ dataFile }: Folder): Session =>
+    new Session({
+      file: dataFile,
+      environment,
+      deduplication,
+      onFatal,
+      onGrown: (name) => watchers.notify(topicIdOf(name)),
+    })
+
   const start = async (): Promise<void> => {
     if (running) return
     const folder = await openFolder(options.path, environment)
     try {
-      running = { folder, session: new Session({ file: folder.dataFile, environment, deduplication, onFatal }) }
+      running = { folder, session: openSession(folder) }
     } catch (error) {
       await folder.release()
       throw error

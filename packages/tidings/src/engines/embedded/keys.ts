@@ -7,6 +7,9 @@ const kinds = { topic: 1, ledger: 2, block: 3, newest: 4, producer: 5, entry: 6,
 
 export type KeyKind = keyof typeof kinds
 
+/** A kind and a number. */
+const numberedBytes = 5
+
 export function topicKey(name: string): Uint8Array {
   return withBytes(kinds.topic, encodeText(name))
 }
@@ -29,21 +32,39 @@ export function lastOfBlockKey(key: Uint8Array): number {
   return view.getUint32(5) * 2 ** 32 + view.getUint32(9)
 }
 
-export function newestKey(topicNumber: number, key: Uint8Array): Uint8Array {
-  return withNumberAndBytes('newest', topicNumber, key)
+/** The key of something that belongs to a topic or ledger and has a name: an entity's key, a producer, an entry. */
+export function namedKey(kind: NamedKind, number: number, name: string): Uint8Array {
+  const key = Buffer.allocUnsafe(namedKeyBytes(name))
+  writeNamedKey(key, { kind, number, name })
+  return key
 }
 
-export function producerKey(topicNumber: number, id: string): Uint8Array {
-  return withNumberAndBytes('producer', topicNumber, encodeText(id))
+export type NamedKind = 'newest' | 'producer' | 'entry'
+
+export function namedKeyBytes(name: string): number {
+  return numberedBytes + 1 + (isPlain(name) ? Buffer.byteLength(name) : name.length * 2)
 }
 
-export function entryKey(ledgerNumber: number, key: string): Uint8Array {
-  return withNumberAndBytes('entry', ledgerNumber, encodeText(key).subarray(1))
+/** Writes the key to the beginning of `target`. */
+export function writeNamedKey(
+  target: Buffer,
+  { kind, number, name }: { kind: NamedKind; number: number; name: string },
+): void {
+  target[0] = kinds[kind]
+  target.writeUInt32BE(number, 1)
+  const plain = isPlain(name)
+  target[numberedBytes] = plain ? 0 : 1
+  target.write(name, numberedBytes + 1, plain ? 'utf8' : 'utf16le')
+}
+
+/** The name in such a key. */
+export function nameOfKey(key: Uint8Array): string {
+  return decodeText(restOfKey(key))
 }
 
 /** What follows kind and number. */
 export function restOfKey(key: Uint8Array): Uint8Array {
-  return key.subarray(5)
+  return key.subarray(numberedBytes)
 }
 
 export function garbageKey(number: number): Uint8Array {
@@ -68,9 +89,12 @@ export function rangeOfNumber(kind: KeyKind, number: number): { from: Uint8Array
  * Bytes that stand for a string and for no other: UTF-8, or, for a string with a lone surrogate, which UTF-8 cannot
  * tell from another, its UTF-16 units. The first byte says which.
  */
-export function encodeText(text: string): Uint8Array {
-  if (/\p{Surrogate}/u.test(text)) return withBytes(1, Buffer.from(text, 'utf16le'))
-  return withBytes(0, Buffer.from(text, 'utf8'))
+function encodeText(text: string): Uint8Array {
+  return isPlain(text) ? withBytes(0, Buffer.from(text, 'utf8')) : withBytes(1, Buffer.from(text, 'utf16le'))
+}
+
+function isPlain(text: string): boolean {
+  return !/[\ud800-\udfff]/.test(text) || !/\p{Surrogate}/u.test(text)
 }
 
 export function decodeText(bytes: Uint8Array): string {
@@ -85,14 +109,8 @@ function withBytes(first: number, bytes: Uint8Array): Uint8Array {
   return key
 }
 
-function withNumberAndBytes(kind: KeyKind, number: number, bytes: Uint8Array): Uint8Array {
-  const key = numbered(kind, number, bytes.length)
-  key.set(bytes, 5)
-  return key
-}
-
 function numbered(kind: KeyKind, number: number, restBytes: number): Uint8Array<ArrayBuffer> {
-  const key = new Uint8Array(5 + restBytes)
+  const key = new Uint8Array(numberedBytes + restBytes)
   key[0] = kinds[kind]
   new DataView(key.buffer).setUint32(1, number)
   return key

@@ -1,7 +1,7 @@
 import type { Ledger, LedgerChange, LedgerEntry, LedgerId, LedgerRange, Ownership } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
-import { entryKey, ledgerKey, rangeOfNumber, restOfKey } from './keys.ts'
-import { seal, unseal } from './sealed.ts'
+import { ledgerKey, namedKey, nameOfKey, rangeOfNumber } from './keys.ts'
+import { seal, sealNamed, unseal } from './sealed.ts'
 import type { LedgerRecord, Session } from './session.ts'
 import type { Group } from './writer.ts'
 
@@ -46,8 +46,8 @@ function commit(session: Session, { id, epoch }: Ownership, changes: readonly Le
   }
   const group = session.writer.group()
   for (const { key, value } of changes) {
-    const storedKey = entryKey(record.number, key)
-    group.put(storedKey, value === null ? undefined : seal(storedKey, value))
+    if (value === null) group.put({ key: namedKey('entry', record.number, key), value: undefined })
+    else group.put(sealNamed('entry', record.number, { name: key, text: value }))
   }
   return group.durable(undefined)
 }
@@ -66,9 +66,8 @@ function remove(session: Session, id: LedgerId): Promise<void> {
 function replace(session: Session, { id, record, group }: { id: LedgerId; record: LedgerRecord; group: Group }): void {
   const name = nameOf(id)
   const before = session.ledgers.get(name)
-  const key = ledgerKey(name)
   session.ledgers.set(name, record)
-  group.put(key, seal(key, JSON.stringify(record)))
+  group.put(seal(ledgerKey(name), JSON.stringify(record)))
   group.join({
     seal() {},
     committed() {},
@@ -86,13 +85,16 @@ function load(
   const number = session.ledgers.get(nameOf(id))?.number
   if (number === undefined) return []
   const bounds = rangeOfNumber('entry', number)
-  const from = range.from === undefined ? bounds.from : entryKey(number, range.from)
-  const to = range.to === undefined ? bounds.to : entryKey(number, range.to)
+  const from = range.from === undefined ? bounds.from : namedKey('entry', number, range.from)
+  const to = range.to === undefined ? bounds.to : namedKey('entry', number, range.to)
   if (Buffer.compare(from, to) >= 0) return []
   const entries: LedgerEntry[] = []
   for (const { key, value } of session.store.entries({ from, to }, { limit })) {
-    const name = Buffer.from(restOfKey(key)).toString()
-    entries.push({ key: name, value: unseal(key, value, `Entry ${name} of ledger ${id.ledger}, shard ${id.shard},`) })
+    const name = nameOfKey(key)
+    entries.push({
+      key: name,
+      value: unseal(key, value, () => `Entry ${name} of ledger ${id.ledger}, shard ${id.shard},`),
+    })
   }
   return entries
 }

@@ -1,8 +1,6 @@
 import {
   formatCursor,
   parseCursor,
-  type AppendAnswer,
-  type AppendRequest,
   type LatestPage,
   type Log,
   type LogDescription,
@@ -31,20 +29,19 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
   const administration = new Serial()
   const rewriting = new Serial()
 
-  const append = (id: TopicId, requests: readonly AppendRequest[]): Promise<readonly AppendAnswer[]> => {
-    const open = session()
-    const topic = topicOf(open, id)
-    const group = open.writer.group()
-    const answers = topic.append(requests, group)
-    if (answers.some((answer) => answer.status === 'stored')) group.onDurable(() => watchers.notify(id))
-    return group.durable(answers)
-  }
-
   return {
     create: (id, settings) => administration.run(() => createTopic(session(), { id, settings, environment })),
     describe: async (id) => session().topics.get(nameOf(id))?.describe(),
     remove: (id) => administration.run(() => removeTopic(session(), id)),
-    append: async (id, requests) => append(id, requests),
+    append(id, requests) {
+      try {
+        const open = session()
+        const group = open.writer.group()
+        return group.durable(topicOf(open, id).append(requests, group))
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    },
     producer: async (id, producer) => topicOf(session(), id).producer(producer),
     async read(id, { after, limit, shard }) {
       const topic = topicOf(session(), id)
@@ -97,7 +94,7 @@ async function removeTopic(session: Session, id: TopicId): Promise<void> {
   topic.removed = true
   try {
     const group = session.writer.group()
-    group.put(topicKey(name), undefined)
+    group.put({ key: topicKey(name), value: undefined })
     session.discard(topic.record.number, group)
     await group.durable(undefined)
     session.topics.delete(name)
@@ -133,6 +130,12 @@ function topicOf(session: Session, id: TopicId): Topic {
 
 function nameOf({ namespace, topic }: TopicId): string {
   return `${namespace}/${topic}`
+}
+
+/** The topic of a name. */
+export function topicIdOf(name: string): TopicId {
+  const end = name.indexOf('/')
+  return { namespace: name.slice(0, end), topic: name.slice(end + 1) }
 }
 
 /** Unique in this store by its number and everywhere by its random part. */

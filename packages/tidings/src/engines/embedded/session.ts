@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly environment: Environment
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
   readonly onFatal: (error: Error) => void
+  /** Called with the name of a topic that has more events to read. */
+  readonly onGrown: (name: string) => void
 }
 
 const numberedKinds: readonly KeyKind[] = ['block', 'newest', 'producer', 'entry']
@@ -41,11 +43,11 @@ export class Session {
     this.writer = new Writer(this.store, options.onFatal)
     for (const { key, value } of this.store.entries(rangeOfKind('topic'))) {
       const name = decodeText(key.subarray(1))
-      this.openTopic(name, JSON.parse(unseal(key, value, `Topic ${name}`)) as TopicRecord)
+      this.openTopic(name, JSON.parse(unseal(key, value, () => `Topic ${name}`)) as TopicRecord)
     }
     for (const { key, value } of this.store.entries(rangeOfKind('ledger'))) {
       const name = decodeText(key.subarray(1))
-      const record = JSON.parse(unseal(key, value, `Ledger ${name}`)) as LedgerRecord
+      const record = JSON.parse(unseal(key, value, () => `Ledger ${name}`)) as LedgerRecord
       this.#lastNumber = Math.max(this.#lastNumber, record.number ?? 0)
       this.ledgers.set(name, record)
     }
@@ -63,14 +65,15 @@ export class Session {
   openTopic(name: string, record: TopicRecord): Topic {
     const { environment, deduplication } = this.#options
     this.#lastNumber = Math.max(this.#lastNumber, record.number)
-    const topic = new Topic({ name, record, store: this.store, environment, deduplication })
+    const onGrown = (): void => this.#options.onGrown(name)
+    const topic = new Topic({ name, record, store: this.store, environment, deduplication, onGrown })
     this.topics.set(name, topic)
     return topic
   }
 
   /** Removes everything that belongs to a number, once the group is durable; a restart goes on with it. */
   discard(number: number, group: Group): void {
-    group.put(garbageKey(number), Buffer.of(1))
+    group.put({ key: garbageKey(number), value: Buffer.of(1) })
     group.join({ seal() {}, rolledBack() {}, committed: () => this.#clean(number) })
   }
 
@@ -78,7 +81,7 @@ export class Session {
   async close(): Promise<void> {
     this.#closing = true
     await this.#cleaning
-    await this.writer.idle()
+    await this.writer.close()
     await this.store.close()
   }
 
@@ -93,10 +96,10 @@ export class Session {
         if (this.#closing) return
         const keys = [...this.store.keys(rangeOfNumber(kind, number), { limit: keysPerStep })]
         more = keys.length > 0
-        if (more) await this.#write((group) => keys.forEach((key) => group.put(key, undefined)))
+        if (more) await this.#write((group) => keys.forEach((key) => group.put({ key, value: undefined })))
       }
     }
-    await this.#write((group) => group.put(garbageKey(number), undefined))
+    await this.#write((group) => group.put({ key: garbageKey(number), value: undefined }))
   }
 
   async #write(fill: (group: Group) => void): Promise<void> {

@@ -1,8 +1,8 @@
 import type { IdentityHash, ProducerState } from '../../engine/index.ts'
 import type { EntityVersion, Event } from '../../event/index.ts'
 import { BlockBuilder } from './block-builder.ts'
-import { blockKey, encodeText, newestKey, producerKey } from './keys.ts'
-import { seal } from './sealed.ts'
+import { blockKey } from './keys.ts'
+import { sealNamed } from './sealed.ts'
 import type { Group, Participant } from './writer.ts'
 
 /** A block is closed when it has grown to this: whoever wants one record must read its whole block. */
@@ -62,15 +62,13 @@ export class TopicBatch implements Participant {
     const number = this.#options.topicNumber
     for (const block of this.#blocks) {
       const last = block.first + block.count - 1
-      group.put(blockKey(number, last), block.seal(last))
+      group.put({ key: blockKey(number, last), value: block.seal(last) })
     }
-    for (const [key, newest] of this.newest) {
-      const storedKey = newestKey(number, encodeText(key))
-      group.put(storedKey, seal(storedKey, formatNewest(newest)))
+    for (const [name, newest] of this.newest) {
+      group.put(sealNamed('newest', number, { name, text: formatNewest(newest) }))
     }
-    for (const [id, { epoch, counter }] of this.producers) {
-      const key = producerKey(number, id)
-      group.put(key, seal(key, `${epoch} ${counter}`))
+    for (const [name, { epoch, counter }] of this.producers) {
+      group.put(sealNamed('producer', number, { name, text: `${epoch} ${counter}` }))
     }
   }
 

@@ -1,7 +1,7 @@
 import type { IdentityHash, LogPage, LogRecord, ProducerState } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { Block, logRecordOf, recordFlags, type StoredRecord } from './block.ts'
-import { blockKey, lastOfBlockKey, producerKey, rangeOfNumber, restOfKey } from './keys.ts'
+import { blockKey, lastOfBlockKey, namedKey, rangeOfNumber, restOfKey } from './keys.ts'
 import { unseal } from './sealed.ts'
 import type { Store } from './store.ts'
 import { parseNewest, type Newest } from './topic-batch.ts'
@@ -76,9 +76,10 @@ export class TopicReader {
     return undefined
   }
 
-  newest(key: Uint8Array): Newest | undefined {
+  newest(name: string): Newest | undefined {
+    const key = namedKey('newest', this.#number, name)
     const value = this.#store.get(key)
-    return value && parseNewest(unseal(key, value, `The version of a key of topic ${this.#name}`))
+    return value && this.#newestOf(key, value)
   }
 
   /** Up to `limit` entries of the index of newest events, in key order, behind one key. */
@@ -86,10 +87,7 @@ export class TopicReader {
     const { from, to } = rangeOfNumber('newest', this.#number)
     const begin = after ? Buffer.concat([from, after, Buffer.of(0)]) : from
     for (const { key, value } of this.#store.entries({ from: begin, to }, { limit })) {
-      yield {
-        key: restOfKey(key),
-        newest: parseNewest(unseal(key, value, `The version of a key of topic ${this.#name}`)),
-      }
+      yield { key: restOfKey(key), newest: this.#newestOf(key, value) }
     }
   }
 
@@ -109,10 +107,10 @@ export class TopicReader {
   }
 
   producer(id: string): ProducerState | undefined {
-    const key = producerKey(this.#number, id)
+    const key = namedKey('producer', this.#number, id)
     const value = this.#store.get(key)
     if (!value) return undefined
-    const [epoch, counter] = unseal(key, value, `Producer ${id} of topic ${this.#name}`).split(' ')
+    const [epoch, counter] = unseal(key, value, () => `Producer ${id} of topic ${this.#name}`).split(' ')
     return { epoch: Number(epoch), counter: Number(counter) }
   }
 
@@ -136,6 +134,10 @@ export class TopicReader {
         if (record) yield { identity: record.identity, offset: record.offset, appendedAt: block.appendedAt }
       }
     }
+  }
+
+  #newestOf(key: Uint8Array, value: Uint8Array): Newest {
+    return parseNewest(unseal(key, value, () => `The version of a key of topic ${this.#name}`))
   }
 
   #reversed(limit?: number): Iterable<{ key: Uint8Array; value: Uint8Array }> {

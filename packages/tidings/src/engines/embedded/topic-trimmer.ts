@@ -88,7 +88,7 @@ function rewriteBlock(
   const key = blockKey(topic.record.number, last)
   if (!block) {
     // Nothing of a damaged block can be told apart: it goes when all of it may go.
-    if (last <= topic.record.trimmed && last <= through) group.put(key, undefined)
+    if (last <= topic.record.trimmed && last <= through) group.put({ key, value: undefined })
     return
   }
   const builder = new BlockBuilder({
@@ -97,8 +97,8 @@ function rewriteBlock(
     appendedAt: block.appendedAt,
   })
   rewrite(block, builder)
-  if (builder.count === 0) group.put(key, undefined)
-  else if (builder.count < block.count || builder.rewritten) group.put(key, builder.seal(last))
+  if (builder.count === 0) group.put({ key, value: undefined })
+  else if (builder.count < block.count || builder.rewritten) group.put({ key, value: builder.seal(last) })
 }
 
 function copyRaw(block: Block, index: number, builder: BlockBuilder): void {

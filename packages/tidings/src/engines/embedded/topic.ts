@@ -7,16 +7,18 @@ import {
   type AdmissionState,
   type AppendAnswer,
   type AppendRequest,
+  type IdentityHash,
   type LogDescription,
   type LogSettings,
   type ProducerState,
 } from '../../engine/index.ts'
 import type { Environment } from '../../environment/index.ts'
 import { decodeEvent, versionOf, type Event } from '../../event/index.ts'
-import { encodeText, newestKey, topicKey } from './keys.ts'
+import { topicKey } from './keys.ts'
 import { recordFlags } from './block.ts'
 import { TopicBatch, type Newest } from './topic-batch.ts'
 import { TopicReader } from './topic-reader.ts'
+import { RecentMap } from './recent-map.ts'
 import { seal } from './sealed.ts'
 import type { Store } from './store.ts'
 import type { Group } from './writer.ts'
@@ -39,7 +41,12 @@ export interface TopicOptions {
   readonly store: Store
   readonly environment: Environment
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  /** Called when there are more events to read. */
+  readonly onGrown: () => void
 }
+
+/** Of so many keys, and up to twice as many, the newest version is known without asking the disk. */
+const recentKeys = 10_000
 
 /** One life of one topic. Decides about appends in memory, ahead of the disk; reads only what is on disk. */
 export class Topic {
@@ -54,14 +61,19 @@ export class Topic {
   /** Not durable yet, oldest first: at most the group that is being written and the one that is being collected. */
   readonly #batches: TopicBatch[] = []
   readonly #producers = new Map<string, ProducerState>()
+  readonly #recent = new RecentMap<string, Newest>(recentKeys)
+  readonly #state = this.#admissionState()
+  readonly #onGrown: () => void
+  #hashed: { readonly event: Event; readonly identity: IdentityHash } | undefined
   /** The newest offset that is durable, and the newest one that was given. */
   #head: number
   #given: number
 
-  constructor({ name, record, store, environment, deduplication }: TopicOptions) {
+  constructor({ name, record, store, environment, deduplication, onGrown }: TopicOptions) {
     this.name = name
     this.#record = record
     this.#environment = environment
+    this.#onGrown = onGrown
     this.#identities = new IdentityWindow(deduplication)
     this.reader = new TopicReader(store, record.number, name)
     this.#head = Math.max(record.head, this.reader.lastOffset())
@@ -87,9 +99,8 @@ export class Topic {
   append(requests: readonly AppendRequest[], group: Group): AppendAnswer[] {
     this.#loadIdentities()
     const batch = this.#batchOf(group)
-    const state = this.#admissionState(batch)
     const refused = new Refused()
-    return requests.map((request) => this.#appendOne(request, { batch, state, refused }))
+    return requests.map((request) => this.#appendOne(request, batch, refused))
   }
 
   producer(id: string): ProducerState | undefined {
@@ -115,29 +126,30 @@ export class Topic {
       const newest = this.#batches[index]!.newest.get(key)
       if (newest) return newest
     }
-    return this.reader.newest(newestKey(this.#record.number, encodeText(key)))
+    const recent = this.#recent.get(key)
+    if (recent) return recent
+    const stored = this.reader.newest(key)
+    if (stored) this.#recent.set(key, stored)
+    return stored
   }
 
-  #appendOne(
-    request: AppendRequest,
-    context: { batch: TopicBatch; state: AdmissionState; refused: Refused },
-  ): AppendAnswer {
-    const { batch, state, refused } = context
+  #appendOne(request: AppendRequest, batch: TopicBatch, refused: Refused): AppendAnswer {
     const { event, producer, shard } = request
     const { kind } = this.#record
-    const admission = admit(kind, request, this.#given + 1, state, refused)
-    if (producer && admission.producer) batch.producers.set(producer.id, admission.producer)
-    if (!admission.store) return admission.answer
     const offset = this.#given + 1
-    const identity = identityHash(event.source, event.id, this.#record.seed)
-    const { stale } = admission
-    batch.add({ offset, shard, flags: stale ? recordFlags.stale : 0, identity, event })
-    this.#given = offset
-    this.#identities.add(identity, offset, batch.appendedAt)
-    if (kind === 'entity' && event.key !== undefined && !stale) {
-      batch.newest.set(event.key, { offset, version: versionOf(event, offset) })
+    const admission = admit(kind, request, offset, this.#state, refused)
+    if (admission.store) {
+      const { stale } = admission
+      const identity = this.#identityOf(event)
+      batch.add({ offset, shard, flags: stale ? recordFlags.stale : 0, identity, event })
+      this.#given = offset
+      this.#identities.add(identity, offset, batch.appendedAt)
+      if (kind === 'entity' && event.key !== undefined && !stale) {
+        batch.newest.set(event.key, { offset, version: versionOf(event, offset) })
+      }
     }
-    return { status: 'stored', offset, stale }
+    if (producer && admission.producer) batch.producers.set(producer.id, admission.producer)
+    return admission.store ? { status: 'stored', offset, stale: admission.stale } : admission.answer
   }
 
   #batchOf(group: Group): TopicBatch {
@@ -152,8 +164,11 @@ export class Topic {
       appendedAt: this.#environment.clock.now(),
       onCommitted: () => {
         this.#batches.shift()
+        const grown = batch.last > this.#head
         this.#head = batch.last
         for (const [id, state] of batch.producers) this.#producers.set(id, state)
+        for (const [key, newest] of batch.newest) this.#recent.set(key, newest)
+        if (grown) this.#onGrown()
       },
       onRolledBack: () => {
         this.#batches.pop()
@@ -166,12 +181,13 @@ export class Topic {
     return batch
   }
 
-  #admissionState(batch: TopicBatch): AdmissionState {
+  /** What the admission of an event must know, with everything that is not durable yet. */
+  #admissionState(): AdmissionState {
     return {
-      firstOffset: ({ source, id }) =>
-        this.#identities.first(identityHash(source, id, this.#record.seed), batch.appendedAt, (offset) => {
-          const event = this.#eventAt(offset)?.event
-          return event && event.source === source && event.id === id
+      firstOffset: (event) =>
+        this.#identities.first(this.#identityOf(event), this.#batches.at(-1)!.appendedAt, (offset) => {
+          const stored = this.#eventAt(offset)?.event
+          return stored && stored.source === event.source && stored.id === event.id
         }),
       sameContent: (offset, event) => {
         const stored = this.#eventAt(offset)
@@ -180,6 +196,14 @@ export class Topic {
       producer: (id) => this.#pendingProducer(id) ?? this.producer(id),
       newestVersion: (key) => this.newest(key)?.version,
     }
+  }
+
+  /** Asked for twice for each event: once to look it up and once to store it. */
+  #identityOf(event: Event): IdentityHash {
+    if (this.#hashed?.event !== event) {
+      this.#hashed = { event, identity: identityHash(event.source, event.id, this.#record.seed) }
+    }
+    return this.#hashed.identity
   }
 
   #pendingProducer(id: string): ProducerState | undefined {
@@ -201,16 +225,15 @@ export class Topic {
 
   #loadIdentities(): void {
     if (this.#identitiesLoaded) return
-    this.#identitiesLoaded = true
     const { maxIds, maxAgeMs } = this.#identities
     const oldest = { offset: this.#head - maxIds, appendedAt: this.#environment.clock.now() - maxAgeMs }
     for (const { identity, offset, appendedAt } of this.reader.identitiesSince(oldest)) {
       this.#identities.add(identity, offset, appendedAt)
     }
+    this.#identitiesLoaded = true
   }
 }
 
 export function putTopicRecord(name: string, record: TopicRecord, group: Group): void {
-  const key = topicKey(name)
-  group.put(key, seal(key, JSON.stringify(record)))
+  group.put(seal(topicKey(name), JSON.stringify(record)))
 }

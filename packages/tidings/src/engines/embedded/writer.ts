@@ -11,14 +11,20 @@ export interface Participant {
   rolledBack(): void
 }
 
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: unknown) => void
+  readonly result: unknown
+}
+
 /** What one transaction of the store will write, while it is being collected. */
 export class Group {
   readonly #puts: Put[] = []
   readonly #participants = new Set<Participant>()
-  readonly #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  readonly #waiting: Waiting[] = []
 
-  put(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#puts.push({ key, value })
+  put(put: Put): void {
+    this.#puts.push(put)
   }
 
   join(participant: Participant): void {
@@ -28,13 +34,8 @@ export class Group {
   /** Resolves with the result once the group is durable. */
   durable<Result>(result: Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve: () => resolve(result), reject })
+      this.#waiting.push({ resolve: resolve as (result: unknown) => void, reject, result })
     })
-  }
-
-  /** Calls `listener` once the group is durable. */
-  onDurable(listener: () => void): void {
-    this.#waiting.push({ resolve: listener, reject() {} })
   }
 
   /** Closes the group: what it writes. */
@@ -45,7 +46,7 @@ export class Group {
 
   resolve(): void {
     for (const participant of this.#participants) participant.committed()
-    for (const { resolve } of this.#waiting) resolve()
+    for (const { resolve, result } of this.#waiting) resolve(result)
   }
 
   rollBack(): void {
@@ -94,11 +95,12 @@ export class Writer {
     return this.#collecting
   }
 
-  /** Resolves when everything that was asked for has been written or refused. */
-  async idle(): Promise<void> {
+  /** Finishes what was asked for; nothing can be asked for any more. */
+  async close(): Promise<void> {
     while (this.#collecting || this.#flushing) {
       await (this.#flushing ?? new Promise((resolve) => setImmediate(resolve)))
     }
+    this.#failure ??= new TidingsError('stopped', 'The engine was stopped; start it again.')
   }
 
   #flush(): void {
