@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { allowAll, createBroker, type Authorize, type Broker } from 'tidings/broker'
 import { memoryEngine } from 'tidings/engines/memory'
 import { compileSchema } from './schemas.ts'
@@ -64,9 +63,4 @@ function parsed(text: string): Record<string, never> {
   } catch {
     return {}
   }
-}
-
-/** A name that no other test uses. */
-export function freshName(): string {
-  return `t${randomBytes(6).toString('hex')}`
 }

@@ -102,6 +102,15 @@ describe('a WebSocket', () => {
   })
 })
 
+it('a server that stops does not wait for a client that is dead', async () => {
+  const bench = await openShop()
+  const client = await Client.open(bench)
+  client.send(hello)
+  await client.next('welcome')
+  client.socket.pause()
+  await bench[Symbol.asyncDispose]()
+})
+
 describe('a client on a WebSocket', () => {
   it('notices a server that shows no sign of life', async () => {
     await using bench = await openShop({ limits: { pingIntervalMs: 20 } })

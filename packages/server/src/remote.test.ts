@@ -122,6 +122,11 @@ it('a client that goes away while it waits takes nothing with it', async () => {
   expect(deliveries).toMatchObject([{ attempt: 1 }])
 })
 
+it('a principal that is no name is refused before it is sent', async () => {
+  const remote = connect('http://localhost:1')
+  await expect(remote.topics({ ...caller, principal: '名' })).rejects.toMatchObject({ code: 'name-invalid' })
+})
+
 it('connect() refuses what is no address of a server', () => {
   expect(() => connect('localhost:7070')).toThrow(/looks like http:\/\/localhost:7070/)
 })

@@ -55,69 +55,74 @@ const stopGraceMs = 10_000
 
 /** Makes a server; refuses to listen on anything but the loopback interface without tokens. */
 export function createServer(options: ServerOptions): Server {
-  const { host = '127.0.0.1', port = 7070, environment = systemEnvironment } = options
-  const limits: ServerLimits = { ...defaultLimits, ...options.limits }
-  const access = new Access({ ...options, host })
-  const app = createApp(limits, options.logger)
-  const state = { ready: false, url: '' }
-  let starting: Promise<void> | undefined
-  let stopping: Promise<void> | undefined
+  return new HttpServer(options)
+}
 
-  const requests = new RunningRequests(app, environment)
-  guard(app, access)
-  serveHealth(app, () => state.ready)
-  app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
-  const serving: Serving = {
-    broker: options.broker,
-    access,
-    environment,
-    limits,
-    stopping: () => stopping !== undefined,
+class HttpServer implements Server {
+  readonly #host: string
+  readonly #port: number
+  readonly #app: FastifyInstance
+  readonly #requests: RunningRequests
+  readonly #upgrade: Upgrade
+  #url = ''
+  #ready = false
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(options: ServerOptions) {
+    const { host = '127.0.0.1', port = 7070, broker, environment = systemEnvironment } = options
+    this.#host = host
+    this.#port = port
+    const limits: ServerLimits = { ...defaultLimits, ...options.limits }
+    const access = new Access({ ...options, host })
+    const app = createApp(limits, options.logger)
+    this.#app = app
+    this.#requests = new RunningRequests(app, environment)
+    guard(app, access)
+    serveHealth(app, () => this.#ready)
+    app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
+    const serving: Serving = { broker, access, environment, limits, stopping: () => this.#stopping !== undefined }
+    for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
+    const report = (error: unknown): void => app.log.error(error)
+    this.#upgrade = new Upgrade(app.server, { broker, access, environment, limits, serverVersion, report })
   }
-  for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
-  const upgrade = new Upgrade(app.server, {
-    broker: options.broker,
-    access,
-    environment,
-    limits,
-    serverVersion,
-    report: (error) => app.log.error(error),
-  })
 
-  async function listen(): Promise<void> {
+  get url(): string {
+    return this.#url
+  }
+
+  start(): Promise<void> {
+    return (this.#starting ??= this.#listen())
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #listen(): Promise<void> {
+    const [host, port] = [this.#host, this.#port]
     try {
-      const address = await app.listen({ host, port })
-      state.url = address.replace('[::1]', 'localhost')
-      state.ready = true
+      const address = await this.#app.listen({ host, port })
+      this.#url = address.replace('[::1]', 'localhost')
+      this.#ready = true
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
-      throw new TidingsError(
-        'port-in-use',
-        `Port ${port} of ${host} is taken by another program; stop that one or choose another port.`,
-        {
-          cause,
-          details: { host, port },
-        },
-      )
+      const message = `Port ${port} of ${host} is taken by another program; stop that one or choose another port.`
+      throw new TidingsError('port-in-use', message, { cause, details: { host, port } })
     }
   }
-  async function close(): Promise<void> {
-    state.ready = false
-    upgrade.stop()
-    const closed = app.close()
-    await requests.finished()
-    app.server.closeAllConnections()
-    await closed
-  }
 
-  const stop = (): Promise<void> => (stopping ??= close())
-  return {
-    get url() {
-      return state.url
-    },
-    start: () => (starting ??= listen()),
-    stop,
-    [Symbol.asyncDispose]: stop,
+  async #close(): Promise<void> {
+    this.#ready = false
+    this.#upgrade.stop()
+    const closed = this.#app.close()
+    await this.#requests.finished()
+    this.#app.server.closeAllConnections()
+    await closed
   }
 }
 

@@ -18,6 +18,9 @@ export interface UpgradeOptions {
   readonly report: (error: unknown) => void
 }
 
+/** How long a client may take to agree to the end of its connection; a dead one never does. */
+const closeGraceMs = 1_000
+
 /** Serves WebSockets at `/v1/{namespace}/stream` on an HTTP server. */
 export class Upgrade {
   readonly #options: UpgradeOptions
@@ -44,6 +47,9 @@ export class Upgrade {
   stop(): void {
     for (const connection of this.#connections) connection.stop()
     this.#sockets.close()
+    this.#options.environment.timers.after(closeGraceMs, () => {
+      for (const socket of this.#sockets.clients) socket.terminate()
+    })
   }
 
   #check(request: IncomingMessage): string {

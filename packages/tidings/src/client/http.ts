@@ -1,6 +1,7 @@
 import type { Caller } from '../broker/port.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
+import { validateName } from '../event/index.ts'
 import {
   checkVersion,
   decodeFrame,
@@ -53,6 +54,8 @@ export class Http {
     signal: AbortSignal,
   ): Promise<object> {
     const { url, token } = this.#options
+    // A header cannot carry every text, and says less well what is wrong with it.
+    validateName(caller.principal, 'principal')
     const isFrame = body instanceof Uint8Array
     const response = await this.#options.fetch(`${url}${pathOf(operation, caller.namespace, names)}${queryOf(query)}`, {
       method: routes[operation].method,
