@@ -20,13 +20,19 @@ interface FloorRow extends SqlRow {
   number: number
 }
 
+/** A floor, and the counter at the moment when it was told. */
+interface Passed {
+  readonly floor: Position
+  readonly counter: number
+}
+
 /** Which deliveries of one subscription have their effect in this database. */
 export class Inbox {
   readonly subscription: string
   readonly #options: InboxOptions
   /** The highest counter that is known to be committed; goes with each settle. */
   counter = 0
-  #passed: { readonly floor: Position; readonly counter: number } | undefined
+  #newest: Passed | undefined
   #cancelPruning: (() => void) | undefined
 
   private constructor(options: InboxOptions) {
@@ -99,22 +105,24 @@ export class Inbox {
    * of this moment goes with it.
    */
   passed({ floor }: Pick<StreamProgress, 'floor'>): void {
-    this.#passed ??= { floor, counter: this.counter }
-    this.#cancelPruning ??= this.#options.environment.timers.after(keptAfterFloorMs, () => {
+    this.#newest = { floor, counter: this.counter }
+    if (!this.#cancelPruning) this.#pruneLater(this.#newest)
+  }
+
+  #pruneLater(passed: Passed): void {
+    this.#cancelPruning = this.#options.environment.timers.after(keptAfterFloorMs, () => {
       this.#cancelPruning = undefined
-      this.prune().catch(this.#options.onTrouble)
+      this.#prune(passed).catch(this.#options.onTrouble)
+      if (this.#newest !== undefined && this.#newest !== passed) this.#pruneLater(this.#newest)
     })
   }
 
-  /** Deletes the rows that the floor has passed and remembers the floor, in one commit. */
-  async prune(): Promise<void> {
-    const passed = this.#passed
-    if (!passed) return
-    this.#passed = undefined
-    const { incarnation, number } = parse(passed.floor)
+  /** Deletes the rows that a floor has passed and remembers the floor, in one commit. */
+  async #prune({ floor, counter }: Passed): Promise<void> {
+    const { incarnation, number } = parse(floor)
     await this.#options.database.transaction(async (transaction) => {
-      await transaction.query(statements.keepFloor, [this.subscription, incarnation, number, passed.counter])
-      await transaction.query(statements.deletePassed, [this.subscription, incarnation, number, passed.counter])
+      await transaction.query(statements.keepFloor, [this.subscription, incarnation, number, counter])
+      await transaction.query(statements.deletePassed, [this.subscription, incarnation, number, counter])
     })
   }
 

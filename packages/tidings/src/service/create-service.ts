@@ -95,12 +95,12 @@ export function createService<const Name extends string>(options: ServiceOptions
       }
       handlers.push({ handler, options: handlerOptions, kind: kindOf(types) })
     },
-    transaction: (work) => ensureRunning().transaction(work),
-    join: (handle, work) => ensureRunning().join(handle, work),
+    transaction: async (work) => await ensureRunning().transaction(work),
+    join: async (handle, work) => await ensureRunning().join(handle, work),
     start,
     stop,
     [Symbol.asyncDispose]: stop,
-    stats: () => ensureRunning().stats(),
+    stats: async () => await ensureRunning().stats(),
     '~bench': {
       describe: () => describe(definition),
       parts: () => parts,

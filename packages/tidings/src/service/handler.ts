@@ -14,7 +14,7 @@ export interface Handler {
   readonly name: string
   readonly topic: string
   readonly types: ReadonlyMap<string, EventType>
-  readonly run: (context: HandlerContext<string, EventType>) => Promise<void> | void
+  readonly run: (context: HandlerContext<string, EventType>) => unknown
 }
 
 export interface HandlerParts extends ServiceParts {

@@ -5,8 +5,9 @@ import type { Transaction } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { AttributeValue } from '../event/index.ts'
 import { Inbox, inboxMigrations } from '../inbox/index.ts'
-import { createOutbox, outboxMigrations, type Outbox } from '../outbox/index.ts'
+import { createOutbox, type Outbox } from '../outbox/index.ts'
 import type { RunningReplica } from '../replica/index.ts'
+import { gateTo, type Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { databaseIdentity } from './identity.ts'
 import { withoutRepetition } from './notices.ts'
@@ -33,13 +34,15 @@ export interface ServiceDefinition {
 }
 
 /**
- * One life of a service, from start to stop. It is *prepared* once its database is; from then on transactions work. It is
- * *connected* once the broker has accepted it; from then on it relays, copies and handles.
+ * One life of a service, from start to stop. Once its database is prepared transactions work, and copies answer from what
+ * they have. Once the broker has accepted it, it relays, copies and handles; until then a gate keeps everything away from
+ * the broker.
  */
 export class Running {
   readonly #definition: ServiceDefinition
   readonly #parts: ServiceParts
   readonly #report: Report
+  readonly #gate: Gate
   readonly #outbox: Outbox
   readonly #waiting: Waiting
   readonly #stopping = new AbortController()
@@ -50,10 +53,12 @@ export class Running {
     const { name, caller } = definition
     this.#definition = definition
     this.#parts = parts
+    this.#gate = gateTo(parts.broker, name)
     this.#report = withoutRepetition(parts.report, parts.environment)
     this.#waiting = new Waiting({ ...parts, caller, report: this.#report })
     this.#outbox = createOutbox({
       ...parts,
+      broker: this.#gate.broker,
       caller,
       service: name,
       topics: definition.topics.filter(({ kind }) => kind !== 'task').map(({ topic }) => topic),
@@ -64,14 +69,16 @@ export class Running {
   }
 
   async start(): Promise<void> {
-    const identity = await this.#prepare()
-    try {
-      await this.#connect(identity)
-    } catch (error) {
-      if (!(error instanceof TidingsError) || !error.retryable) throw error
-      this.#tell(error)
-      this.#connecting = this.#keepConnecting(identity)
-    }
+    const { database, environment } = this.#parts
+    await database.start()
+    await database.migrate(inboxMigrations)
+    const identity = await databaseIdentity(database, environment)
+    const refused = await this.#register(identity).then(() => undefined, asRetryable)
+    await this.#outbox.start()
+    for (const replica of this.#definition.replicas) await this.#startReplica(replica)
+    if (!refused) return await this.#startHandlers()
+    this.#tell(refused)
+    this.#connecting = this.#keepConnecting(identity)
   }
 
   async stop(): Promise<void> {
@@ -82,25 +89,18 @@ export class Running {
     await this.#outbox.stop()
   }
 
-  /** Everything that needs the database alone. */
-  async #prepare(): Promise<string> {
-    const { database, environment } = this.#parts
-    await database.start()
-    await database.migrate(outboxMigrations)
-    await database.migrate(inboxMigrations)
-    return await databaseIdentity(database, environment)
-  }
-
-  async #connect(identity: string): Promise<void> {
+  async #register(identity: string): Promise<void> {
     const { broker } = this.#parts
     const { caller, name, topics } = this.#definition
     await broker.start()
     await broker.registerService(caller, { service: name, database: identity })
     for (const topic of topics) await broker.putTopic(caller, topicDefinition(name, topic))
-    await this.#outbox.start()
-    for (const replica of this.#definition.replicas) await this.#startReplica(replica)
+    this.#gate.open()
+  }
+
+  async #startHandlers(): Promise<void> {
     this.#handlers = await Promise.all(this.#definition.handlers.map((each) => this.#subscribe(each)))
-    for (const handler of this.#handlers) handler.start()
+    await Promise.all(this.#handlers.map((handler) => handler.start()))
   }
 
   async #keepConnecting(identity: string): Promise<void> {
@@ -109,7 +109,8 @@ export class Running {
       await backoff.pause(this.#stopping.signal)
       if (this.#stopping.signal.aborted) return
       try {
-        return await this.#connect(identity)
+        await this.#register(identity)
+        return await this.#startHandlers()
       } catch (error) {
         this.#tell(error)
       }
@@ -118,7 +119,7 @@ export class Running {
 
   async #startReplica(replica: RunningReplica): Promise<void> {
     const { caller, name: service } = this.#definition
-    const parts = { ...this.#parts, caller, service, report: this.#report }
+    const parts = { ...this.#parts, broker: this.#gate.broker, caller, service, report: this.#report }
     await replica.start(parts, (keys) => this.#waiting.arrived(replica.topic, keys))
   }
 
@@ -200,6 +201,12 @@ export class Running {
     const message = error instanceof Error ? error.message : String(error)
     this.#report({ level: 'error', message: `Service ${name}: ${message}`, error, details: { service: name } })
   }
+}
+
+/** An error that may go away by itself; any other is thrown. */
+function asRetryable(error: unknown): TidingsError {
+  if (error instanceof TidingsError && error.retryable) return error
+  throw error
 }
 
 function topicDefinition(

@@ -22,6 +22,7 @@ export class SubscribedHandler {
   readonly #inbox: Inbox
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
+  #tried: Promise<void> | undefined
   #reconnect: (() => void) | undefined
   /** The topic did not exist when this handler was already there: all of it is new to it. */
   #sawNoTopic = false
@@ -31,8 +32,12 @@ export class SubscribedHandler {
     this.#inbox = parts.inbox
   }
 
-  start(): void {
-    this.#loop ??= this.#run()
+  /** Resolves when the subscription exists, or could not be had at first; then it is asked for in the background. */
+  start(): Promise<void> {
+    this.#tried ??= new Promise((resolve) => {
+      this.#loop = this.#run(resolve)
+    })
+    return this.#tried
   }
 
   async stop(): Promise<void> {
@@ -42,16 +47,18 @@ export class SubscribedHandler {
     this.#inbox.stop()
   }
 
-  async #run(): Promise<void> {
+  async #run(tried: () => void): Promise<void> {
     const backoff = new Backoff(this.#parts.environment)
     while (!this.#stopping.signal.aborted) {
       try {
         const description = await this.#connect()
         backoff.reset()
+        tried()
         await this.#consume(description)
       } catch (error) {
         this.#trouble(error)
       }
+      tried()
       if (!this.#stopping.signal.aborted) await backoff.pause(this.#stopping.signal)
     }
   }

@@ -38,7 +38,7 @@ export interface Service<Name extends string = string> {
     name: string,
     types: Types,
     options: HandlerOptions,
-    handler: (context: HandlerContext<Name, Types>) => Promise<void> | void,
+    handler: (context: HandlerContext<Name, Types>) => unknown,
   ): void
   /**
    * Runs `work` in one transaction of the service's database; what it publishes is committed with it. Resolves with what
