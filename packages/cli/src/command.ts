@@ -39,7 +39,7 @@ export class TidingsCommand extends Command {
   }
 
   /** What the command does. Where it answers nothing, all is well. */
-  runs<Words extends readonly unknown[], Options extends object = Record<never, never>>(
+  runs<Words extends readonly unknown[], Options extends object = Flags>(
     body: (session: Session, words: Words, options: Options & Flags) => Promise<ExitCode | void>,
   ): this {
     return this.action(async () => {
@@ -70,7 +70,9 @@ export class TidingsCommand extends Command {
 
   override help(context?: HelpContext | ((text: string) => string)): never {
     if (typeof context === 'object' && context.error) {
-      const names = this.commands.map((command) => command.name()).filter((name) => name !== 'help')
+      const names = this.commands
+        .map((command) => command.name())
+        .filter((name) => name !== 'help' && name !== 'complete')
       throw new UsageError(`${this.path} needs one of: ${names.join(', ')}. See: ${this.path} --help`)
     }
     return super.help()

@@ -8,13 +8,15 @@ export interface Confirmation {
 }
 
 /**
- * Makes sure that somebody wants this: asks a person, or insists on --yes where nobody can be asked. `what` begins a
- * sentence: "Removing the topic a.b with its 3 events".
+ * Makes sure that somebody wants this: asks a person, or insists on --yes where nobody can be asked. `what` is a sentence
+ * without its end: "This removes the topic a.b for good".
  */
 export async function confirm(session: Session, what: string, { yes = false }: Confirmation): Promise<void> {
   if (yes) return
   if (!session.interactive) {
-    throw new UsageError(`${what} needs --yes, because nobody can be asked here; --dry-run shows what it would do.`)
+    throw new UsageError(
+      `${what}. Say --yes if you want that, because nobody can be asked here; --dry-run shows it only.`,
+    )
   }
   const { stdin, stderr } = session.terminal
   const questions = createInterface({ input: stdin, output: stderr, terminal: false })

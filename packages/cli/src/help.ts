@@ -11,10 +11,19 @@ export function formatHelp(command: Command, helper: Help): string {
   const subcommands = helper.visibleCommands(command).filter((each) => each.name() !== 'help')
   const parts = [
     `${command.description()}\n`,
-    section('Examples', examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line}`])),
+    section(
+      'Examples',
+      examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line}`]),
+    ),
     `Usage: ${helper.commandUsage(command)}\n`,
-    list('Commands', subcommands.map((each): Item => [each.name(), firstSentence(each.description())])),
-    list('Arguments', helper.visibleArguments(command).map((each): Item => [each.name(), helper.argumentDescription(each)])),
+    list(
+      'Commands',
+      subcommands.map((each): Item => [each.name(), firstSentence(each.description())]),
+    ),
+    list(
+      'Arguments',
+      helper.visibleArguments(command).map((each): Item => [each.name(), helper.argumentDescription(each)]),
+    ),
     list('Options', ownOptions(command, helper).map(optionItem(helper))),
     list('Common options', commonOptions(command, helper).map(optionItem(helper))),
   ]

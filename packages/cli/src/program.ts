@@ -19,7 +19,10 @@ export function createProgram(state: RunState): TidingsCommand {
     .description('Tidings carries every change of state to every copy that depends on it, and proves that it arrived.')
     .example('tidings server', 'start a server that keeps its store in ./.data/tidings')
     .example('tidings topics create sales.order-placed', 'make a topic for plain events of the service sales')
-    .example('tidings subscriptions create mail.thanks --topic sales.order-placed --from beginning', 'somebody wants them')
+    .example(
+      'tidings subscriptions create mail.thanks --topic sales.order-placed --from beginning',
+      'somebody wants them',
+    )
     .example(`tidings publish sales.order-placed '{"order":"o1"}' --key c7`, 'publish one')
     .example('tidings consume mail.thanks --ack', 'take what is there')
     .option('--url <url>', `the server (TIDINGS_URL; ${settingDefaults.url})`)

@@ -34,7 +34,10 @@ function addList(deadLetters: TidingsCommand): void {
         if (output.json) await output.show(letter, () => '')
         else found.push(letter)
       }
-      if (found.length > 0) await output.line(table(['POSITION', 'AT', 'TYPE', 'KEY', 'ATTEMPTS', 'PARKED', 'REASON', 'PAYLOAD'], found.map(row)))
+      if (found.length > 0)
+        await output.line(
+          table(['POSITION', 'AT', 'TYPE', 'KEY', 'ATTEMPTS', 'PARKED', 'REASON', 'PAYLOAD'], found.map(row)),
+        )
       else if (!output.json) output.note(`${subscription} has no dead letters.`)
     })
 }
@@ -78,12 +81,14 @@ function addRedrive(deadLetters: TidingsCommand): void {
     .option('--all', 'all of them')
     .option('-n, --dry-run', 'show what would be handed back')
     .option('-y, --yes', "don't ask before --all")
-    .runs<[subscription: string, positions: string[]], RedriveOptions>((session, [subscription, positions], options) => {
-      if (options.all ? positions.length > 0 : positions.length === 0) {
-        throw new UsageError('Say which dead letters: by their positions, or --all of them.')
-      }
-      return redrive(session, { subscription, positions: options.all ? 'all' : positions }, options)
-    })
+    .runs<[subscription: string, positions: string[]], RedriveOptions>(
+      (session, [subscription, positions], options) => {
+        if (options.all ? positions.length > 0 : positions.length === 0) {
+          throw new UsageError('Say which dead letters: by their positions, or --all of them.')
+        }
+        return redrive(session, { subscription, positions: options.all ? 'all' : positions }, options)
+      },
+    )
 }
 
 async function redrive(
@@ -111,7 +116,9 @@ async function redrive(
 }
 
 function sentence(answer: RedriveAnswer): string {
-  return answer.status === 'redriven' ? `${answer.position}  redriven` : `${answer.position}  refused: ${answer.message}`
+  return answer.status === 'redriven'
+    ? `${answer.position}  redriven`
+    : `${answer.position}  refused: ${answer.message}`
 }
 
 async function listed(

@@ -14,32 +14,41 @@ import { visible } from '../text.ts'
 export function addDoctor(program: TidingsCommand): void {
   program
     .command('doctor')
-    .description('Looks for what keeps a server from working or a client from reaching it. Exit code 3: a check failed.')
+    .description(
+      'Looks for what keeps a server from working or a client from reaching it. Exit code 3: a check failed.',
+    )
     .example('tidings doctor', 'the server of this machine, or the place for one')
     .example('tidings doctor --url http://events.example:7070', 'a server elsewhere')
     .example('tidings doctor --data /var/lib/tidings', 'the folder of a store')
     .option('--data <folder>', `the folder of the store (TIDINGS_DATA; ${settingDefaults.data})`)
     .option('--port <port>', `(TIDINGS_PORT; ${settingDefaults.port})`, wholeNumber({ least: 1, most: 65_535 }))
     .option('--host <address>', `(TIDINGS_HOST; ${settingDefaults.host})`)
-    .addOption(new Option('--engine <engine>', `(TIDINGS_ENGINE; ${settingDefaults.engine})`).choices(['embedded', 'memory']))
+    .addOption(
+      new Option('--engine <engine>', `(TIDINGS_ENGINE; ${settingDefaults.engine})`).choices(['embedded', 'memory']),
+    )
     .runs(async (session) => {
       const { output } = session
       const findings = await examine(session)
       const failures = findings.filter(({ status }) => status === 'failed').length
-      await output.show({ ok: failures === 0, checks: findings }, () => findings.map((each) => line(each, output)).join('\n'))
+      await output.show({ ok: failures === 0, checks: findings }, () =>
+        findings.map((each) => line(each, output)).join('\n'),
+      )
       return failures === 0 ? exitCodes.ok : exitCodes.checkFailed
     })
 }
 
 async function examine(session: Session): Promise<readonly Finding[]> {
   const { settings } = session
-  const { host, port, data, engine } = settings
-  const url = settings.urlGiven ? settings.url : `http://${reachable(host)}:${port}`
+  const { host, port, data, engine, urlGiven } = settings
+  const url = urlGiven ? settings.url : `http://${reachable(host)}:${port}`
   const answerer = await askWhoAnswers(url.replace(/\/+$/, ''))
-  const findings = [checkNode(process.versions.node), ...(await checkServer(session.at(url), url, answerer))]
+  const findings = [
+    checkNode(process.versions.node),
+    ...(await checkServer(session.at(url), { url, answerer, urlGiven })),
+  ]
   // Port and folder are those of this machine, and say nothing about a server on another one.
-  if (settings.urlGiven && !isLocal(url)) return findings
-  if (answerer.kind === 'nobody') findings.push(await checkPort(host, port))
+  if (urlGiven && !isLocal(url)) return findings
+  if (answerer.kind === 'nobody' && !urlGiven) findings.push(await checkPort(host, port))
   if (engine === 'embedded') findings.push(...(await checkFolder(data, answerer.kind === 'tidings')))
   return findings
 }

@@ -39,10 +39,10 @@ function meaning(subscription: string, explanation: Explanation): string {
     case 'ready':
       return 'the next consumer gets it; where none comes, none is running.'
     case 'behind':
-      return `waits behind ${explanation.head}, the first open event of its key "${explanation.key}"; explain that one.`
+      return `${explanation.head} is the first open event of its key "${explanation.key}"; explain that one.`
     case 'parked':
       return (
-        `parked behind the dead letter ${explanation.deadLetter} of its key "${explanation.key}"; ` +
+        `behind the dead letter ${explanation.deadLetter} of its key "${explanation.key}"; ` +
         `tidings dead-letters redrive ${subscription} ${explanation.deadLetter} lets it go on.`
       )
     case 'leased': {
@@ -55,7 +55,7 @@ function meaning(subscription: string, explanation: Explanation): string {
       return `its consumer waits for data (${explanation.reason}); handed out again at ${time(explanation.at)} at the latest.`
     case 'dead':
       return (
-        `a dead letter since ${time(explanation.at)}, after ${times(explanation.attempts)}: ${explanation.reason}; ` +
+        `given up at ${time(explanation.at)}, after ${times(explanation.attempts)}: ${explanation.reason}; ` +
         `tidings dead-letters redrive ${subscription} ${explanation.position} tries it again.`
       )
   }

@@ -48,7 +48,8 @@ export function addPublish(program: TidingsCommand): void {
       // The type of an entity event says what happened; only the topic can say whether it holds entities.
       const description = options.type === undefined && !options.events ? await broker.topic(caller, topic) : undefined
       if (description?.kind === 'entity') throw typeMissing(topic)
-      if (options.events) return publishLines(session, { topic, lines: chunks(session, options), eventOf: parseStructured })
+      if (options.events)
+        return publishLines(session, { topic, lines: chunks(session, options), eventOf: parseStructured })
       const maker = new EventMaker(options, { type: options.type ?? topic, source: settings.principal })
       if (!options.ndjson) return publishOne(session, topic, maker.event(await payloadOf(session, argument, options)))
       return publishLines(session, {
@@ -67,7 +68,9 @@ function checkOptions(argument: string | undefined, options: PublishOptions): vo
   if (sources.length > 1) throw new UsageError(`The payload comes from ${sources.join(' and ')}; choose one.`)
   if (ndjson && events) throw new UsageError('--ndjson and --events exclude each other; choose one.')
   if ((ndjson || events) && (argument !== undefined || empty)) {
-    throw new UsageError(`${ndjson ? '--ndjson' : '--events'} reads lines from --file or from stdin, not from ${sources.join()}.`)
+    throw new UsageError(
+      `${ndjson ? '--ndjson' : '--events'} reads lines from --file or from stdin, not from ${sources.join()}.`,
+    )
   }
   checkEventOptions(options)
 }

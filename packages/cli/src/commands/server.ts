@@ -58,7 +58,9 @@ async function serve(session: Session, tokensFile: string | undefined, signal: A
   await output.show(engine === 'embedded' ? { ...about, data: resolve(data) } : about, () => {
     return `Tidings ${commandVersion} listening on ${server.url}`
   })
-  output.note(engine === 'embedded' ? `The store is in ${resolve(data)}.` : 'The store is in memory: it ends with this.')
+  output.note(
+    engine === 'embedded' ? `The store is in ${resolve(data)}.` : 'The store is in memory: it ends with this.',
+  )
   await interrupted(signal)
   output.note('Stopping.')
   await server.stop()

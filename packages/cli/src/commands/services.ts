@@ -8,7 +8,9 @@ export function addServices(program: TidingsCommand): void {
     .example('tidings services replace crm 0b9f6c1e-7d2a', 'another database takes the place of the first')
   services
     .command('replace')
-    .description('Says that another database takes the place of the one that a service had, and lets the service start.')
+    .description(
+      'Says that another database takes the place of the one that a service had, and lets the service start.',
+    )
     .example('tidings services replace crm 0b9f6c1e-7d2a --yes', 'without a question')
     .argument('<service>')
     .argument('<database>', 'the id that the refused service names in its error')

@@ -5,7 +5,7 @@ import type { RetryPolicy, SubscriptionDefinition, SubscriptionDescription } fro
 import { commaSeparated, wholeNumber, wholeNumbers } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
-import { describeSubscription } from './subscriptions.ts'
+import { describeSubscription } from './subscription-text.ts'
 
 interface CreateOptions {
   readonly topic?: string
@@ -25,8 +25,14 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
   subscriptions
     .command('create')
     .description('Creates a subscription. Its topic is fixed then; --update changes its types and its policy.')
-    .example('tidings subscriptions create mail.thanks --topic sales.order-placed --from end', 'what comes from here on')
-    .example('tidings subscriptions create search.copy --topic crm.customer --from beginning --on-dead-letter supersede', 'a copy')
+    .example(
+      'tidings subscriptions create mail.thanks --topic sales.order-placed --from end',
+      'what comes from here on',
+    )
+    .example(
+      'tidings subscriptions create search.copy --topic crm.customer --from beginning --on-dead-letter supersede',
+      'a copy',
+    )
     .example('tidings subscriptions create mail.thanks --update --max-attempts 5', 'give up sooner')
     .argument('<subscription>', '<service>.<name>')
     .option('--topic <topic>', 'whose events it wants')
@@ -42,7 +48,11 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
     .option('--quick-delays-ms <delays>', 'pauses before the first retries, separated by commas', wholeNumbers(year))
     .option('--min-delay-ms <delay>', 'the shortest pause after those', wholeNumber(year))
     .option('--max-delay-ms <delay>', 'the longest pause', wholeNumber(year))
-    .option('--max-attempts <count>', 'attempts before an event is a dead letter', wholeNumber({ least: 1, most: 1_000_000 }))
+    .option(
+      '--max-attempts <count>',
+      'attempts before an event is a dead letter',
+      wholeNumber({ least: 1, most: 1_000_000 }),
+    )
     .option('--update', 'change the types or the policy of a subscription that exists')
     .runs<[subscription: string], CreateOptions>(async ({ broker, caller, output }, [subscription], options) => {
       const existing = await unlessUnknown(broker.subscription(caller, subscription))

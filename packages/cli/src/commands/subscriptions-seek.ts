@@ -17,7 +17,9 @@ const effectsInWords: Readonly<Record<ReplayEffects, string>> = {
 export function addSeek(subscriptions: TidingsCommand): void {
   subscriptions
     .command('seek')
-    .description('Moves a subscription and starts a new generation: leases end, retries and dead letters are forgotten.')
+    .description(
+      'Moves a subscription and starts a new generation: leases end, retries and dead letters are forgotten.',
+    )
     .example('tidings subscriptions seek search.copy beginning --effects run --dry-run', 'what it would do')
     .example('tidings subscriptions seek mail.thanks end --yes', 'leave out what is waiting')
     .argument('<subscription>')
@@ -35,15 +37,21 @@ export function addSeek(subscriptions: TidingsCommand): void {
       // Refuses a position that this topic never gave, before anybody is asked.
       if (to !== 'beginning' && to !== 'end') await broker.read(caller, { topic, after: to, limit: 1 })
       const { effects } = options
-      const what =
-        `${subscription} from ${floor} to ${to === 'end' ? `the end (${head})` : to}, into generation ${generation + 1}; ` +
-        `${count(pending, 'pending event')} and ${count(dead, 'dead letter')} are left behind or come again; ${effectsInWords[effects]}`
+      const where = to === 'end' ? `the end, ${head}` : to
+      const open = `${count(pending, 'pending event')} and ${count(dead, 'dead letter')}`
+      const what = `${subscription} from ${floor} to ${where}, into generation ${generation + 1}. ${fate(to, open, effects)}`
       if (options.dryRun) {
         const answer = { subscription, topic, floor, to, effects, generation, pending, dead, moved: false }
-        return output.show(answer, () => `This would move ${what}.`)
+        return output.show(answer, () => `This would move ${what}`)
       }
-      await confirm(session, `This moves ${what}`, options)
+      await confirm(session, `This moves ${what.slice(0, -1)}`, options)
       const moved = await broker.seek(caller, { subscription, to, effects })
       await output.show(moved, () => `Moved to ${moved.floor}; generation ${moved.generation} has begun.`)
     })
+}
+
+function fate(to: string, open: string, effects: ReplayEffects): string {
+  if (to === 'end') return `Left behind: ${open}.`
+  const letters = to === 'beginning' ? `${open} come again` : `Of ${open}, those after it come again`
+  return `${letters}; ${effectsInWords[effects]}.`
 }

@@ -1,7 +1,8 @@
-import type { SubscriptionDescription, SubscriptionStats } from 'tidings/broker'
+import type { SubscriptionStats } from 'tidings/broker'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { count, duration, fields, table } from '../text.ts'
+import { describeSubscription } from './subscription-text.ts'
 import { addCreateSubscription } from './subscriptions-create.ts'
 import { addSeek } from './subscriptions-seek.ts'
 
@@ -59,21 +60,6 @@ function addShow(subscriptions: TidingsCommand): void {
       const description = await broker.subscription(caller, subscription)
       await output.show(description, () => describeSubscription(description))
     })
-}
-
-export function describeSubscription(description: SubscriptionDescription): string {
-  const { subscription, topic, filter, policy, generation, floor } = description
-  const { quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts } = policy.retry
-  const quick = quickDelaysMs.length === 0 ? '' : `after ${quickDelaysMs.map(duration).join(', ')}, then `
-  return fields([
-    ['subscription', subscription],
-    ['topic', topic],
-    ['types', filter.types?.join(', ') ?? 'all'],
-    ['floor', floor],
-    ['generation', String(generation)],
-    ['on dead letter', policy.onDeadLetter],
-    ['retries', `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`],
-  ])
 }
 
 function addStats(subscriptions: TidingsCommand): void {

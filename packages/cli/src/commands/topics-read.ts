@@ -40,19 +40,19 @@ async function read(
   signal: AbortSignal,
 ): Promise<void> {
   let position = after === 'end' ? (await broker.topic(caller, topic)).head : after
-  let left = max
+  let found = 0
   while (!signal.aborted) {
-    const page = await broker.read(caller, { topic, after: position, limit: Math.min(pageSize, left) })
+    const page = await broker.read(caller, { topic, after: position, limit: Math.min(pageSize, max - found) })
     for (const event of page.events) {
       if (signal.aborted) return
       await output.show(event, () => eventLine(event))
     }
-    left -= page.events.length
+    found += page.events.length
     position = page.until
-    if (left === 0) return
+    if (found === max) return
     if (position !== page.head) continue
     if (!follow) {
-      if (left === max) output.note(`${topic} holds no events after ${after}.`)
+      if (found === 0) output.note(`${topic} holds no events after ${after}.`)
       return
     }
     await pause(pollEveryMs, undefined, { signal }).catch(() => undefined)

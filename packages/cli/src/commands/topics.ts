@@ -12,7 +12,7 @@ import { count, duration, fields, table } from '../text.ts'
 import { addReadTopic } from './topics-read.ts'
 
 interface CreateOptions {
-  readonly kind: TopicDefinition['kind']
+  readonly kind?: TopicDefinition['kind']
   readonly owner?: string
   readonly schema?: readonly string[]
   readonly shards?: number
@@ -63,8 +63,11 @@ function addCreate(topics: TidingsCommand): void {
       'hold publishers to a JSON Schema',
     )
     .argument('<topic>', 'its name: lower-case tokens separated by dots')
-    .addOption(new Option('--kind <kind>', 'what it holds').choices(['entity', 'event', 'task']).default('event'))
-    .option('--owner <service>', 'the service that publishes, of a task topic that consumes (the first token of its name)')
+    .addOption(new Option('--kind <kind>', 'what it holds (event)').choices(['entity', 'event', 'task']))
+    .option(
+      '--owner <service>',
+      'the service that publishes, of a task topic that consumes (the first token of its name)',
+    )
     .option('--schema <type=file>', 'a file with the JSON Schema of an event type; repeat it for each type', repeated)
     .option('--shards <count>', 'how many parts its keys are spread over', wholeNumber({ least: 1, most: 1_024 }))
     .option('--update', 'change the owner or the schemas of a topic that exists')
@@ -83,12 +86,12 @@ function addCreate(topics: TidingsCommand): void {
 }
 
 function definitionOf(topic: string, options: CreateOptions, existing: TopicDescription | undefined): TopicDefinition {
-  const { kind, owner = existing?.owner ?? topic.split('.', 1)[0]!, shards = existing?.shards, schema } = options
+  const { kind = existing?.kind ?? 'event', shards = existing?.shards, schema } = options
+  const { owner = existing?.owner ?? topic.split('.', 1)[0]! } = options
   const schemas = schema ? Object.fromEntries(schema.map(readSchema)) : existing?.schemas
   return {
     topic,
-    // An update says what changes; the kind cannot.
-    kind: options.update && existing ? existing.kind : kind,
+    kind,
     owner,
     ...(shards !== undefined && { shards }),
     ...(schemas && { schemas }),
@@ -139,7 +142,10 @@ function describe({ topic, kind, owner, shards, head, schemas = {}, deduplicatio
     ['head', head],
     ['shards', String(shards)],
     ['schemas', types.length === 0 ? 'none' : types.join(', ')],
-    ['deduplication', `${count(ids, 'identity').replace('identitys', 'identities')}, at most ${maxIds.toLocaleString('en-US')} or ${duration(maxAgeMs)}`],
+    [
+      'deduplication',
+      `${count(ids, 'identity').replace('identitys', 'identities')}, at most ${maxIds.toLocaleString('en-US')} or ${duration(maxAgeMs)}`,
+    ],
   ])
 }
 

@@ -28,7 +28,9 @@ export async function settle(
   let settled = 0
   for (let start = 0; start < outcomes.length; start += mostOutcomes) {
     const answers = await broker.settle(caller, { subscription, outcomes: outcomes.slice(start, start + mostOutcomes) })
-    settled += answers.slice(0, Math.max(0, acknowledged.length - start)).filter(({ status }) => status === 'settled').length
+    settled += answers
+      .slice(0, Math.max(0, acknowledged.length - start))
+      .filter(({ status }) => status === 'settled').length
   }
   return acknowledged.length - settled
 }
@@ -45,5 +47,7 @@ export async function explainNothing({ broker, caller, output }: Session, subscr
   const letters = dead > 0 ? ` ${count(dead, 'dead letter')}: tidings dead-letters list ${subscription}` : ''
   if (pending === 0) return output.note(`Nothing to deliver: ${subscription} is at the end of its topic.${letters}`)
   const oldest = `the oldest for ${duration(oldestPendingMs)}`
-  output.note(`Nothing to deliver now; ${count(pending, 'event')} pending (${[...reasons, oldest].join(', ')}).${letters}`)
+  output.note(
+    `Nothing to deliver now; ${count(pending, 'event')} pending (${[...reasons, oldest].join(', ')}).${letters}`,
+  )
 }

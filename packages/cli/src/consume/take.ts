@@ -14,7 +14,7 @@ export interface TakeOptions {
   readonly signal: AbortSignal
 }
 
-const pageSize = 100
+const pageSize = 500
 const followWaitMs = 20_000
 /** A slow reader of the output must not outlast the leases: what is not printed by then goes back. */
 const printForMs = 10_000
@@ -24,11 +24,16 @@ const longestPauseMs = 8_000
 /** Prints deliveries and acknowledges what is printed, until there are no more or until interrupted. */
 export async function take(session: Session, options: TakeOptions): Promise<ExitCode> {
   const { subscription, max = Number.POSITIVE_INFINITY, follow, signal } = options
+  const interrupted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   let taken = 0
   let late = 0
   while (taken < max && !signal.aborted) {
     const waitMs = follow ? followWaitMs : taken === 0 ? firstWaitMs : 0
-    const deliveries = await pull(session, options, { max: Math.min(max - taken, pageSize), waitMs })
+    const deliveries = await pull(session, options, {
+      max: Math.min(max - taken, pageSize),
+      waitMs,
+      interrupted,
+    })
     if (deliveries.length === 0 && !follow) break
     const page = await printAndAcknowledge(session, options, deliveries)
     taken += page.printed
@@ -66,11 +71,8 @@ async function printAndAcknowledge(
 async function pull(
   { broker, caller, output }: Session,
   { subscription, follow, signal }: TakeOptions,
-  { max, waitMs }: { readonly max: number; readonly waitMs: number },
+  { max, waitMs, interrupted }: { readonly max: number; readonly waitMs: number; readonly interrupted: Promise<void> },
 ): Promise<readonly Delivery[]> {
-  const interrupted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
   for (let pauseMs = shortestPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
     const pulled = broker.pull(caller, { subscription, max, leaseMs, waitMs })
     try {

@@ -65,20 +65,36 @@ async function checkRoom(existing: string): Promise<Finding> {
 async function checkSync(existing: string): Promise<Finding> {
   const { type } = await statfs(existing)
   if (type === memoryFileSystem) {
-    return warning('sync', `${existing} is kept in memory: a reboot takes everything.`, 'Choose a folder on a disk with --data.')
+    return warning(
+      'sync',
+      `${existing} is kept in memory: a reboot takes everything.`,
+      'Choose a folder on a disk with --data.',
+    )
   }
   let rate: number
   try {
     rate = await measureSyncs(existing)
   } catch (error) {
-    return failed('sync', `Writing durably to ${existing} fails: ${(error as Error).message}.`, 'Look at the disk and its file system.')
+    return failed(
+      'sync',
+      `Writing durably to ${existing} fails: ${(error as Error).message}.`,
+      'Look at the disk and its file system.',
+    )
   }
   const message = `The disk commits ${Math.round(rate).toLocaleString('en-US')} times a second, one after another.`
   if (rate > incredibleSyncsPerSecond) {
-    return warning('sync', `${message} No disk is that fast: a power loss may take what was acknowledged.`, 'Turn off whatever skips fsync (a mount option, a virtual disk, a library).')
+    return warning(
+      'sync',
+      `${message} No disk is that fast: a power loss may take what was acknowledged.`,
+      'Turn off whatever skips fsync (a mount option, a virtual disk, a library).',
+    )
   }
   if (rate < slowSyncsPerSecond) {
-    return warning('sync', `${message} Publishers wait for that.`, 'Choose a faster disk with --data; publish in batches.')
+    return warning(
+      'sync',
+      `${message} Publishers wait for that.`,
+      'Choose a faster disk with --data; publish in batches.',
+    )
   }
   return ok('sync', message)
 }
@@ -113,8 +129,10 @@ async function checkStore(folder: string, serverRuns: boolean): Promise<Finding>
     return ok('store', `The store is whole and nobody uses it (${(bytes / 1e6).toFixed(1)} MB).`)
   } catch (error) {
     if (!(error instanceof TidingsError)) throw error
-    if (error.code !== 'store-locked') return failed('store', error.message, 'Do what the message says; move nothing by hand.')
-    const holder = `The store is in use by process ${String(error.details['pid'] ?? '(unknown)')}`
+    if (error.code !== 'store-locked')
+      return failed('store', error.message, 'Do what the message says; move nothing by hand.')
+    const { pid } = error.details
+    const holder = `The store is in use by ${typeof pid === 'number' ? `process ${pid}` : 'another process'}`
     if (serverRuns) return ok('store', `${holder}.`)
     return warning('store', `${holder}, but no server answers.`, 'Name its address with --url, or stop that process.')
   } finally {

@@ -11,7 +11,12 @@ const skewFailedMs = 60_000
 
 /** Who answers at an address. */
 export type Answerer =
-  | { readonly kind: 'tidings'; readonly protocol: string; readonly ready: boolean; readonly skewMs: number | undefined }
+  | {
+      readonly kind: 'tidings'
+      readonly protocol: string
+      readonly ready: boolean
+      readonly skewMs: number | undefined
+    }
   | { readonly kind: 'other'; readonly what: string }
   | { readonly kind: 'nobody'; readonly reason: string }
 
@@ -42,12 +47,16 @@ function reasonOf(error: unknown): string {
   return cause.message === '' && 'code' in cause ? String(cause.code) : cause.message
 }
 
-/** The server itself: its version, its clock, and whether it lets this caller in. */
-export async function checkServer(session: Session, url: string, answerer: Answerer): Promise<readonly Finding[]> {
+/** The server itself: its version, its clock, and whether it lets this caller in. The session is one with that server. */
+export async function checkServer(
+  session: Session,
+  { url, answerer, urlGiven }: { readonly url: string; readonly answerer: Answerer; readonly urlGiven: boolean },
+): Promise<readonly Finding[]> {
   if (answerer.kind === 'other') {
-    return [failed('server', `At ${url} answers a program that is no Tidings server (${answerer.what}).`, 'Name the server with --url.')]
+    const message = `At ${url} answers a program that is no Tidings server (${answerer.what}).`
+    return [failed('server', message, 'Name the server with --url, or start one on another --port.')]
   }
-  if (answerer.kind === 'nobody') return [noServer(session, url, answerer.reason)]
+  if (answerer.kind === 'nobody') return [urlGiven ? noAnswer(url, answerer.reason) : noServer(url)]
   return [
     answerer.ready
       ? ok('server', `Tidings answers at ${url}.`)
@@ -58,10 +67,17 @@ export async function checkServer(session: Session, url: string, answerer: Answe
   ]
 }
 
-/** Without a word about which server, that none runs yet is no fault. */
-function noServer({ settings }: Session, url: string, reason: string): Finding {
-  if (!settings.urlGiven) return skipped('server', `No server runs at ${url}; start one with: tidings server`)
-  return failed('server', `Nothing answers at ${url} (${reason}).`, 'Start the server, or correct --url or TIDINGS_URL.')
+function noAnswer(url: string, reason: string): Finding {
+  return failed(
+    'server',
+    `Nothing answers at ${url} (${reason}).`,
+    'Start the server, or correct --url or TIDINGS_URL.',
+  )
+}
+
+/** Nobody said that there is one, so that none runs yet is no fault. */
+function noServer(url: string): Finding {
+  return skipped('server', `No server runs at ${url}; start one with: tidings server`)
 }
 
 async function checkVersion(url: string, protocol: string): Promise<Finding> {
@@ -116,9 +132,17 @@ export async function checkPort(host: string, port: number): Promise<Finding> {
     return failed('port', `Port ${port} of ${host} is taken by another program.`, 'Choose another one with --port.')
   }
   if (code === 'EACCES') {
-    return failed('port', `Port ${port} of ${host} needs rights that you don't have.`, 'Choose one above 1023 with --port.')
+    return failed(
+      'port',
+      `Port ${port} of ${host} needs rights that you don't have.`,
+      'Choose one above 1023 with --port.',
+    )
   }
-  return failed('port', `Nothing can listen on ${host}, port ${port} (${code}).`, 'Choose an address of this machine with --host.')
+  return failed(
+    'port',
+    `Nothing can listen on ${host}, port ${port} (${code}).`,
+    'Choose an address of this machine with --host.',
+  )
 }
 
 function listenOnce(host: string, port: number): Promise<string | undefined> {

@@ -59,7 +59,8 @@ export class EventMaker {
       parseJson(data, 'event-invalid', 'The payload')
     } catch (error) {
       if (!(error instanceof TidingsError)) throw error
-      const next = this.#options.contentType === undefined ? ' Is it no JSON? Then say what it is with --content-type.' : ''
+      const next =
+        this.#options.contentType === undefined ? ' Is it no JSON? Then say what it is with --content-type.' : ''
       throw new TidingsError(error.code, `${error.message}${next}`, { cause: error })
     }
   }
@@ -79,7 +80,6 @@ function member(data: Uint8Array, field: string, option: string): string {
     `The payload has no text or whole number in "${field}", where ${option} looks for it.`,
   )
 }
-
 
 /** Options that make no sense together. */
 export function checkEventOptions(
@@ -102,7 +102,7 @@ export function checkEventOptions(
   }
   if (options.contentType !== undefined && !isJsonType(options.contentType)) {
     const field = options.keyField ?? options.idField
-    if (field !== undefined) throw new UsageError(`"${field}" can be looked up in JSON only, not in ${options.contentType}.`)
+    if (field !== undefined)
+      throw new UsageError(`"${field}" can be looked up in JSON only, not in ${options.contentType}.`)
   }
 }
-

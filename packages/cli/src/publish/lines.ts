@@ -29,7 +29,8 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     }
     rest.push(chunk.subarray(start))
     restBytes += chunk.length - start
-    if (restBytes > longestLine) throw new CommandError(`Line ${number + 1} has more than ${longestLine} bytes; is this NDJSON?`)
+    if (restBytes > longestLine)
+      throw new CommandError(`Line ${number + 1} has more than ${longestLine} bytes; is this NDJSON?`)
     const filled = lines.filter(isFilled)
     if (filled.length > 0) yield filled
   }

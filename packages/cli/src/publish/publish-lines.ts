@@ -24,8 +24,8 @@ const batchBytes = 2_097_152
 const pausesMs = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
 
 /**
- * Publishes one event for each line, in order. It ends at the first line that is at fault or refused: what comes later
- * may depend on it, so nothing after that batch is sent, and the error says where to go on.
+ * Publishes one event for each line, in order. It ends where a line is at fault or refused: what comes later may
+ * depend on it, so nothing after its batch is sent, and the error says where to go on.
  */
 export async function publishLines(session: Session, request: LineRequest): Promise<void> {
   const publication = new LinePublication(session, request)
@@ -38,7 +38,7 @@ class LinePublication {
   readonly #request: LineRequest
   readonly #counts = { stored: 0, duplicate: 0, refused: 0 }
   readonly #startedAt = performance.now()
-  /** The last line of which everything up to it was answered. */
+  /** Every line up to here was answered. */
   #through = 0
 
   constructor(session: Session, request: LineRequest) {
@@ -87,12 +87,14 @@ class LinePublication {
   async #publish(batch: readonly LineEvent[]): Promise<void> {
     const answers = await this.#send(batch.map(({ event }) => event))
     for (const [index, answer] of answers.entries()) await this.#report(batch[index]!, answer)
-    const refused = answers.filter(({ status }) => status === 'refused').length
-    if (refused === 0) this.#through = batch.at(-1)!.number
-    const total = this.#counts.stored + this.#counts.duplicate
-    const rate = Math.round((total * 1000) / Math.max(1, performance.now() - this.#startedAt))
-    this.#session.output.progress(`${count(total, 'event')} published, ${rate.toLocaleString('en-US')}/s`)
-    if (refused > 0) throw new CommandError(`${count(refused, 'event')} refused. ${this.#standing()}`)
+    this.#through = batch.at(-1)!.number
+    const { stored, duplicate, refused } = this.#counts
+    const rate = Math.round(((stored + duplicate) * 1000) / Math.max(1, performance.now() - this.#startedAt))
+    this.#session.output.progress(`${count(stored + duplicate, 'event')} published, ${rate.toLocaleString('en-US')}/s`)
+    if (refused === 0) return
+    throw new CommandError(
+      `${count(refused, 'line')} refused; the others up to line ${this.#through} are stored, nothing after it was sent.`,
+    )
   }
 
   async #report({ number, event }: LineEvent, answer: PublishAnswer): Promise<void> {
@@ -129,7 +131,7 @@ class LinePublication {
 
   #standing(): string {
     return this.#through === 0
-      ? 'Nothing before it is known to be stored.'
+      ? 'Nothing was stored before it.'
       : `Everything up to line ${this.#through} is stored; go on after it.`
   }
 }

@@ -1,0 +1,21 @@
+import type { SubscriptionDescription } from 'tidings/broker'
+import { count, duration, fields } from '../text.ts'
+
+/** A subscription for people. */
+export function describeSubscription(description: SubscriptionDescription): string {
+  const { subscription, topic, filter, policy, generation, floor } = description
+  const { quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts } = policy.retry
+  const quick = quickDelaysMs.length === 0 ? '' : `after ${quickDelaysMs.map(duration).join(', ')}, then `
+  return fields([
+    ['subscription', subscription],
+    ['topic', topic],
+    ['types', filter.types?.join(', ') ?? 'all'],
+    ['floor', floor],
+    ['generation', String(generation)],
+    ['on dead letter', policy.onDeadLetter],
+    [
+      'retries',
+      `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`,
+    ],
+  ])
+}
