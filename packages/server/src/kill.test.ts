@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect } from 'tidings'
+import { connect, consume, type Consumer } from 'tidings'
 import type { Broker, PublishAnswer } from 'tidings/broker'
 import type { Event } from 'tidings/event'
 import { mulberry32 } from 'tidings/testing'
 import { expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 
 /** The built server in a process of its own, as users run it. */
 const program = `
@@ -34,12 +35,13 @@ it(
     let server = await startProcess(path, 0)
     try {
       const port = Number(new URL(server.url).port)
-      const broker = connect(server.url)
+      const broker = connect(server.url, { WebSocket })
       await broker.putTopic(caller, { topic, kind: 'event', owner: 'load' })
       await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
       const running = load.run(broker)
+      const consumer = load.consume(broker)
       for (let life = 0; life < lives; life++) {
-        await load.progress()
+        await Promise.race([load.progress(), running])
         await pause(random() * 60)
         server.process.kill('SIGKILL')
         await server.ended
@@ -47,15 +49,20 @@ it(
       }
       load.stop()
       await running
+      while ((await broker.stats(caller, subscription)).pending > 0) await pause(20)
+      await consumer.stop()
 
       const stored = await readAll(broker)
-      expect(stored.length).toBe(new Set(stored).size)
-      expect(load.acknowledged.filter((id) => !stored.includes(id))).toEqual([])
+      const distinct = new Set(stored)
+      expect(stored.length).toBe(distinct.size)
+      expect(load.refused).toEqual([])
+      expect(load.acknowledged.filter((id) => !distinct.has(id))).toEqual([])
       for (let producer = 0; producer < producers; producer++) {
         const numbers = stored.filter((id) => id.startsWith(`${producer}-`)).map((id) => Number(id.split('-')[1]))
         expect(numbers).toEqual(numbers.map((_, index) => index + 1))
       }
       expect(load.deliveredAfterSettled).toEqual([])
+      expect(load.handled).toEqual(distinct)
       expect(load.settled.size).toBeGreaterThan(0)
     } finally {
       server.process.kill('SIGKILL')
@@ -69,6 +76,7 @@ it(
 class Load {
   readonly acknowledged: string[] = []
   readonly refused: PublishAnswer[] = []
+  readonly handled = new Set<string>()
   readonly settled = new Set<string>()
   /** What came again although its settle was answered: nothing may. */
   readonly deliveredAfterSettled: string[] = []
@@ -76,8 +84,7 @@ class Load {
   #progressed: () => void = () => undefined
 
   async run(broker: Broker): Promise<void> {
-    const producing = Array.from({ length: producers }, (_, producer) => this.#produce(broker, producer))
-    await Promise.all([...producing, this.#consume(broker)])
+    await Promise.all(Array.from({ length: producers }, (_, producer) => this.#produce(broker, producer)))
   }
 
   stop(): void {
@@ -101,18 +108,20 @@ class Load {
     }
   }
 
-  async #consume(broker: Broker): Promise<void> {
-    while (!this.#stopping) {
-      const { deliveries } = await untilAnswered(() =>
-        broker.pull(caller, { subscription, max: 50, waitMs: 100, leaseMs: 1_000 }),
-      )
-      this.deliveredAfterSettled.push(...deliveries.map(({ event }) => event.id).filter((id) => this.settled.has(id)))
-      const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
-      if (outcomes.length === 0) continue
-      const answers = await untilAnswered(() => broker.settle(caller, { subscription, outcomes }))
-      for (const [index, { status }] of answers.entries())
-        if (status === 'settled') this.settled.add(deliveries[index]!.event.id)
-    }
+  consume(broker: Broker): Consumer {
+    const consumer = consume({
+      broker,
+      caller,
+      subscription,
+      handle: ({ event }) => {
+        this.handled.add(event.id)
+        if (this.settled.has(event.id)) this.deliveredAfterSettled.push(event.id)
+        return Promise.resolve({ action: 'ack' })
+      },
+      onSettled: ({ event }) => this.settled.add(event.id),
+    })
+    consumer.start()
+    return consumer
   }
 }
 
