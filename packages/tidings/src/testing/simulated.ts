@@ -66,7 +66,7 @@ export function simulatedEnvironment(seed = 1): SimulatedEnvironment {
 
 /** Lets everything that is runnable run, input and output included. */
 async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 16; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A small generator of uniform numbers in [0, 1): Mulberry32 (Tommy Ettinger, public domain). */

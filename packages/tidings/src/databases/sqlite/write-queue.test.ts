@@ -73,6 +73,19 @@ describe('group commit', () => {
     expect(history).toEqual(['commit', 'a', 'b', 'c'])
   })
 
+  test('those whom one turn of the event loop wakes one after another share a commit', async () => {
+    let commits = 0
+    const client = watched(connect('journal_mode = wal'), (script) => (commits += script === 'commit' ? 1 : 0))
+    const database = await started({ client })
+    // As when twenty answers came in while the process waited for its disk.
+    const wokenApart = Array.from({ length: 20 }, async (_, number) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      await add(database, `${number}`)
+    })
+    await Promise.all(wokenApart)
+    expect(commits).toBe(1)
+  })
+
   test('those that come while a group runs share the next commit', async () => {
     let commits = 0
     const client = watched(connect('journal_mode = wal'), (script) => (commits += script === 'commit' ? 1 : 0))

@@ -96,8 +96,9 @@ export class WriteQueue {
   }
 
   #wake(): void {
-    // Not at once: those who ask in the same turn share the first group.
-    this.#loop ??= Promise.resolve().then(() => this.#run())
+    // Not at once: those whom the same turn of the event loop wakes, such as every answer that came in during the commit
+    // before, share the first group.
+    this.#loop ??= turn().then(() => this.#run())
   }
 
   async #run(): Promise<void> {
@@ -107,7 +108,7 @@ export class WriteQueue {
         if (this.#waiting.length > 0 && (await this.#begin())) await this.#runGroup(this.#waiting.splice(0))
       }
       // Those whom the commit has woken may ask again before the next group begins.
-      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve))
+      if (this.#waiting.length > 0) await turn()
     }
     this.#loop = undefined
   }
@@ -208,6 +209,11 @@ export class WriteQueue {
       { cause },
     )
   }
+}
+
+/** The next turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A failed statement can roll back everything; what ran after it would commit on its own. */
