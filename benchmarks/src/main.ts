@@ -1,0 +1,38 @@
+import { cpus } from 'node:os'
+import { codecRate, syncRate } from './limits.ts'
+import { brokerRate, engineRate, type PublishRun } from './publish.ts'
+import { measure, printTable, type Row } from './report.ts'
+
+/**
+ * Durable publishing in one process, beside the limits of this machine: `npm run bench`, or with `-- --quick` a
+ * shorter run. Warm-up and runs are interleaved, so that a noisy neighbour disturbs all of them alike.
+ */
+const quick = process.argv.includes('--quick')
+const messages = quick ? 30_000 : 200_000
+const runs = quick ? 3 : 5
+
+const payloadBytes = 100
+const run = (window: number, kind: 'entity' | 'event'): PublishRun => ({
+  messages: Math.min(messages, window * 2_000),
+  window,
+  kind,
+  payloadBytes,
+})
+
+const results = await measure(runs, {
+  'L1  fdatasync, 4 kB appended': () => syncRate({ bytes: 4_096, count: 300 }),
+  'L1  fdatasync, 64 kB appended': () => syncRate({ bytes: 65_536, count: 300 }),
+  'L3  encode, checksum, resolve a promise': () => codecRate(run(1_024, 'event')),
+  'embedded engine, event topic, window 1': () => engineRate(run(1, 'event')),
+  'embedded engine, event topic, window 64': () => engineRate(run(64, 'event')),
+  'embedded engine, event topic, window 1024': () => engineRate(run(1_024, 'event')),
+  'embedded engine, entity topic, window 1024': () => engineRate(run(1_024, 'entity')),
+  'local broker, event topic, window 1024': () => brokerRate(run(1_024, 'event')),
+  'local broker, entity topic, window 1024': () => brokerRate(run(1_024, 'entity')),
+})
+
+const limit = results.find(({ name }) => name.startsWith('L3'))!.median
+const rows: Row[] = results.map((result) => ({ ...result, share: result.median / limit }))
+const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'an unknown processor'}`
+console.log(`Durable publish, ${payloadBytes} B, ${messages} messages, median of ${runs} runs · ${machine}\n`)
+printTable(rows)
