@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import { hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
+import { hasControlCharacter, hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
 import type { TopicKind } from '../engine/index.ts'
 
 /** Compiles a JSON Schema to a check of payloads: `undefined`, or a sentence that names the path and the rule. */
@@ -38,7 +38,7 @@ function requireText(value: unknown, attribute: string): void {
     throw invalid(`The attribute "${attribute}" must be a text that is not empty.`)
   if (value.length > 2_048)
     throw invalid(`The attribute "${attribute}" has ${value.length} characters; at most 2048 are allowed.`)
-  if (hasLoneSurrogate(value)) throw invalid(`The attribute "${attribute}" holds half of a surrogate pair.`)
+  if (!isAttributeText(value)) throw invalid(`The attribute "${attribute}" ${notText}.`)
 }
 
 function checkExtension(name: string, value: unknown): void {
@@ -46,9 +46,16 @@ function checkExtension(name: string, value: unknown): void {
     throw invalid(`"${name.slice(0, 40)}" is not an attribute name: 1 to 20 lower-case letters and digits.`)
   }
   if (typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value))) return
-  if (typeof value !== 'string' || hasLoneSurrogate(value) || value.length > 2_048) {
+  if (typeof value === 'string' && !isAttributeText(value)) throw invalid(`The attribute "${name}" ${notText}.`)
+  if (typeof value !== 'string' || value.length > 2_048) {
     throw invalid(`The attribute "${name}" must be a text of at most 2048 characters, an integer or a boolean.`)
   }
+}
+
+const notText = 'holds a control character or half of a surrogate pair; encode it'
+
+function isAttributeText(value: string): boolean {
+  return !hasLoneSurrogate(value) && !hasControlCharacter(value)
 }
 
 function checkVersion(event: Event): void {

@@ -20,4 +20,4 @@ export {
 } from './event.ts'
 export { checkJson, jsonText, JsonSyntaxError, parseJson } from './json-slices.ts'
 export { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
-export { hasLoneSurrogate, validateKey, validateName } from './names.ts'
+export { hasControlCharacter, hasLoneSurrogate, validateKey, validateName } from './names.ts'

@@ -22,18 +22,39 @@ export function validateKey(key: unknown): string {
     throw new TidingsError('key-invalid', `${describe(key)} is not a key: a key is a text that is not empty.`)
   }
   if (hasLoneSurrogate(key)) {
-    throw new TidingsError('key-invalid', 'The key holds half of a surrogate pair, which no encoding can carry; send well-formed Unicode.')
+    throw new TidingsError(
+      'key-invalid',
+      'The key holds half of a surrogate pair, which no encoding can carry; send well-formed Unicode.',
+    )
+  }
+  if (hasControlCharacter(key)) {
+    throw new TidingsError(
+      'key-invalid',
+      'The key holds a control character, which CloudEvents does not allow in an attribute; encode it.',
+    )
   }
   const bytes = key.length * 3 <= longestKeyBytes ? 0 : new TextEncoder().encode(key).length
   if (bytes > longestKeyBytes) {
-    throw new TidingsError('key-invalid', `The key has ${bytes} bytes in UTF-8; a key has at most ${longestKeyBytes}. Hash it or shorten it.`)
+    throw new TidingsError(
+      'key-invalid',
+      `The key has ${bytes} bytes in UTF-8; a key has at most ${longestKeyBytes}. Hash it or shorten it.`,
+    )
   }
   return key
 }
 
 /** Whether a text cannot be encoded in UTF-8 because half of a surrogate pair stands alone in it. */
 export function hasLoneSurrogate(text: string): boolean {
-  return /[\uD800-\uDFFF]/.test(text) && /(?:[\uD800-\uDBFF](?![\uDC00-\uDFFF]))|(?:(?<![\uD800-\uDBFF])[\uDC00-\uDFFF])/.test(text)
+  return (
+    /[\uD800-\uDFFF]/.test(text) &&
+    /(?:[\uD800-\uDBFF](?![\uDC00-\uDFFF]))|(?:(?<![\uD800-\uDBFF])[\uDC00-\uDFFF])/.test(text)
+  )
+}
+
+/** Whether a text holds a character that CloudEvents 1.0 excludes from attribute values (its type String): C0, DEL, C1. */
+export function hasControlCharacter(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return /[\u0000-\u001F\u007F-\u009F]/.test(text)
 }
 
 function describe(value: unknown): string {

@@ -15,7 +15,10 @@ export function parsePosition(position: string, incarnation: string): number {
   const match = /^([a-z0-9]{1,32})\.(\d{1,16})$/.exec(position)
   const offset = Number(match?.[2])
   if (!match || !Number.isSafeInteger(offset)) {
-    throw new TidingsError('bad-request', `"${position}" is not a position; use one that the broker gave, or "beginning" or "end".`)
+    throw new TidingsError(
+      'bad-request',
+      `"${position}" is not a position; use one that the broker gave, or "beginning" or "end".`,
+    )
   }
   if (match[1] !== incarnation) {
     throw new TidingsError(
@@ -32,7 +35,10 @@ export function comparePositions(left: Position, right: Position): number {
   const [leftLife, leftOffset] = left.split('.')
   const [rightLife, rightOffset] = right.split('.')
   if (leftLife !== rightLife) {
-    throw new TidingsError('position-unknown', `Positions ${left} and ${right} belong to different lives of a topic and have no order.`)
+    throw new TidingsError(
+      'position-unknown',
+      `Positions ${left} and ${right} belong to different lives of a topic and have no order.`,
+    )
   }
   return Number(leftOffset) - Number(rightOffset)
 }

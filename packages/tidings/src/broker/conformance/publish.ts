@@ -122,6 +122,23 @@ export const publishCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'an attribute or key with a control character is refused, as CloudEvents asks',
+    async run(context) {
+      const scene = await Scene.open(context)
+      const answers = await publish(
+        context,
+        event('1', 'a\nb'),
+        event('2\u0000', 'b'),
+        event('3', 'c', { subject: '\u0085' }),
+      )
+      assert(
+        answers.every((answer) => answer.status === 'refused'),
+        'each is refused',
+      )
+      assertEqual((await scene.broker.read(context.caller, { topic })).events.length, 0, 'nothing is stored')
+    },
+  },
+  {
     name: 'an unknown topic, subscription or namespace is said so',
     async run({ broker, caller }) {
       const events = [{ event: event('1') }]
