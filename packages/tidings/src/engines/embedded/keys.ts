@@ -3,7 +3,7 @@
  * them. Topics and ledgers get a number when they are made, which is never used again: what is left of a removed one
  * meets nothing of a later one.
  */
-const kinds = { topic: 1, ledger: 2, block: 3, newest: 4, producer: 5, entry: 6, garbage: 7 } as const
+const kinds = { topic: 1, ledger: 2, block: 3, newest: 4, producer: 5, entry: 6, garbage: 7, indexed: 8 } as const
 
 export type KeyKind = keyof typeof kinds
 
@@ -65,6 +65,11 @@ export function nameOfKey(key: Uint8Array): string {
 /** What follows kind and number. */
 export function restOfKey(key: Uint8Array): Uint8Array {
   return key.subarray(numberedBytes)
+}
+
+/** Up to which offset the index of newest events is complete. */
+export function indexedKey(topicNumber: number): Uint8Array {
+  return numbered('indexed', topicNumber, 0)
 }
 
 export function garbageKey(number: number): Uint8Array {

@@ -47,7 +47,7 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
       const topic = topicOf(session(), id)
       return topic.reader.read({ after, limit, shard, head: topic.head })
     },
-    latest: async (id, options) => latestOf(topicOf(session(), id), options),
+    latest: async (id, options) => latestOf(session(), topicOf(session(), id), options),
     trim: (id, through) => rewriting.run(async () => trimTopic(topicOf(session(), id), through, session().writer)),
     erase: (id, key) => rewriting.run(async () => eraseKey(topicOf(session(), id), key, session().writer)),
     watch: (id, listener) => watchers.add(id, listener),
@@ -104,16 +104,26 @@ async function removeTopic(session: Session, id: TopicId): Promise<void> {
   }
 }
 
-function latestOf(topic: Topic, { cursor, limit }: { cursor?: string; limit: number }): LatestPage {
+async function latestOf(
+  session: Session,
+  topic: Topic,
+  { cursor, limit }: { cursor?: string; limit: number },
+): Promise<LatestPage> {
   const { incarnation } = topic.record
-  const from = cursor === undefined ? topic.head : parseCursor(cursor, incarnation).from
-  const after = cursor === undefined ? undefined : Buffer.from(parseCursor(cursor, incarnation).after, 'base64url')
-  const entries = [...topic.reader.newestAfter(after, limit + 1)]
+  const place = cursor === undefined ? undefined : parseCursor(cursor, incarnation)
+  // What is appended from here on is in the deltas behind this head; what was before must be on disk to be listed.
+  const from = place?.from ?? topic.head
+  if (!place && topic.hasUnwrittenNewest) {
+    const group = session.writer.group()
+    topic.putNewest(group)
+    await group.durable(undefined)
+  }
+  const entries = topic.newestAfter(place && Buffer.from(place.after, 'base64url'), limit + 1)
   const page = entries.slice(0, limit)
   const records = topic.reader.recordsAt(page.map(({ newest }) => newest.offset))
   if (entries.length <= limit) return { records, from, until: topic.head }
-  const place = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
-  return { records, from, until: topic.head, next: formatCursor({ incarnation, from, after: place }) }
+  const after = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
+  return { records, from, until: topic.head, next: formatCursor({ incarnation, from, after }) }
 }
 
 function topicOf(session: Session, id: TopicId): Topic {

@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly onGrown: (name: string) => void
 }
 
-const numberedKinds: readonly KeyKind[] = ['block', 'newest', 'producer', 'entry']
+const numberedKinds: readonly KeyKind[] = ['block', 'newest', 'indexed', 'producer', 'entry']
 const keysPerStep = 1_000
 
 /** An open store with what memory knows about it: from `start` to `stop`. */

@@ -1,23 +1,20 @@
 import type { IdentityHash, ProducerState } from '../../engine/index.ts'
-import type { EntityVersion, Event } from '../../event/index.ts'
+import type { Event } from '../../event/index.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { blockKey } from './keys.ts'
+import type { Newest } from './newest-index.ts'
 import { sealNamed } from './sealed.ts'
 import type { Group, Participant } from './writer.ts'
 
 /** A block is closed when it has grown to this: whoever wants one record must read its whole block. */
 const blockBytes = 65_536
 
-export interface Newest {
-  readonly offset: number
-  readonly version: EntityVersion
-}
-
 export interface TopicBatchOptions {
   readonly group: Group
   readonly topicNumber: number
   readonly first: number
   readonly appendedAt: number
+  readonly onSealed: (group: Group) => void
   readonly onCommitted: () => void
   readonly onRolledBack: () => void
 }
@@ -64,12 +61,10 @@ export class TopicBatch implements Participant {
       const last = block.first + block.count - 1
       group.put({ key: blockKey(number, last), value: block.seal(last) })
     }
-    for (const [name, newest] of this.newest) {
-      group.put(sealNamed('newest', number, { name, text: formatNewest(newest) }))
-    }
     for (const [name, { epoch, counter }] of this.producers) {
       group.put(sealNamed('producer', number, { name, text: `${epoch} ${counter}` }))
     }
+    this.#options.onSealed(group)
   }
 
   committed(): void {
@@ -84,13 +79,4 @@ export class TopicBatch implements Participant {
     const { topicNumber, appendedAt } = this.#options
     return new BlockBuilder({ topicNumber, first, appendedAt }, sizeHint)
   }
-}
-
-export function formatNewest({ offset, version }: Newest): string {
-  return `${offset} ${version.sourceepoch} ${version.sequence}`
-}
-
-export function parseNewest(text: string): Newest {
-  const [offset, sourceepoch, sequence] = text.split(' ')
-  return { offset: Number(offset), version: { sourceepoch: Number(sourceepoch), sequence: sequence! } }
 }

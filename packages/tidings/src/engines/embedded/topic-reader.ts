@@ -1,10 +1,9 @@
 import type { IdentityHash, LogPage, LogRecord, ProducerState } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { Block, logRecordOf, recordFlags, type StoredRecord } from './block.ts'
-import { blockKey, lastOfBlockKey, namedKey, rangeOfNumber, restOfKey } from './keys.ts'
+import { blockKey, lastOfBlockKey, namedKey, nameOfKey, rangeOfNumber } from './keys.ts'
 import { unseal } from './sealed.ts'
 import type { Store } from './store.ts'
-import { parseNewest, type Newest } from './topic-batch.ts'
 
 export interface StoredBlock {
   readonly last: number
@@ -14,14 +13,14 @@ export interface StoredBlock {
 
 /** Reads what is stored of one topic. */
 export class TopicReader {
+  readonly number: number
+  readonly name: string
   readonly #store: Store
-  readonly #number: number
-  readonly #name: string
 
   constructor(store: Store, number: number, name: string) {
     this.#store = store
-    this.#number = number
-    this.#name = name
+    this.number = number
+    this.name = name
   }
 
   /** The last offset of the last block; 0 where there is none. */
@@ -32,10 +31,10 @@ export class TopicReader {
 
   /** Blocks that cover offsets above `after`, ascending. */
   *blocks(after: number, limit?: number): Iterable<StoredBlock> {
-    const range = { from: blockKey(this.#number, after + 1), to: rangeOfNumber('block', this.#number).to }
+    const range = { from: blockKey(this.number, after + 1), to: rangeOfNumber('block', this.number).to }
     for (const { key, value } of this.#store.entries(range, limit === undefined ? {} : { limit })) {
       const last = lastOfBlockKey(key)
-      yield { last, block: Block.open(value, this.#number, last) }
+      yield { last, block: Block.open(value, this.number, last) }
     }
   }
 
@@ -76,18 +75,15 @@ export class TopicReader {
     return undefined
   }
 
-  newest(name: string): Newest | undefined {
-    const key = namedKey('newest', this.#number, name)
-    const value = this.#store.get(key)
-    return value && this.#newestOf(key, value)
-  }
-
   /** Up to `limit` entries of the index of newest events, in key order, behind one key. */
-  *newestAfter(after: Uint8Array | undefined, limit: number): Iterable<{ key: Uint8Array; newest: Newest }> {
-    const { from, to } = rangeOfNumber('newest', this.#number)
+  *newestAfter(
+    after: Uint8Array | undefined,
+    limit: number,
+  ): Iterable<{ key: Uint8Array; name: string; value: Uint8Array }> {
+    const { from, to } = rangeOfNumber('newest', this.number)
     const begin = after ? Buffer.concat([from, after, Buffer.of(0)]) : from
     for (const { key, value } of this.#store.entries({ from: begin, to }, { limit })) {
-      yield { key: restOfKey(key), newest: this.#newestOf(key, value) }
+      yield { key, name: nameOfKey(key), value }
     }
   }
 
@@ -100,17 +96,17 @@ export class TopicReader {
         if (record) return record
         throw new TidingsError(
           'store-corrupt',
-          `The newest event of a key of topic ${this.#name}, at offset ${offset}, is damaged; publish that entity's state again or restore the store from a backup.`,
-          { details: { topic: this.#name, offset } },
+          `The newest event of a key of topic ${this.name}, at offset ${offset}, is damaged; publish that entity's state again or restore the store from a backup.`,
+          { details: { topic: this.name, offset } },
         )
       })
   }
 
   producer(id: string): ProducerState | undefined {
-    const key = namedKey('producer', this.#number, id)
+    const key = namedKey('producer', this.number, id)
     const value = this.#store.get(key)
     if (!value) return undefined
-    const [epoch, counter] = unseal(key, value, () => `Producer ${id} of topic ${this.#name}`).split(' ')
+    const [epoch, counter] = unseal(key, value, () => `Producer ${id} of topic ${this.name}`).split(' ')
     return { epoch: Number(epoch), counter: Number(counter) }
   }
 
@@ -122,7 +118,7 @@ export class TopicReader {
     let after = Math.max(0, oldest.offset)
     for (const { key, value } of this.#reversed()) {
       const last = lastOfBlockKey(key)
-      const block = Block.open(value, this.#number, last)
+      const block = Block.open(value, this.number, last)
       if (last > oldest.offset && (!block || block.appendedAt >= oldest.appendedAt)) continue
       after = Math.max(after, last)
       break
@@ -136,12 +132,8 @@ export class TopicReader {
     }
   }
 
-  #newestOf(key: Uint8Array, value: Uint8Array): Newest {
-    return parseNewest(unseal(key, value, () => `The version of a key of topic ${this.#name}`))
-  }
-
   #reversed(limit?: number): Iterable<{ key: Uint8Array; value: Uint8Array }> {
-    const range = rangeOfNumber('block', this.#number)
+    const range = rangeOfNumber('block', this.number)
     return this.#store.entries(range, { reverse: true, ...(limit !== undefined && { limit }) })
   }
 }

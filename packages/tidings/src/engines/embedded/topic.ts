@@ -16,9 +16,9 @@ import type { Environment } from '../../environment/index.ts'
 import { decodeEvent, versionOf, type Event } from '../../event/index.ts'
 import { topicKey } from './keys.ts'
 import { recordFlags } from './block.ts'
-import { TopicBatch, type Newest } from './topic-batch.ts'
+import { TopicBatch } from './topic-batch.ts'
 import { TopicReader } from './topic-reader.ts'
-import { RecentMap } from './recent-map.ts'
+import { NewestIndex, type Newest } from './newest-index.ts'
 import { seal } from './sealed.ts'
 import type { Store } from './store.ts'
 import type { Group } from './writer.ts'
@@ -45,9 +45,6 @@ export interface TopicOptions {
   readonly onGrown: () => void
 }
 
-/** Of so many keys, and up to twice as many, the newest version is known without asking the disk. */
-const recentKeys = 10_000
-
 /** One life of one topic. Decides about appends in memory, ahead of the disk; reads only what is on disk. */
 export class Topic {
   readonly name: string
@@ -61,7 +58,7 @@ export class Topic {
   /** Not durable yet, oldest first: at most the group that is being written and the one that is being collected. */
   readonly #batches: TopicBatch[] = []
   readonly #producers = new Map<string, ProducerState>()
-  readonly #recent = new RecentMap<string, Newest>(recentKeys)
+  readonly #newest: NewestIndex
   readonly #state = this.#admissionState()
   readonly #onGrown: () => void
   #hashed: { readonly event: Event; readonly identity: IdentityHash } | undefined
@@ -76,6 +73,7 @@ export class Topic {
     this.#onGrown = onGrown
     this.#identities = new IdentityWindow(deduplication)
     this.reader = new TopicReader(store, record.number, name)
+    this.#newest = new NewestIndex(store, this.reader)
     this.#head = Math.max(record.head, this.reader.lastOffset())
     this.#given = this.#head
   }
@@ -126,11 +124,22 @@ export class Topic {
       const newest = this.#batches[index]!.newest.get(key)
       if (newest) return newest
     }
-    const recent = this.#recent.get(key)
-    if (recent) return recent
-    const stored = this.reader.newest(key)
-    if (stored) this.#recent.set(key, stored)
-    return stored
+    return this.#newest.get(key)
+  }
+
+  /** Whether the index of newest events is behind on disk. */
+  get hasUnwrittenNewest(): boolean {
+    return this.#record.kind === 'entity' && this.#newest.isBehind
+  }
+
+  /** Writes everything that the index of newest events holds in memory. */
+  putNewest(group: Group): void {
+    if (this.#record.kind === 'entity') this.#newest.write(group, this.#head, true)
+  }
+
+  /** Up to `limit` keys with their newest durable events, behind one key; complete once `putNewest` is durable. */
+  newestAfter(key: Uint8Array | undefined, limit: number): { key: Uint8Array; newest: Newest }[] {
+    return this.#record.kind === 'entity' ? [...this.#newest.after(key, limit)] : []
   }
 
   #appendOne(request: AppendRequest, batch: TopicBatch, refused: Refused): AppendAnswer {
@@ -162,12 +171,15 @@ export class Topic {
       topicNumber: this.#record.number,
       first: given + 1,
       appendedAt: this.#environment.clock.now(),
+      onSealed: (sealed) => {
+        if (this.#record.kind === 'entity') this.#newest.write(sealed, this.#head)
+      },
       onCommitted: () => {
         this.#batches.shift()
         const grown = batch.last > this.#head
         this.#head = batch.last
         for (const [id, state] of batch.producers) this.#producers.set(id, state)
-        for (const [key, newest] of batch.newest) this.#recent.set(key, newest)
+        if (batch.newest.size > 0) this.#newest.add(batch.newest)
         if (grown) this.#onGrown()
       },
       onRolledBack: () => {
