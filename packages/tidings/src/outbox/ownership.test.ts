@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
-import { caller, createBench, ids, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
+import { caller, createBench, ids, mailEvent, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
 
 let bench: Bench
 let older: ServiceProcess
@@ -79,6 +79,39 @@ describe('of several processes on one database', () => {
   })
 })
 
+test('one that was replaced before it read reads nothing that came after, so the newest knows all that was sent', async () => {
+  const goOn: (() => void)[] = []
+  bench.faults.producer = async (_, request) => {
+    await new Promise<void>((resolve) => goOn.push(resolve))
+    return bench.broker.producer(caller, request)
+  }
+  const middle = await bench.process()
+  const paused = middle.outbox.tick()
+  await bench.environment.advance(0)
+  delete bench.faults.producer
+  const newest = await bench.process()
+  await mail('a1')
+  for (const go of goOn) go()
+  await paused
+  expect(await publishedMails()).toEqual([])
+  await newest.relay()
+  expect(await publishedMails()).toEqual(['a1'])
+  expect(bench.alarms).toEqual([])
+})
+
+test('one that the broker fences although its database knows of no other begins a new life above, and holds nothing', async () => {
+  const producer = { id: 'crm:0', epoch: bench.environment.clock.now() + 1_000_000, counter: 1_000 }
+  await bench.broker.publish(caller, { topic: mails, events: [{ event: mailEvent({ id: 'elsewhere' }), producer }] })
+  await mail('a1', 'b1')
+  for (let round = 0; round < 5; round++) {
+    await older.relay()
+    await bench.environment.advance(1_000)
+  }
+  expect(await publishedMails()).toEqual(['elsewhere', 'a1', 'b1'])
+  expect(await older.outbox.stats()).toMatchObject({ pending: 0, held: 0, owner: true })
+  expect(bench.alarms).toMatchObject([{ alarm: 'restored' }])
+})
+
 describe('one that stands by', () => {
   /** Time in which `process` looks again and again. */
   async function pass(process: ServiceProcess, seconds: number): Promise<void> {
@@ -96,9 +129,15 @@ describe('one that stands by', () => {
     await pass(older, 60)
     expect(await owns(older)).toBe(false)
     await mail('a1')
+    let asked = 0
+    bench.faults.producer = (_, request) => {
+      asked += 1
+      return bench.broker.producer(caller, request)
+    }
     await pass(older, 9)
     expect(await publishedMails()).toEqual([])
     await pass(older, 3)
+    expect(asked).toBe(2)
     expect(await publishedMails()).toEqual(['a1'])
     expect(await owns(older)).toBe(true)
   })

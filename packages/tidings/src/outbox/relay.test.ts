@@ -153,6 +153,20 @@ describe('a topic that fails', () => {
     expect(await publishedMails()).toEqual(['a1'])
   })
 
+  test('because the broker takes nothing and says nothing of use is not asked in a hot loop', async () => {
+    let calls = 0
+    onPublish(async ({ events }) => {
+      calls += 1
+      return events.map(() => ({ status: 'refused', code: 'behind-refused', message: 'behind' }))
+    })
+    await mail('a1')
+    await service.outbox.start()
+    await bench.environment.advance(30_000)
+    expect(calls).toBeGreaterThan(3)
+    expect(calls).toBeLessThan(15)
+    expect(await pending()).toBe(1)
+  })
+
   test('because it never answers is given up after a time, and its late answer changes nothing', async () => {
     let answer = (): void => {}
     onPublish(async (_, next) => {

@@ -86,7 +86,13 @@ export class Relay {
     const unsent = await database.query<{ topic: string }>(statements.topics)
     if (unsent.length > 0) await ownership.beat()
     for (const { topic } of unsent) this.#state(topic)
-    await this.#check(ownership.epoch)
+    try {
+      await this.#check(ownership.epoch)
+    } catch (error) {
+      if (!(error instanceof Replaced)) throw error
+      ownership.lose()
+      return nothing
+    }
     const reports = await Promise.allSettled(unsent.map(({ topic }) => this.#relay(topic)))
     return reports.reduce((sum, report) => {
       if (report.status === 'rejected') throw report.reason
@@ -110,23 +116,25 @@ export class Relay {
 
   async #check(epoch: number): Promise<void> {
     const due = [...this.#topics].filter(([, { checked, backoff }]) => !checked && backoff.waitMs === 0)
-    if (due.length === 0) return
-    const found = await Promise.all(due.map(([topic, state]) => this.#producerOf(topic, state)))
+    const answers = await Promise.all(due.map(([topic]) => this.#producerOf(topic)))
     const ahead: ProducerState[] = []
-    for (const state of found) if (state && (await isAhead(this.#options.database, state, epoch))) ahead.push(state)
+    for (const { known } of answers.filter((answer) => answer !== undefined)) {
+      if (known && (await isAhead(this.#options.database, known, epoch))) ahead.push(known)
+    }
     if (ahead.length > 0) await this.#begin(ahead)
+    // Not before: what is published to a topic in between would be taken for a duplicate.
+    for (const [index, [, state]] of due.entries()) state.checked = answers[index] !== undefined
   }
 
-  async #producerOf(topic: string, state: TopicState): Promise<ProducerState | undefined> {
+  /** What the broker has of this producer in a topic; `undefined` when it could not be asked. */
+  async #producerOf(topic: string): Promise<{ readonly known: ProducerState | undefined } | undefined> {
     const { broker, caller, producer } = this.#options
     try {
-      const known = await this.#within(broker.producer(caller, { topic, producer }))
-      state.checked = true
-      return known
+      return { known: await this.#within(broker.producer(caller, { topic, producer })) }
     } catch (error) {
       // A topic that does not exist yet holds nothing; publishing to it says so.
-      if (error instanceof TidingsError && error.code === 'topic-unknown') state.checked = true
-      else this.#fail(topic, error)
+      if (error instanceof TidingsError && error.code === 'topic-unknown') return { known: undefined }
+      this.#fail(topic, error)
       return undefined
     }
   }
@@ -137,10 +145,8 @@ export class Relay {
       epoch: Math.max(...ahead.map(({ epoch }) => epoch)),
       counter: Math.max(...ahead.map(({ counter }) => counter)),
     }
-    const epoch = await database.transaction((transaction) =>
-      beginNewLife(transaction, { known, ownership, environment }),
-    )
-    ownership.adopt(epoch)
+    const begin = database.transaction((transaction) => beginNewLife(transaction, { known, ownership, environment }))
+    ownership.adopt(await begin)
     this.#options.restored()
   }
 
@@ -165,7 +171,8 @@ export class Relay {
     const held = outcome.refused.length + batch.damaged.length
     const published = outcome.accepted.length
     const progress = published + held + batch.heldKeys.length > 0
-    if (!progress && batch.rows.length > 0) state.backoff.fail()
+    if (progress) state.backoff.succeed()
+    else if (batch.rows.length > 0) state.backoff.fail()
     return { published, held, more: progress && (batch.more || published < batch.rows.length) }
   }
 
@@ -177,7 +184,6 @@ export class Relay {
     try {
       const events = publication(batch, { id: producer, epoch })
       const answers = await this.#within(broker.publish(caller, { topic, events }))
-      state.backoff.succeed()
       state.maxRows = Math.min(batchRows, state.maxRows * 2)
       return outcomeOf(batch, answers)
     } catch (error) {

@@ -114,6 +114,40 @@ describe('a database that was restored from a backup', () => {
     expect(await service.outbox.stats()).toMatchObject({ pending: 0 })
   })
 
+  test('publishes nothing before its new life has begun, whatever fails on the way', async () => {
+    await loseLife()
+    service = await openService()
+    const sql = (text: string): Promise<unknown> =>
+      service.database.transaction((transaction) => transaction.query(text))
+    await sql("create trigger failing before update on tidings_source begin select raise(abort, 'no'); end")
+    await service.write({ mails: [{ id: 'm2', key: 'a' }] })
+    for (let round = 0; round < 3; round++) await expect(service.relay()).rejects.toThrow('no')
+    expect(ids(await bench.published(mails))).toEqual(['m1', 'lost'])
+    await sql('drop trigger failing')
+    await settle(service)
+    expect(ids(await bench.published(mails))).toEqual(['m1', 'lost', 'm2'])
+    expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
+  })
+
+  test('that another process has taken over meanwhile is left to that one', async () => {
+    await loseLife()
+    const older = await openService()
+    const goOn: (() => void)[] = []
+    bench.faults.producer = async (_, request) => {
+      await new Promise<void>((resolve) => goOn.push(resolve))
+      return bench.broker.producer(caller, request)
+    }
+    const paused = older.outbox.tick()
+    await bench.environment.advance(0)
+    delete bench.faults.producer
+    service = await openService()
+    for (const go of goOn) go()
+    expect(await paused).toMatchObject({ published: 0 })
+    await settle(service)
+    expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
+    expect(restoredAlarms()).toBe(1)
+  })
+
   test('is found once, not again by every later start', async () => {
     await loseLife()
     for (let start = 0; start < 3; start++) {
