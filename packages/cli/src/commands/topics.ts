@@ -55,7 +55,7 @@ function addList(topics: TidingsCommand): void {
 function addCreate(topics: TidingsCommand): void {
   topics
     .command('create')
-    .description('Creates a topic. Kind and shards are fixed then; --update changes owner and schemas.')
+    .description('Creates a topic. Kind, owner and shards are fixed then; --update changes the schemas.')
     .example('tidings topics create sales.order-placed', 'plain events of the service sales')
     .example('tidings topics create crm.customer --kind entity', 'the customers of the service crm')
     .example(
@@ -70,7 +70,7 @@ function addCreate(topics: TidingsCommand): void {
     )
     .option('--schema <type=file>', 'a file with the JSON Schema of an event type; repeat it for each type', repeated)
     .option('--shards <count>', 'how many parts its keys are spread over', wholeNumber({ least: 1, most: 1_024 }))
-    .option('--update', 'change the owner or the schemas of a topic that exists')
+    .option('--update', 'change the schemas of a topic that exists')
     .runs<[topic: string], CreateOptions>(async (session, [topic], options) => {
       const { broker, caller, output } = session
       const existing = await unlessUnknown(broker.topic(caller, topic))
@@ -107,16 +107,12 @@ function readSchema(option: string): readonly [type: string, schema: JsonSchema]
   }
 }
 
-/** Repeating a command is fine; changing a topic by accident is not. */
+/** Repeating a command is fine; changing a topic by accident is not. Another kind or owner the broker refuses itself. */
 function refuseChange(existing: TopicDescription, wanted: TopicDefinition): void {
-  const changed = [
-    ...(existing.owner === wanted.owner ? [] : [`owner ${existing.owner}`]),
-    ...(isDeepStrictEqual(existing.schemas ?? {}, wanted.schemas ?? {}) ? [] : ['other schemas']),
-  ]
-  if (changed.length === 0) return
+  if (isDeepStrictEqual(existing.schemas ?? {}, wanted.schemas ?? {})) return
   throw new TidingsError(
     'topic-conflict',
-    `The topic ${existing.topic} exists already, with ${changed.join(' and ')}; add --update to change it.`,
+    `The topic ${existing.topic} exists already, with other schemas; add --update to change them.`,
   )
 }
 

@@ -19,7 +19,7 @@ const followWaitMs = 20_000
 /** A slow reader of the output must not outlast the leases: what is not printed by then goes back. */
 const printForMs = 10_000
 const shortestPauseMs = 500
-const longestPauseMs = 8_000
+const longestPauseMs = 2_000
 
 /** Prints deliveries and acknowledges what is printed, until there are no more or until interrupted. */
 export async function take(session: Session, options: TakeOptions): Promise<ExitCode> {

@@ -1,0 +1,127 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startServer, type RunningServer } from '@tidings/server'
+import type { Broker, Caller } from 'tidings/broker'
+
+/** The real command in a process of its own, against a real server in this one. */
+export interface Bench extends AsyncDisposable {
+  readonly server: RunningServer
+  readonly broker: Broker
+  readonly caller: Caller
+  /** An empty folder, which is also the home of the commands. */
+  readonly folder: string
+  /** Runs `tidings` with these words against the server. */
+  tidings(...words: readonly string[]): Promise<Result>
+  /** The same, with more of its surroundings. */
+  run(words: readonly string[], surroundings?: Surroundings): Promise<Result>
+  start(words: readonly string[], surroundings?: Surroundings): RunningCommand
+}
+
+export interface Surroundings {
+  readonly stdin?: string | Uint8Array
+  /** Beside TIDINGS_URL; `undefined` takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export interface Result {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunningCommand {
+  readonly child: ChildProcess
+  readonly ended: Promise<Result>
+  /** Resolves when the output so far matches. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>
+}
+
+const script = join(import.meta.dirname, '../bin/tidings.js')
+
+export async function openBench(): Promise<Bench> {
+  if (!existsSync(join(import.meta.dirname, '../dist/index.js'))) {
+    throw new Error('The command is not built; run "npm run build" first.')
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-cli-'))
+  const server = await startServer({ engine: 'memory', port: 0, namespaces: ['default', 'blue'] })
+  const start = (words: readonly string[], surroundings: Surroundings = {}): RunningCommand =>
+    startCommand(words, { ...surroundings, env: { TIDINGS_URL: server.url, ...surroundings.env } }, folder)
+  const run = (words: readonly string[], surroundings?: Surroundings): Promise<Result> =>
+    start(words, surroundings).ended
+  return {
+    server,
+    broker: server.broker,
+    caller: { namespace: 'default', principal: 'operator' },
+    folder,
+    start,
+    run,
+    tidings: (...words) => run(words),
+    async [Symbol.asyncDispose]() {
+      await server.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function startCommand(
+  words: readonly string[],
+  { stdin = '', env = {} }: Surroundings,
+  folder: string,
+): RunningCommand {
+  const child = spawn(process.execPath, [script, ...words], { cwd: folder, env: environmentOf(env, folder) })
+  const output = { stdout: '', stderr: '' }
+  const listeners = new Set<() => void>()
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      for (const listener of listeners) listener()
+    })
+  }
+  // A command that does not read its input may be gone before it is written.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(stdin)
+  const ended = new Promise<Result>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => {
+      resolve({ code, ...output })
+      for (const listener of listeners) listener()
+    })
+  })
+  return { child, ended, printed: (pattern) => printed(pattern, output, { child, listeners }) }
+}
+
+function printed(
+  pattern: RegExp,
+  output: Omit<Result, 'code'>,
+  { child, listeners }: { readonly child: ChildProcess; readonly listeners: Set<() => void> },
+): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      const found = pattern.exec(output.stdout) ?? pattern.exec(output.stderr)
+      if (found) resolve(found)
+      else if (child.exitCode !== null)
+        reject(new Error(`It ended without ${String(pattern)}: ${JSON.stringify(output)}`))
+      else return
+      listeners.delete(look)
+    }
+    listeners.add(look)
+    look()
+  })
+}
+
+/** Nothing of the machine's own settings; its home is the folder. */
+function environmentOf(env: Readonly<Record<string, string | undefined>>, folder: string): NodeJS.ProcessEnv {
+  const { PATH } = process.env
+  const variables = { PATH, HOME: folder, XDG_CONFIG_HOME: folder, ...env }
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined))
+}
+
+/** The lines of an output, as JSON. */
+export function jsonLines(text: string): readonly Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { jsonLines, openBench, type Bench } from '../command.fixture.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await openBench()
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+
+let scenes = 0
+let subscription: string
+let positions: readonly string[]
+
+/** Three events of one key, of which the first is a dead letter, and one of another key, which is one too. */
+beforeEach(async () => {
+  const { broker, caller } = bench
+  const topic = `shop.scene-${(scenes += 1)}`
+  subscription = `mail.scene-${scenes}`
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
+  const events = ['k', 'k', 'k', 'other'].map((key, index) => ({
+    event: { id: `e${index}`, source: 'shop', type: topic, key, data: new TextEncoder().encode(`{"n":${index}}`) },
+  }))
+  const answers = await broker.publish(caller, { topic, events })
+  positions = answers.map((answer) => (answer.status === 'stored' ? answer.position : ''))
+  const { deliveries } = await broker.pull(caller, { subscription, max: 10, waitMs: 5_000 })
+  const outcomes = deliveries.toReversed().flatMap(({ lease, event: { id } }) => {
+    return id === 'e1' || id === 'e2' ? [{ lease, action: 'release' } as const] : []
+  })
+  await broker.settle(caller, { subscription, outcomes })
+  const failed = deliveries.filter(({ event: { id } }) => id === 'e0' || id === 'e3')
+  const reason = 'no\u001b[31m address'
+  const letters = failed.map(({ lease }) => ({ lease, action: 'dead-letter', reason }) as const)
+  await broker.settle(caller, { subscription, outcomes: letters })
+})
+
+describe('dead-letters', () => {
+  test('list shows each with its reason, harmless to the terminal', async () => {
+    const { code, stdout } = await bench.tidings('dead-letters', 'list', subscription)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^POSITION +AT +TYPE +KEY +ATTEMPTS +PARKED +REASON +PAYLOAD\n/)
+    expect(stdout).toMatch(/ k +1 +2 +no\\u001b\[31m address +\{"n":0\}\n/)
+    expect(stdout).not.toContain('\u001b')
+    const lines = jsonLines((await bench.tidings('dead-letters', 'list', subscription, '--json')).stdout)
+    expect(lines).toMatchObject([
+      {
+        position: positions[0],
+        reason: 'no\u001b[31m address',
+        attempts: 1,
+        parked: 2,
+        event: { id: 'e0', data: { n: 0 } },
+      },
+      { position: positions[3], parked: 0, event: { id: 'e3' } },
+    ])
+    const first = jsonLines((await bench.tidings('dead-letters', 'list', subscription, '--json', '--max', '1')).stdout)
+    expect(first).toHaveLength(1)
+  })
+
+  test('redrive hands one back; a second time it is refused with exit code 1', async () => {
+    const words = ['dead-letters', 'redrive', subscription, positions[0]!]
+    expect(await bench.tidings(...words)).toMatchObject({ code: 0, stdout: `${positions[0]}  redriven\n` })
+    expect(await bench.broker.stats(bench.caller, subscription)).toMatchObject({ dead: 1, parked: 0 })
+    const again = await bench.tidings(...words, '--json')
+    expect(again.code).toBe(1)
+    expect(jsonLines(again.stdout)).toMatchObject([{ results: [{ status: 'refused', code: 'dead-letter-unknown' }] }])
+  })
+
+  test('redrive --all insists on --yes, shows with --dry-run which, and hands all back', async () => {
+    const words = ['dead-letters', 'redrive', subscription, '--all']
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    const preview = jsonLines((await bench.tidings(...words, '--dry-run', '--json')).stdout)
+    expect(preview).toEqual([{ subscription, deadLetters: [positions[0], positions[3]], redriven: false }])
+    expect(await bench.broker.stats(bench.caller, subscription)).toMatchObject({ dead: 2 })
+    expect(await bench.tidings(...words, '--yes')).toMatchObject({ code: 0 })
+    expect(await bench.broker.stats(bench.caller, subscription)).toMatchObject({ dead: 0 })
+    expect(await bench.tidings(...words)).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringContaining('no dead'),
+    })
+  })
+})
+
+describe('explain', () => {
+  test('says by position or by identity where an event stands, and what to do', async () => {
+    const dead = await bench.tidings('explain', subscription, positions[0]!)
+    expect(dead.stdout).toContain(`tidings dead-letters redrive ${subscription} ${positions[0]} tries it again`)
+    const parked = await bench.tidings('explain', subscription, 'shop', 'e1', '--json')
+    expect(jsonLines(parked.stdout)).toEqual([
+      { subscription, position: positions[1], state: 'parked', key: 'k', deadLetter: positions[0] },
+    ])
+    expect((await bench.tidings('explain', subscription, 'shop', 'e1')).stdout).toContain('behind the dead letter')
+    await bench.tidings('dead-letters', 'redrive', subscription, positions[0]!)
+    expect((await bench.tidings('explain', subscription, positions[0]!)).stdout).toContain('ready: ')
+    expect((await bench.tidings('explain', subscription, positions[1]!)).stdout).toContain(`behind: ${positions[0]} is`)
+  })
+
+  test('says of an unknown event that it is not there', async () => {
+    const { code, stderr } = await bench.tidings('explain', subscription, 'shop', 'nobody')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('does not hold this event') })
+  })
+})
+
+describe('services replace', () => {
+  test('insists on --yes and lets the other database in', async () => {
+    const { broker, caller } = bench
+    await broker.registerService(caller, { service: 'crm', database: 'first' })
+    const words = ['services', 'replace', 'crm', 'second']
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2 })
+    expect(jsonLines((await bench.tidings(...words, '--dry-run', '--json')).stdout)).toMatchObject([
+      { replaced: false },
+    ])
+    await expect(broker.registerService(caller, { service: 'crm', database: 'second' })).rejects.toThrow(/crm/)
+    const replaced = await bench.tidings(...words, '--yes', '--json')
+    expect(jsonLines(replaced.stdout)).toEqual([{ service: 'crm', database: 'second', replaced: true }])
+    await broker.registerService(caller, { service: 'crm', database: 'second' })
+  })
+})

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jsonLines, openBench, type Bench } from '../command.fixture.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await openBench()
+  await bench.broker.putTopic(bench.caller, { topic: 'shop.order', kind: 'event', owner: 'shop' })
+  const events = ['1', '2', '3'].map((id) => ({ event: { id, source: 'shop', type: 'shop.order', key: 'k' } }))
+  await bench.broker.publish(bench.caller, { topic: 'shop.order', events })
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+
+async function json(...words: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await bench.tidings('--json', ...words)
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  return jsonLines(stdout)[0]!
+}
+
+const onOrders = ['--topic', 'shop.order', '--from', 'beginning']
+
+describe('subscriptions create', () => {
+  test('takes filter and policy; show and list know it', async () => {
+    const policy = ['--on-dead-letter', 'supersede', '--max-attempts', '3', '--quick-delays-ms', '5,50']
+    const delays = ['--min-delay-ms', '100', '--max-delay-ms', '1000', '--types', 'a.b,c.d']
+    const created = await json('subscriptions', 'create', 'mail.all', ...onOrders, ...policy, ...delays)
+    expect(created).toMatchObject({
+      subscription: 'mail.all',
+      topic: 'shop.order',
+      generation: 1,
+      filter: { types: ['a.b', 'c.d'] },
+      policy: {
+        onDeadLetter: 'supersede',
+        retry: { maxAttempts: 3, quickDelaysMs: [5, 50], minDelayMs: 100, maxDelayMs: 1000 },
+      },
+    })
+    expect(await json('subscriptions', 'show', 'mail.all')).toMatchObject({ policy: created['policy'] })
+    const listed = await json('subscriptions', 'list', '--topic', 'shop.order')
+    expect(listed['subscriptions']).toMatchObject([{ subscription: 'mail.all' }])
+    expect(await json('subscriptions', 'list', '--topic', 'no.such')).toEqual({ subscriptions: [] })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.all')
+    expect(stdout).toMatch(/retries +after 5 ms, 50 ms, then 100 ms to 1 s apart, 3 attempts in all/)
+  })
+
+  test('may be repeated, and changes a subscription with --update only', async () => {
+    await json('subscriptions', 'create', 'mail.repeat', ...onOrders, '--max-attempts', '3')
+    await json('subscriptions', 'create', 'mail.repeat', ...onOrders)
+    const refused = await bench.tidings('subscriptions', 'create', 'mail.repeat', ...onOrders, '--max-attempts', '4')
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('add --update') })
+    const updated = await json('subscriptions', 'create', 'mail.repeat', '--update', '--on-dead-letter', 'continue')
+    // What an update does not speak of stays.
+    expect(updated).toMatchObject({ policy: { onDeadLetter: 'continue', retry: { maxAttempts: 3 } } })
+    expect(await bench.tidings('subscriptions', 'create', 'not.there', '--update')).toMatchObject({ code: 2 })
+  })
+})
+
+test('subscriptions stats counts what is open', async () => {
+  await json('subscriptions', 'create', 'mail.stats', ...onOrders)
+  await bench.broker.pull(bench.caller, { subscription: 'mail.stats', max: 1, waitMs: 5_000 })
+  const stats = await json('subscriptions', 'stats', 'mail.stats')
+  expect(stats).toMatchObject({ topic: 'shop.order', pending: 3, leased: 1, acknowledged: 0, dead: 0 })
+  const { stdout } = await bench.tidings('subscriptions', 'stats', 'mail.stats')
+  expect(stdout).toMatch(/^pending +3$/m)
+  expect(stdout).toMatch(/^ {2}leased +1$/m)
+})
+
+describe('subscriptions seek', () => {
+  test('insists on --yes, shows with --dry-run what it would do, and moves', async () => {
+    await json('subscriptions', 'create', 'mail.seek', '--topic', 'shop.order', '--from', 'end')
+    const words = ['subscriptions', 'seek', 'mail.seek', 'beginning', '--effects', 'run']
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('Say --yes') })
+    expect(await json(...words, '--dry-run')).toMatchObject({
+      to: 'beginning',
+      effects: 'run',
+      generation: 1,
+      moved: false,
+    })
+    expect(await json('subscriptions', 'show', 'mail.seek')).toMatchObject({ generation: 1 })
+    expect(await json(...words, '--yes')).toMatchObject({ generation: 2 })
+    expect(await json('subscriptions', 'stats', 'mail.seek')).toMatchObject({ generation: 2, pending: 3 })
+  })
+
+  test('refuses a position that its topic never gave, before anybody is asked', async () => {
+    await json('subscriptions', 'create', 'mail.far', ...onOrders)
+    const malformed = await bench.tidings('subscriptions', 'seek', 'mail.far', 'nonsense', '--dry-run')
+    expect(malformed).toMatchObject({ code: 2, stderr: expect.stringContaining('"nonsense" is not a position') })
+    const foreign = await bench.tidings('subscriptions', 'seek', 'mail.far', 'otherlife.1', '--dry-run')
+    expect(foreign).toMatchObject({ code: 1, stderr: expect.stringContaining('another life') })
+  })
+})
+
+test('subscriptions remove insists on --yes and says what would be lost', async () => {
+  await json('subscriptions', 'create', 'mail.remove', ...onOrders)
+  const words = ['subscriptions', 'remove', 'mail.remove']
+  expect(await bench.tidings(...words)).toMatchObject({ code: 2 })
+  expect(await json(...words, '--dry-run')).toMatchObject({ pending: 3, dead: 0, removed: false })
+  expect(await bench.tidings(...words, '--yes')).toMatchObject({
+    code: 0,
+    stdout: 'Removed the subscription mail.remove with 3 pending events and 0 dead letters.\n',
+  })
+  expect(await bench.tidings('subscriptions', 'show', 'mail.remove')).toMatchObject({ code: 1 })
+})
