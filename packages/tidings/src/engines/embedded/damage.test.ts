@@ -206,6 +206,25 @@ describe('a damaged store', () => {
     expect(await start()).toBe('started')
   })
 
+  it('is closed again when it is refused after it was opened', async () => {
+    await fill(embeddedEngine({ path }))
+    const bytes = await readFile(dataFile())
+    const place = bytes.lastIndexOf('"incarnation"')
+    bytes[place + 1]! ^= 1
+    await writeFile(dataFile(), bytes)
+    expect(await start()).toBe('store-corrupt')
+    bytes[place + 1]! ^= 1
+    await writeFile(dataFile(), bytes)
+    expect(await start()).toBe('started')
+  })
+
+  it('is not opened where a folder cannot be', async () => {
+    await writeFile(join(path, 'file'), '')
+    expect(await codeOf(embeddedEngine({ path: join(path, 'file') }))).toBe('store-failed')
+    expect(await codeOf(embeddedEngine({ path: join(path, 'file', 'below') }))).toBe('store-failed')
+    expect(await codeOf(embeddedEngine({ path: join(path, 'one', 'two', 'three') }))).toBe('started')
+  })
+
   it('begins anew where the first start was interrupted', async () => {
     await writeFile(join(path, 'tidings.json'), '{"store":"tidings-embedded","format":1,"complete":false}')
     await writeFile(dataFile(), 'half of a file')

@@ -46,6 +46,8 @@ export async function codeOf(engine: { start(): Promise<void>; stop(): Promise<v
 export interface ProcessOptions {
   /** What the shell does first. */
   readonly before?: string
+  /** A program that runs and watches it. */
+  readonly trace?: readonly string[]
   /** Whether nobody wants to see its errors. */
   readonly quiet?: boolean
 }
@@ -60,8 +62,12 @@ export interface EngineProcess {
   readonly ended: Promise<number | null>
 }
 
-function startProcess(script: string, path: string, { before = 'true', quiet = false }: ProcessOptions): EngineProcess {
-  const command = [process.execPath, '--input-type=module', '--eval', script, path]
+function startProcess(
+  script: string,
+  path: string,
+  { before = 'true', trace = [], quiet = false }: ProcessOptions,
+): EngineProcess {
+  const command = [...trace, process.execPath, '--input-type=module', '--eval', script, path]
   const child = spawn('bash', ['-c', `${before}; exec "$@"`, 'bash', ...command], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],

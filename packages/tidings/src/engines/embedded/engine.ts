@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Watchers, type Engine } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
+import { openError } from './failures.ts'
 import { openFolder, type Folder } from './folder.ts'
 import { embeddedLedger } from './ledger.ts'
 import { embeddedLog, topicIdOf } from './log.ts'
@@ -33,30 +33,27 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
   const watchers = new Watchers()
   const lifecycle = new Serial()
   let running: { folder: Folder; session: Session } | undefined
-  const session = (): Session => {
-    if (running) return running.session
+  const open = (): { folder: Folder; session: Session } => {
+    if (running) return running
     throw new TidingsError('stopped', `The engine of ${options.path} is not running; start it first.`)
   }
-
-  const openSession = ({ dataFile }: Folder): Session =>
-    new Session({
-      file: dataFile,
-      environment,
-      deduplication,
-      onFatal,
-      onGrown: (name) => watchers.notify(topicIdOf(name)),
-    })
+  const session = (): Session => open().session
+  const onGrown = (name: string): void => watchers.notify(topicIdOf(name))
 
   const start = async (): Promise<void> => {
     if (running) return
-    const folder = await openFolder(options.path, environment)
+    let folder: Folder | undefined
+    let opened: Session | undefined
     try {
-      running = { folder, session: openSession(folder) }
+      folder = await openFolder(options.path, environment)
+      opened = await Session.open({ file: folder.dataFile, environment, deduplication, onFatal, onGrown })
+      await folder.complete()
+      running = { folder, session: opened }
     } catch (error) {
-      await folder.release()
-      throw error
+      await opened?.close()
+      await folder?.release()
+      throw openError(error, options.path)
     }
-    await folder.complete()
   }
   const stop = async (): Promise<void> => {
     const stopping = running
@@ -74,8 +71,9 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
     start: () => lifecycle.run(start),
     stop: () => lifecycle.run(stop),
     async stats() {
-      const { refusing } = session().writer
-      const { size } = await stat(join(options.path, 'data.mdb'))
+      const { folder, session } = open()
+      const { refusing } = session.writer
+      const { size } = await stat(folder.dataFile)
       return { bytes: size, ...(refusing !== undefined && { refusing }) }
     },
     [Symbol.asyncDispose]: () => lifecycle.run(stop),

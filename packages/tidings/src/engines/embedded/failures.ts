@@ -5,7 +5,8 @@ import { TidingsError } from '../../errors.ts'
 
 const mapFull = -30_792
 
-const fullCodes: readonly unknown[] = [mapFull, constants.errno.ENOSPC, constants.errno.EDQUOT]
+/** As LMDB says it, and as Node does. */
+const fullCodes: readonly unknown[] = [mapFull, constants.errno.ENOSPC, constants.errno.EDQUOT, 'ENOSPC', 'EDQUOT']
 
 /** Free space below which a write that ended early ended for want of it. */
 const littleBytes = 1_048_576
@@ -31,6 +32,17 @@ export function storeError(cause: unknown, { file, bytes }: { file: string; byte
     'store-failed',
     `Writing to ${file} failed: ${reason}. Nothing was acknowledged since; look at the disk, then start the process again.`,
     { details: { file }, cause },
+  )
+}
+
+/** What kept a store from being opened. */
+export function openError(cause: unknown, path: string): TidingsError {
+  if (cause instanceof TidingsError) return cause
+  const { code, message } = cause as NodeJS.ErrnoException
+  return new TidingsError(
+    fullCodes.includes(code) ? 'store-full' : 'store-failed',
+    `The store in ${path} cannot be opened: ${message}. Look at the folder, its permissions and the disk, then start again.`,
+    { details: { path }, cause },
   )
 }
 

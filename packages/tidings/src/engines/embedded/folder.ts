@@ -49,22 +49,11 @@ export async function openFolder(path: string, environment: Environment): Promis
 }
 
 async function makeFolder(path: string): Promise<void> {
-  try {
-    const topmost = await mkdir(path, { recursive: true })
-    if (topmost === undefined) return
-    // The name of each folder that was made stands in the one above it.
-    for (let made = resolve(path); made.length >= resolve(topmost).length; made = dirname(made)) {
-      await syncFolder(dirname(made))
-    }
-  } catch (cause) {
-    throw new TidingsError(
-      'store-failed',
-      `The folder ${path} cannot be made: ${String(cause)}. Choose another path or make it yourself.`,
-      {
-        details: { path },
-        cause,
-      },
-    )
+  const topmost = await mkdir(path, { recursive: true })
+  if (topmost === undefined) return
+  // The name of each folder that was made stands in the one above it.
+  for (let made = resolve(path); made.length >= resolve(topmost).length; made = dirname(made)) {
+    await syncFolder(dirname(made))
   }
 }
 

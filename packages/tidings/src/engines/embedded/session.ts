@@ -37,10 +37,25 @@ export class Session {
   #closing = false
   #cleaning: Promise<void> = Promise.resolve()
 
-  constructor(options: SessionOptions) {
+  /** Opens the store and reads what it says about topics and ledgers. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const session = new Session(options)
+    try {
+      session.#load()
+      return session
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  private constructor(options: SessionOptions) {
     this.#options = options
     this.store = new Store(options.file)
     this.writer = new Writer(this.store, options.onFatal)
+  }
+
+  #load(): void {
     for (const { key, value } of this.store.entries(rangeOfKind('topic'))) {
       const name = decodeText(key.subarray(1))
       this.openTopic(name, JSON.parse(unseal(key, value, () => `Topic ${name}`)) as TopicRecord)

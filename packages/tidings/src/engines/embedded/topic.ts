@@ -86,6 +86,7 @@ export class Topic {
     return this.#head
   }
 
+  /** The window holds no identities until the first append, which reads them from the log. */
   describe(): LogDescription {
     const { kind, shards, incarnation, trimmed } = this.#record
     const { maxIds, maxAgeMs } = this.#identities
