@@ -67,16 +67,16 @@ describe('a replica in memory', () => {
   it('is filled again when the topic begins anew, and keeps what it has until that is complete', async () => {
     await bench.publish({ sku: 1, name: 'lamp' })
     let letGo = (): void => undefined
-    let held: Promise<void> | undefined
+    const listing: { held?: Promise<void> } = {}
     const broker = instead(bench.broker, {
       async latest(...call) {
-        await held
+        await listing.held
         return await bench.broker.latest(...call)
       },
     })
     const products = await bench.start(memory, { broker })
     await bench.environment.advance(300)
-    held = new Promise((resolve) => (letGo = resolve))
+    listing.held = new Promise((resolve) => (letGo = resolve))
     await bench.wipe()
     await bench.publish({ sku: 2, name: 'chair' })
     await bench.environment.advance(2_000)

@@ -1,6 +1,10 @@
+import Libsql from 'libsql'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
+import type { Broker } from '../broker/index.ts'
 import type { Database } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { TerminalError } from '../errors.ts'
+import { lineTo } from '../testing/line.ts'
 import { createService, type Service } from './index.ts'
 import { crm, marketing, sales, serviceBench, type ServiceBench } from './service.fixture.ts'
 
@@ -105,6 +109,39 @@ describe('a handler', () => {
     expect(attempts).toEqual([1, 2, 3])
     expect(await emails()).toEqual(['attempt 3'])
     expect(await bench.payloads('marketing.email-sent')).toEqual([{ orderId: 'attempt 3' }])
+  })
+
+  it('has no effect when it holds a delivery that somebody else has had since', async () => {
+    const client = new Libsql(':memory:')
+    const shared = sqliteDatabase({ client, allowVolatile: true, environment: bench.environment })
+    const line = lineTo(bench.broker)
+    const seen: string[] = []
+    let letGo = (): void => undefined
+    const held = new Promise<void>((resolve) => (letGo = resolve))
+    const start = async (name: string, broker: Broker, wait: Promise<void> | undefined) => {
+      const instance = bench.use(createService({ contract: marketing, ...bench, broker, database: shared }))
+      instance.on('thank-buyer', sales.returned, { from: 'beginning' }, async ({ transaction }) => {
+        await wait
+        await transaction((tx) => tx.query('insert into emails values (?)', [name]))
+        seen.push(name)
+      })
+      await instance.start()
+    }
+    await shared.start()
+    await shared.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+    await start('slow', line.broker, held)
+    await publish('o1')
+    line.cut()
+    await start('quick', bench.broker, undefined)
+    await bench.environment.advance(5_000)
+    expect(await shared.query('select order_id from emails')).toEqual([{ order_id: 'quick' }])
+    letGo()
+    await bench.environment.advance(1_000)
+    line.mend()
+    await bench.environment.advance(2_000)
+    expect(await shared.query('select order_id from emails')).toEqual([{ order_id: 'quick' }])
+    expect(seen).toEqual(['quick'])
+    expect(await stats()).toMatchObject({ acknowledged: 1, pending: 0 })
   })
 
   it('is not repeated when it fails after the commit, and somebody is told', async () => {

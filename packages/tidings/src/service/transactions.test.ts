@@ -32,7 +32,7 @@ let service: Service<'shop'>
 beforeEach(async () => {
   bench = await serviceBench()
   client = new Libsql(':memory:')
-  database = sqliteDatabase({ client, allowVolatile: true })
+  database = sqliteDatabase({ client, allowVolatile: true, environment: bench.environment })
   service = bench.use(createService({ contract: shop, ...bench, database }))
   service.owns(shop.product, { table: 'products' })
   await service.start()
@@ -97,7 +97,7 @@ describe('tx.changed()', () => {
     other.owns(crm.customer, {
       table: 'people',
       keyColumn: 'person_id',
-      fromRow: (row) => ({ id: String(row['person_id']), email: `${row['nick']}@example.com` }),
+      fromRow: (row) => ({ id: String(row['person_id']), email: `${String(row['nick'])}@example.com` }),
     })
     await other.start()
     await other.transaction(async (tx) => {
