@@ -116,6 +116,7 @@ class Run {
         this.#hands.keepOnly(stream.kept)
         this.#settler.forget((work) => !this.#hands.has(work))
         this.#stream = stream
+        this.#returnStrays(stream)
         this.#grant()
         if (this.#stopping.signal.aborted) await stream.end()
         const reason = await stream.closed
@@ -126,6 +127,22 @@ class Run {
       this.#stream = undefined
       if (!this.#stopping.signal.aborted) await backoff.pause(this.#stopping.signal)
     }
+  }
+
+  /**
+   * A lease that was presented may have left our hands before the broker answered: it keeps for us what nobody here
+   * would ever settle.
+   */
+  #returnStrays(stream: OpenStream): void {
+    const held = new Set(this.#hands.leases())
+    const strays = stream.kept.filter((lease) => !held.has(lease))
+    if (strays.length === 0) return
+    const { broker, caller, subscription } = this.#options
+    const outcomes = strays.map((lease) => ({ lease, action: 'release' as const }))
+    broker.settle(caller, { subscription, outcomes }).catch((error: unknown) => {
+      this.#trouble(error)
+      void stream.end(error instanceof Error ? error : new Error(reasonOf(error)))
+    })
   }
 
   #receive(deliveries: readonly Delivery[]): void {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../broker/index.ts'
 import { consumerBench, handlerByHand, type ConsumerBench } from './consumer.fixture.ts'
+import { sleep } from '../environment/index.ts'
+import { instead } from '../testing/instead.fixture.ts'
 import { lineTo } from '../testing/line.ts'
 
 let bench: ConsumerBench
@@ -31,6 +33,41 @@ describe('a consumer whose line breaks', () => {
     expect(hand.begun).toEqual(['1', '3', '2'])
     expect(await stats()).toMatchObject({ acknowledged: 3, pending: 0 })
     expect(troubles).toContain('The line to the broker is cut.')
+  })
+
+  it('gives back what it presented and has let go of before the broker answered', async () => {
+    const { environment, broker, publish, start, stats } = bench
+    const line = lineTo(broker)
+    let opened = 0
+    const slow = instead(line.broker, {
+      async stream(caller, request) {
+        const stream = await line.broker.stream(caller, request)
+        opened += 1
+        if (opened === 2) await sleep(environment, 100)
+        return stream
+      },
+      async settle(caller, request) {
+        if (opened < 2 || environment.clock.monotonic() > openedAt + 90)
+          return await line.broker.settle(caller, request)
+        // As a server that has just started answers before the lease was presented to it.
+        const message = 'This lease has ended.'
+        return request.outcomes.map(({ lease }) => ({ lease, status: 'refused', code: 'lease-lost', message }))
+      },
+    })
+    const hand = handlerByHand()
+    start({ handle: hand.handle }, slow)
+    await publish('a/1')
+    await environment.advance(10)
+    line.cut()
+    line.mend()
+    while (opened < 2) await environment.advance(1)
+    const openedAt = environment.clock.monotonic()
+    hand.end('1')
+    await environment.advance(200)
+    expect(hand.begun).toEqual(['1', '1'])
+    hand.end('1')
+    await environment.advance(10)
+    expect(await stats()).toMatchObject({ acknowledged: 1, pending: 0 })
   })
 
   it('aborts what runs when the broker gave its lease away, and drops its outcome', async () => {
