@@ -1,4 +1,4 @@
-import { createReplica, type Replica, type RunningReplica } from '../replica/index.ts'
+import { createReplica, type Replica, type ReplicateOptions, type RunningReplica } from '../replica/index.ts'
 import type { Entity, EventType } from '../contract/index.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
@@ -7,114 +7,158 @@ import type { Handler } from './handler.ts'
 import { ownedEntity, type Owned } from './owned-entity.ts'
 import { printing } from './notices.ts'
 import { Running, type HandlerDefinition, type ServiceDefinition } from './running.ts'
-import type { OwnsOptions, Service, ServiceDescription, ServiceOptions, ServiceParts } from './types.ts'
+import type { CollectingTransaction } from './service-transaction.ts'
+import type {
+  BenchSeam,
+  HandlerOptions,
+  OwnsOptions,
+  Service,
+  ServiceDescription,
+  ServiceOptions,
+  ServiceParts,
+  ServiceStats,
+} from './types.ts'
 
 /** Ties a contract to a broker and a database. Nothing runs until `start`. */
 export function createService<const Name extends string>(options: ServiceOptions<Name>): Service<Name> {
-  const { service: name, topics } = options.contract['~contract']
-  let parts: ServiceParts = {
-    broker: options.broker,
-    database: options.database,
-    environment: options.environment ?? systemEnvironment,
-    report: options.report ?? printing(name),
-    reached: () => undefined,
-  }
-  const owned = new Map<string, Owned>()
-  const replicas: RunningReplica[] = []
-  const handlers: HandlerDefinition[] = []
-  const definition: ServiceDefinition = {
-    name,
-    topics,
-    caller: { namespace: options.namespace ?? 'default', principal: name },
-    owned,
-    replicas,
-    handlers,
-  }
-  let running: Running | undefined
-  let starting: Promise<void> | undefined
+  const service: Service = new DefinedService(options)
+  // A service of this name is a service; its own name narrows what it may publish, which only the compiler sees.
+  return service as Service<Name>
+}
 
-  const ensureNotStarted = (what: string): void => {
-    if (running) throw new TidingsError('bad-request', `${what} must be called before the service ${name} is started.`)
+/** What was said about a service, and its present life while it has one. */
+class DefinedService implements Service {
+  readonly name: string
+  readonly '~bench': BenchSeam
+  readonly #definition: ServiceDefinition
+  readonly #owned = new Map<string, Owned>()
+  readonly #replicas: RunningReplica[] = []
+  readonly #handlers: HandlerDefinition[] = []
+  #parts: ServiceParts
+  #running: Running | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(options: ServiceOptions) {
+    const { service: name, topics } = options.contract['~contract']
+    const {
+      broker,
+      database,
+      environment = systemEnvironment,
+      report = printing(name),
+      namespace = 'default',
+    } = options
+    this.name = name
+    this.#parts = { broker, database, environment, report, reached: () => undefined }
+    this.#definition = {
+      name,
+      topics,
+      caller: { namespace, principal: name },
+      owned: this.#owned,
+      replicas: this.#replicas,
+      handlers: this.#handlers,
+    }
+    this['~bench'] = this.#seam()
   }
-  const ensureRunning = (): Running => {
-    if (running) return running
-    throw new TidingsError('stopped', `The service ${name} is not running; await start() first.`)
+
+  owns(entity: Entity, options: OwnsOptions): void {
+    this.#ensureNotStarted('owns()')
+    if (entity.service !== this.name) {
+      throw badRequest(`${entity.topic} belongs to ${entity.service}; ${this.name} can replicate() it.`)
+    }
+    const parts = () => ({ dialect: this.#parts.database.dialect, environment: this.#parts.environment })
+    this.#owned.set(entity.topic, ownedEntity(entity, options, parts))
   }
-  const start = async (): Promise<void> => {
-    running ??= new Running(definition, parts)
-    starting ??= running.start()
+
+  replicate(entity: Entity, options: ReplicateOptions<string>): Replica<never, never> {
+    this.#ensureNotStarted('replicate()')
+    const replica = createReplica(entity, options)
+    if (this.#replicas.some(({ name }) => name === replica.name)) {
+      throw badRequest(`${this.name} has two replicas called ${replica.name}; give the second a name of its own.`)
+    }
+    this.#replicas.push(replica)
+    // The reader gives what the columns of this call promise; the store behind it cannot say that to the compiler.
+    return replica.reader as unknown as Replica<never, never>
+  }
+
+  on(
+    name: string,
+    types: EventType | readonly EventType[],
+    options: HandlerOptions,
+    run: (context: never) => unknown,
+  ): void {
+    this.#ensureNotStarted('on()')
+    const handler = { ...handlerOf(this.name, name, types), run: run as Handler['run'] }
+    if (this.#handlers.some((other) => other.handler.name === name)) {
+      throw badRequest(`${this.name} has two handlers called ${name}; a handler's name is its own.`)
+    }
+    this.#handlers.push({ handler, options, kind: kindOf(types) })
+  }
+
+  async transaction<Result>(work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    return await this.#ensureRunning().transaction(work)
+  }
+
+  async join<Result>(handle: unknown, work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
+    return await this.#ensureRunning().join(handle, work)
+  }
+
+  async start(): Promise<void> {
+    await this.#stopping
+    this.#running ??= new Running(this.#definition, this.#parts)
+    this.#starting ??= this.#running.start()
     try {
-      await starting
+      await this.#starting
     } catch (error) {
-      await stop()
+      await this.stop()
       throw error
     }
   }
-  const stop = async (): Promise<void> => {
-    const stopped = running
-    await starting?.catch(() => undefined)
-    await stopped?.stop()
-    if (running === stopped) running = starting = undefined
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined
+    })
+    return this.#stopping
   }
 
-  const service: Service = {
-    name,
-    owns(entity: Entity, owns: OwnsOptions) {
-      ensureNotStarted('owns()')
-      if (entity.service !== name)
-        throw new TidingsError(
-          'bad-request',
-          `${entity.topic} belongs to ${entity.service}; ${name} can replicate() it.`,
-        )
-      owned.set(
-        entity.topic,
-        ownedEntity(entity, owns, () => ({ dialect: parts.database.dialect, environment: parts.environment })),
-      )
-    },
-    replicate(entity: Entity, replicate) {
-      ensureNotStarted('replicate()')
-      const replica = createReplica(entity, replicate)
-      if (replicas.some((other) => other.name === replica.name)) {
-        throw new TidingsError(
-          'bad-request',
-          `${name} has two replicas called ${replica.name}; give the second a name of its own.`,
-        )
-      }
-      replicas.push(replica)
-      // The reader gives what the columns of this call promise; the store behind it cannot say that to the compiler.
-      return replica.reader as unknown as Replica<never, never>
-    },
-    on(handlerName, types, handlerOptions, run) {
-      ensureNotStarted('on()')
-      const handler = { ...handlerOf(name, handlerName, types), run: run as Handler['run'] }
-      if (handlers.some((other) => other.handler.name === handlerName)) {
-        throw new TidingsError(
-          'bad-request',
-          `${name} has two handlers called ${handlerName}; a handler's name is its own.`,
-        )
-      }
-      handlers.push({ handler, options: handlerOptions, kind: kindOf(types) })
-    },
-    transaction: async (work) => await ensureRunning().transaction(work),
-    join: async (handle, work) => await ensureRunning().join(handle, work),
-    start,
-    stop,
-    [Symbol.asyncDispose]: stop,
-    stats: async () => await ensureRunning().stats(),
-    '~bench': {
-      describe: () => describe(definition),
-      parts: () => parts,
-      rewire(replaced) {
-        ensureNotStarted('rewire()')
-        parts = { ...parts, ...replaced }
-      },
-      abandon() {
-        running = starting = undefined
-      },
-    },
+  async #stop(): Promise<void> {
+    const stopped = this.#running
+    await this.#starting?.catch(() => undefined)
+    await stopped?.stop()
+    if (this.#running === stopped) this.#running = this.#starting = undefined
   }
-  // A service of this name is a service; its own name narrows what it may publish, which only the compiler sees.
-  return service as Service<Name>
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async stats(): Promise<ServiceStats> {
+    return await this.#ensureRunning().stats()
+  }
+
+  #seam(): BenchSeam {
+    return {
+      describe: () => describe(this.#definition),
+      parts: () => this.#parts,
+      rewire: (replaced) => {
+        this.#ensureNotStarted('rewire()')
+        this.#parts = { ...this.#parts, ...replaced }
+      },
+      abandon: () => {
+        this.#running = this.#starting = undefined
+      },
+    }
+  }
+
+  #ensureNotStarted(what: string): void {
+    if (this.#running) throw badRequest(`${what} must be called before the service ${this.name} is started.`)
+  }
+
+  #ensureRunning(): Running {
+    if (this.#running) return this.#running
+    throw new TidingsError('stopped', `The service ${this.name} is not running; await start() first.`)
+  }
 }
 
 function describe({ name, topics, replicas, handlers }: ServiceDefinition): ServiceDescription {
@@ -153,4 +197,8 @@ function kindOf(types: EventType | readonly EventType[]): Pick<EventType, 'kind'
 
 function listOf(types: EventType | readonly EventType[]): readonly EventType[] {
   return 'topic' in types ? [types] : types
+}
+
+function badRequest(message: string): TidingsError {
+  return new TidingsError('bad-request', message)
 }
