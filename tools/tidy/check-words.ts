@@ -24,7 +24,6 @@ const abbreviations: Readonly<Record<string, string>> = {
   db: 'database',
   dest: 'destination',
   e: 'error, event or what it is',
-  env: 'environment',
   err: 'error',
   evt: 'event',
   idx: 'index',
