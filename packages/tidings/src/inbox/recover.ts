@@ -25,6 +25,8 @@ export async function recover(options: {
   readonly wantsEverything: boolean
 }): Promise<Recovery> {
   const { database, inbox, description } = options
+  // Another process of the service may have applied something since.
+  await inbox.load()
   const floor = await inbox.floor()
   if (description.watermark <= inbox.counter) {
     // A subscription begins somewhere: what lies before that is not to be applied, also after a restore.

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../database/index.ts'
-import { changeBuild, type Build } from './build.ts'
+import { changeBuild, raiseCounter, type Build } from './build.ts'
 import { keyValues, type Change } from './change.ts'
 import { encodeRow } from './row-form.ts'
 import {
@@ -31,8 +31,6 @@ export class Applier {
   readonly #onApplied: (keys: readonly string[]) => void
   readonly #waiting: Waiting[] = []
   #running = false
-  /** Raised with every transaction and stored by it. */
-  #counter: number
   /** The counter that is known to be committed. */
   counter: number
   /** Tombstones at or below this number of the topic are needed no more. */
@@ -43,7 +41,7 @@ export class Applier {
     this.#build = options.build
     this.#onApplied = options.onApplied
     this.#statements = buildStatements(options.database.dialect, options.build.presentTable, options.build.columns)
-    this.#counter = this.counter = options.build.counter
+    this.counter = options.build.counter
   }
 
   /** Resolves when the change is committed. */
@@ -86,14 +84,13 @@ export class Applier {
     changes: readonly Change[],
     also: (transaction: Transaction) => Promise<void> = async () => {},
   ): Promise<void> {
-    const counter = ++this.#counter
-    await this.#database.transaction(async (transaction) => {
+    const counter = await this.#database.transaction(async (transaction) => {
       await transaction.query(makeWritable)
       for (const change of changes) await this.#applyOne(transaction, change)
       await transaction.query(makeReadOnly)
       await transaction.query(forgetTombstones, [this.#build.name, this.#build.number, this.settledThrough])
-      await changeBuild(transaction, this.#build, { counter })
       await also(transaction)
+      return await raiseCounter(transaction, this.#build)
     })
     this.counter = Math.max(this.counter, counter)
     this.#onApplied(changes.map(({ key }) => key))

@@ -3,7 +3,7 @@ import type { StreamProgress, SubscriptionDescription } from '../broker/port.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
 import { Applier } from './applier.ts'
-import { changeBuild, type Build } from './build.ts'
+import { changeBuild, loadBuilds, type Build } from './build.ts'
 import { changeOf, type Change } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 
@@ -86,7 +86,7 @@ export class BuildRun {
       onOutlived(`topic ${build.topic} begins anew`)
       return undefined
     }
-    if (description.watermark > this.#applier.counter) {
+    if (description.watermark > (await this.#counter())) {
       onOutlived('the database was restored to an older state')
       return undefined
     }
@@ -94,9 +94,9 @@ export class BuildRun {
     return description
   }
 
+  /** Two processes on one database may both begin: the subscription is as old as the first listing all the same. */
   async #subscribe(): Promise<SubscriptionDescription> {
     const { broker, caller, build, database } = this.#options
-    await this.#find().then((left) => left && broker.removeSubscription(caller, build.subscription))
     const description = await broker.putSubscription(caller, {
       subscription: build.subscription,
       topic: build.topic,
@@ -117,6 +117,13 @@ export class BuildRun {
       if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
       throw error
     }
+  }
+
+  /** What the database itself says: another process of the service may have applied more than this one. */
+  async #counter(): Promise<number> {
+    const { build, database } = this.#options
+    const present = (await loadBuilds(database, build.name)).find(({ number }) => number === build.number)
+    return Math.max(this.#applier.counter, present?.counter ?? 0)
   }
 
   /** The subscription of the build before, where an interrupted rebuild left it behind, would hold the log for ever. */

@@ -75,9 +75,9 @@ export async function insertBuild(
   build: Pick<Build, 'name' | 'number' | 'topic' | 'columns' | 'finalTable' | 'presentTable' | 'subscription'>,
 ): Promise<void> {
   await database.transaction(async (transaction) => {
-    await transaction.query(
+    const [inserted] = await transaction.query(
       `insert into tidings_replicas (name, build, topic, columns, final_table, present_table, subscription, state)
-       values (?, ?, ?, ?, ?, ?, ?, 'filling')`,
+       values (?, ?, ?, ?, ?, ?, ?, 'filling') on conflict do nothing returning build`,
       [
         build.name,
         build.number,
@@ -88,8 +88,11 @@ export async function insertBuild(
         build.subscription,
       ],
     )
-    for (const statement of createTable(database.dialect, build.presentTable, build.columns))
+    // Another process of the service has begun it already.
+    if (!inserted) return
+    for (const statement of createTable(database.dialect, build.presentTable, build.columns)) {
       await transaction.query(statement)
+    }
   })
 }
 
@@ -105,6 +108,15 @@ export async function changeBuild(
     name,
     number,
   ])
+}
+
+/** Every transaction that applies something raises the counter, whichever process it is of. */
+export async function raiseCounter(transaction: Transaction, { name, number }: Build): Promise<number> {
+  const [row] = await transaction.query<{ counter: number }>(
+    'update tidings_replicas set counter = counter + 1 where name = ? and build = ? returning counter',
+    [name, number],
+  )
+  return row?.counter ?? 0
 }
 
 /** Makes a complete build the one that is read, and removes the one before, all at once. */

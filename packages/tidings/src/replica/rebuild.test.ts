@@ -168,3 +168,29 @@ describe('a replica that outlived what it copied', () => {
     )
   })
 })
+
+describe('two processes of a service on one database', () => {
+  it('share one replica, also when both fill it and both are about to switch', async () => {
+    await bench.publish(state('c1', 'active'), state('c2', 'active'))
+    const second = sqliteDatabase({ client: new Libsql(join(folder, 'marketing.db')), environment: bench.environment })
+    await second.start()
+    const { broker, letGo } = heldListing()
+    const replicas = await Promise.all([
+      bench.start({ columns: ['status'] }, { broker }),
+      bench.start({ columns: ['status'] }, { broker, database: second }),
+    ])
+    await bench.environment.advance(100)
+    await bench.publish(state('c1', 'lost'), 'c2', state('c3', 'active'))
+    letGo()
+    await bench.environment.advance(5_000)
+    for (const replica of replicas) {
+      expect(replica.status().state).toBe('ready')
+      expect(await replica.all()).toEqual([
+        { id: 'c1', status: 'lost' },
+        { id: 'c3', status: 'active' },
+      ])
+    }
+    expect(await tables()).toEqual(['crm_customer'])
+    expect(await subscriptions()).toEqual(['marketing.replica.crm.customer.1'])
+  })
+})

@@ -180,14 +180,13 @@ export class TableReplica {
     await Promise.all([build, ...(before ? [before] : [])].map((each) => this.#retire(each)))
     try {
       await switchTo(parts.database, build, before)
-    } catch (error) {
-      // A complete build that runs again asks for the switch again.
-      for (const each of await loadBuilds(parts.database, build.name)) this.#run(parts, each)
-      throw error
+    } finally {
+      // Whatever stands in the database counts: another process of the service may have been quicker.
+      const builds = await loadBuilds(parts.database, build.name)
+      this.#ready = builds.find(({ state }) => state === 'ready')
+      this.#filling = builds.find(({ state }) => state === 'filling')
+      for (const each of builds) this.#run(parts, each)
     }
-    this.#filling = undefined
-    this.#ready = (await loadBuilds(parts.database, build.name)).find(({ number }) => number === build.number)
-    if (this.#ready) this.#run(parts, this.#ready)
     if (before) await parts.broker.removeSubscription(parts.caller, before.subscription).catch(() => undefined)
     this.#onApplied('any')
     parts.report({

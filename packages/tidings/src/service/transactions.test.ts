@@ -199,5 +199,12 @@ describe('a service', () => {
         return { rows: await tx.query<{ sku: number }>('select sku from products') }
       })
     expectTypeOf(typed).returns.resolves.toEqualTypeOf<{ rows: { sku: number }[] }>()
+    const other = createService({ contract: marketing, ...bench, database: bench.database() })
+    const copies = other.replicate(shop.product, { columns: ['name', 'discount'] })
+    type Row = { readonly sku: number; readonly name: string; readonly discount: number | null }
+    expectTypeOf(copies.get).parameters.toEqualTypeOf<[number]>()
+    expectTypeOf(copies.get).returns.resolves.toEqualTypeOf<Row | undefined>()
+    // @ts-expect-error a product has no colour
+    other.replicate(shop.product, { columns: ['colour'], name: 'second' })
   })
 })
