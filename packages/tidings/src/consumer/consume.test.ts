@@ -111,33 +111,35 @@ describe('consume()', () => {
     expect(hand.begun).toEqual(['1', '1', '2'])
   })
 
-  it('runs and settles once what the network delivers twice while it is in hand', async () => {
+  it('runs, settles and pays credit for once what the network delivers three times', async () => {
     const { environment, broker, publish, start, stats } = bench
-    const settled: number[] = []
+    const settled: string[] = []
     const repeating = instead(broker, {
       stream(caller, request) {
-        const twice = (deliveries: readonly Delivery[]): void => {
+        const onDeliveries = (deliveries: readonly Delivery[]): void => {
           request.onDeliveries(deliveries)
           request.onDeliveries(deliveries)
+          environment.timers.after(5, () => request.onDeliveries(deliveries))
         }
-        return broker.stream(caller, { ...request, onDeliveries: twice })
+        return broker.stream(caller, { ...request, onDeliveries })
       },
-      settle(...call) {
-        settled.push(call[1].outcomes.length)
-        return broker.settle(...call)
+      settle(caller, request) {
+        settled.push(...request.outcomes.map(({ lease }) => lease))
+        return broker.settle(caller, request)
       },
     })
     const hand = handlerByHand()
-    start({ handle: hand.handle, concurrency: 4 }, repeating)
-    await publish('a/1', '/2')
+    start({ handle: hand.handle, concurrency: 1, prefetch: 4 }, repeating)
+    await publish(...Array.from({ length: 20 }, (_, index) => `k${index}/${index}`))
+    for (let turn = 0; turn < 20; turn++) {
+      await environment.advance(10)
+      expect((await stats()).leased).toBeLessThanOrEqual(4)
+      hand.end(hand.begun.at(-1) ?? '')
+    }
     await environment.advance(10)
-    expect(hand.begun).toEqual(['1', '2'])
-    hand.end('1')
-    hand.end('2')
-    await environment.advance(10)
-    expect(hand.begun).toEqual(['1', '2'])
-    expect(settled).toEqual([2])
-    expect(await stats()).toMatchObject({ acknowledged: 2, pending: 0 })
+    expect(hand.begun).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`))
+    expect(new Set(settled).size).toBe(settled.length)
+    expect(await stats()).toMatchObject({ acknowledged: 20, pending: 0 })
   })
 
   it('settles in batches: whatever finished during a settle call goes in the next', async () => {

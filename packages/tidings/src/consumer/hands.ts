@@ -38,13 +38,11 @@ export class Hands {
 
   /**
    * Takes deliveries in. Returns those of blocked lanes: the broker may have sent them before it knew of the failure,
-   * so they must not run. What is in our hands already and comes again, because the network said it twice, is passed
-   * over.
+   * so they must not run.
    */
   receive(deliveries: readonly Delivery[]): readonly Work[] {
     const refused: Work[] = []
     for (const delivery of deliveries) {
-      if (this.#works.has(delivery.lease)) continue
       const lane =
         this.#order === 'key' && delivery.event.key !== undefined ? `=${delivery.event.key}` : `#${delivery.lease}`
       const work: Work = { delivery, lane, abort: new AbortController() }

@@ -19,7 +19,11 @@ export interface OpenStream {
   end(reason?: Error): Promise<void>
 }
 
+/** So many leases are remembered, to know a frame that the network repeats. */
+const rememberedLeases = 10_000
+
 export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
+  const seen = new Set<string>()
   let credit = 0
   let ended = false
   let finish: ((reason: Error | undefined) => void) | undefined
@@ -33,8 +37,12 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
     ...options.request,
     onDeliveries(deliveries) {
       if (ended) return
-      credit -= deliveries.length
-      options.onDeliveries(deliveries)
+      // A lease is given once. What comes again was not paid for with credit and is in somebody's hands, or was.
+      const fresh = deliveries.filter(({ lease }) => !seen.has(lease))
+      for (const { lease } of fresh) seen.add(lease)
+      forgetOldest(seen)
+      credit -= fresh.length
+      options.onDeliveries(fresh)
     },
     onProgress(progress) {
       if (!ended) options.onProgress(progress)
@@ -55,5 +63,12 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
       finish?.(reason)
       await stream.close().catch(() => undefined)
     },
+  }
+}
+
+function forgetOldest(leases: Set<string>): void {
+  for (const lease of leases) {
+    if (leases.size <= rememberedLeases) return
+    leases.delete(lease)
   }
 }
