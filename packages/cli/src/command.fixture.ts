@@ -22,7 +22,7 @@ export interface Bench extends AsyncDisposable {
 export interface Surroundings {
   readonly stdin?: string | Uint8Array
   /** Beside TIDINGS_URL; `undefined` takes one away. */
-  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly variables?: Readonly<Record<string, string | undefined>>
 }
 
 export interface Result {
@@ -47,7 +47,7 @@ export async function openBench(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'tidings-cli-'))
   const server = await startServer({ engine: 'memory', port: 0, namespaces: ['default', 'blue'] })
   const start = (words: readonly string[], surroundings: Surroundings = {}): RunningCommand =>
-    startCommand(words, { ...surroundings, env: { TIDINGS_URL: server.url, ...surroundings.env } }, folder)
+    startCommand(words, { ...surroundings, variables: { TIDINGS_URL: server.url, ...surroundings.variables } }, folder)
   const run = (words: readonly string[], surroundings?: Surroundings): Promise<Result> =>
     start(words, surroundings).ended
   return {
@@ -67,10 +67,10 @@ export async function openBench(): Promise<Bench> {
 
 function startCommand(
   words: readonly string[],
-  { stdin = '', env = {} }: Surroundings,
+  { stdin = '', variables = {} }: Surroundings,
   folder: string,
 ): RunningCommand {
-  const child = spawn(process.execPath, [script, ...words], { cwd: folder, env: environmentOf(env, folder) })
+  const child = spawn(process.execPath, [script, ...words], { cwd: folder, env: environmentOf(variables, folder) })
   const output = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()
   for (const name of ['stdout', 'stderr'] as const) {
@@ -112,9 +112,9 @@ function printed(
 }
 
 /** Nothing of the machine's own settings; its home is the folder. */
-function environmentOf(env: Readonly<Record<string, string | undefined>>, folder: string): NodeJS.ProcessEnv {
+function environmentOf(given: Readonly<Record<string, string | undefined>>, folder: string): NodeJS.ProcessEnv {
   const { PATH } = process.env
-  const variables = { PATH, HOME: folder, XDG_CONFIG_HOME: folder, ...env }
+  const variables = { PATH, HOME: folder, XDG_CONFIG_HOME: folder, ...given }
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined))
 }
 

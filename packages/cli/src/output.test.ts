@@ -17,8 +17,8 @@ describe('colors', () => {
     ['FORCE_COLOR=0', [], true, { FORCE_COLOR: '0' }, false],
     ['NO_COLOR and FORCE_COLOR', [], true, { NO_COLOR: '1', FORCE_COLOR: '1' }, false],
     ['a dumb terminal', [], true, { TERM: 'dumb' }, false],
-  ])('%s', async (_, words, isTTY, env, colored) => {
-    const { stderr } = await runAtTerminal(['nonsense', ...words], { isTTY, env })
+  ])('%s', async (_, words, isTTY, variables, colored) => {
+    const { stderr } = await runAtTerminal(['nonsense', ...words], { isTTY, variables })
     expect(stderr.includes('\u001b[')).toBe(colored)
   })
 })
@@ -34,8 +34,12 @@ describe('questions', () => {
   ])('answered %j with %j', async (typed, words, expected, kept) => {
     await using bench = await openBench()
     await bench.broker.putTopic(bench.caller, { topic: 'a.b', kind: 'event', owner: 'a' })
-    const env = { TIDINGS_URL: bench.server.url }
-    const { code, stderr } = await runAtTerminal(['topics', 'remove', 'a.b', ...words], { isTTY: true, typed, env })
+    const variables = { TIDINGS_URL: bench.server.url }
+    const { code, stderr } = await runAtTerminal(['topics', 'remove', 'a.b', ...words], {
+      isTTY: true,
+      typed,
+      variables,
+    })
     expect(code).toBe(expected)
     if (expected === 1) expect(stderr).toContain('Nothing was changed.')
     expect(await bench.broker.topics(bench.caller)).toHaveLength(kept ? 1 : 0)

@@ -42,7 +42,9 @@ describe('wrong arguments end with exit code 2 and one line that helps', () => {
     ['topics list --namespace a --namespace b', /one namespace, not in a and b/],
     ['topics list --config nowhere.json', /settings file nowhere\.json cannot be read/],
   ])('tidings %s', async (line, message) => {
-    const { code, stdout, stderr } = await runAtTerminal(line.split(' '), { env: { TIDINGS_URL: bench.server.url } })
+    const { code, stdout, stderr } = await runAtTerminal(line.split(' '), {
+      variables: { TIDINGS_URL: bench.server.url },
+    })
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(message)
     expect(stderr.trimEnd().split('\n')).toHaveLength(1)

@@ -6,17 +6,22 @@ export interface TerminalOptions {
   readonly isTTY?: boolean
   /** What is typed. */
   readonly typed?: string
-  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly variables?: Readonly<Record<string, string | undefined>>
 }
 
 /** Runs a command line in this process, at a terminal that is no real one. */
 export async function runAtTerminal(
   words: readonly string[],
-  { isTTY = false, typed = '', env = {} }: TerminalOptions = {},
+  { isTTY = false, typed = '', variables = {} }: TerminalOptions = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdin, stdout, stderr] = [0, 1, 2].map(() => Object.assign(new PassThrough(), { isTTY }))
   stdin!.end(typed)
-  const code = await run(words, { stdin: stdin!, stdout: stdout!, stderr: stderr!, env: { HOME: '/nowhere', ...env } })
+  const code = await run(words, {
+    stdin: stdin!,
+    stdout: stdout!,
+    stderr: stderr!,
+    env: { HOME: '/nowhere', ...variables },
+  })
   const text = (stream: PassThrough | undefined): string => (stream!.read() as Buffer | null)?.toString('utf8') ?? ''
   return { code, stdout: text(stdout), stderr: text(stderr) }
 }

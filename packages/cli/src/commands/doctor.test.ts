@@ -19,8 +19,8 @@ interface Report {
   readonly fixes: Readonly<Record<string, string>>
 }
 
-async function doctor(words: readonly string[], env: Record<string, string | undefined> = {}): Promise<Report> {
-  const { code, stdout } = await bench.run(['doctor', '--json', ...words], { env })
+async function doctor(words: readonly string[], variables: Record<string, string | undefined> = {}): Promise<Report> {
+  const { code, stdout } = await bench.run(['doctor', '--json', ...words], { variables })
   const [report] = jsonLines(stdout)
   const checks = report!['checks'] as { check: string; status: string; message: string; fix?: string }[]
   return {

@@ -57,13 +57,15 @@ describe('server', () => {
     const file = join(bench.folder, 'tokens.json')
     const sales = 'another-token-of-another-service'
     writeFileSync(file, JSON.stringify([{ token: sales, principal: 'sales' }]))
-    const running = await startServer(['--engine', 'memory', '--tokens', file], { env: { TIDINGS_TOKEN: token } })
+    const running = await startServer(['--engine', 'memory', '--tokens', file], { variables: { TIDINGS_TOKEN: token } })
     const at = ['--url', running.url]
     expect(await bench.tidings('topics', 'list', ...at)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('TIDINGS_TOKEN'),
     })
-    const operator = await bench.run(['topics', 'create', 'crm.x', '--quiet', ...at], { env: { TIDINGS_TOKEN: token } })
+    const operator = await bench.run(['topics', 'create', 'crm.x', '--quiet', ...at], {
+      variables: { TIDINGS_TOKEN: token },
+    })
     expect(operator.code).toBe(0)
     expect(await bench.tidings('topics', 'create', 'sales.y', '--token', sales, ...at)).toMatchObject({ code: 0 })
     expect(await bench.tidings('publish', 'crm.x', '1', '--token', sales, ...at)).toMatchObject({
@@ -84,13 +86,24 @@ describe('server', () => {
     expect({ code, stdout, stderr }).toEqual({ code: expected, stdout: '', stderr: expect.stringMatching(message) })
   })
 
-  test('never shows a secret of a tokens file that is wrong', async () => {
-    writeFileSync(join(bench.folder, 'wrong.json'), JSON.stringify([{ token, user: 'x' }]))
-    const { code, stderr } = await bench.tidings('server', '--tokens', 'wrong.json')
-    expect(code).toBe(2)
-    expect(stderr).toMatch(/Entry 0 of wrong\.json/)
-    expect(stderr).not.toContain(token)
-  })
+  test.each([{ user: 'x' }, { principal: 'x', namespace: ['blue'] }, { principal: 'x', namespaces: 'blue' }])(
+    'refuses a tokens file with %j and never shows its secret',
+    async (members) => {
+      writeFileSync(join(bench.folder, 'wrong.json'), JSON.stringify([{ token, ...members }]))
+      const { code, stderr } = await bench.tidings(
+        'server',
+        '--engine',
+        'memory',
+        '--port',
+        '0',
+        '--tokens',
+        'wrong.json',
+      )
+      expect(code).toBe(2)
+      expect(stderr).toMatch(/Entry 0 of wrong\.json/)
+      expect(stderr).not.toContain(token)
+    },
+  )
 
   test('says which port is taken and who holds a store', async () => {
     const { port } = new URL(bench.server.url)

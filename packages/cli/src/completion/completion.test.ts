@@ -66,7 +66,9 @@ describe('tidings completion', () => {
     writeFileSync(script, completionScripts.bash)
     expect(spawnSync('bash', ['-n', script])).toMatchObject({ status: 0 })
     const line = `source ${script}; COMP_WORDS=(tidings topics ""); COMP_CWORD=2; _tidings; echo "\${COMPREPLY[@]}"`
-    const env = { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` }
-    expect(spawnSync('bash', ['-c', line], { env, encoding: 'utf8' }).stdout).toBe('create list read remove show\n')
+    const variables = { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` }
+    expect(spawnSync('bash', ['-c', line], { env: variables, encoding: 'utf8' }).stdout).toBe(
+      'create list read remove show\n',
+    )
   })
 })
