@@ -15,6 +15,6 @@ export {
   type JsonSchema,
   type MessageDefinition,
 } from './definition.ts'
-export { decodePayload, encodePayload, type EventType, type Kind, type Payload } from './event-type.ts'
+export { decodePayload, encodePayload, type EventType, type Kind } from './event-type.ts'
 export { decodeJson } from './json.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

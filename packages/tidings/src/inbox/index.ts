@@ -1,3 +1,3 @@
-export { Inbox, type InboxOptions } from './inbox.ts'
+export { Inbox } from './inbox.ts'
 export { inboxMigrations } from './migrations.ts'
-export { recover, type Recovery } from './recover.ts'
+export { recover } from './recover.ts'

@@ -1,4 +1,3 @@
-export { milliseconds, type Duration } from './duration.ts'
-export type { ReplicaParts } from './parts.ts'
+export type { Duration } from './duration.ts'
 export type { Replica, ReplicaStatus } from './replica.ts'
 export { createReplica, type ReplicateOptions, type RunningReplica } from './replicate.ts'

@@ -7,7 +7,7 @@ import type { AttributeValue, Event } from '../event/index.ts'
 import type { Inbox } from '../inbox/index.ts'
 import type { CollectingTransaction } from './service-transaction.ts'
 import type { EventOf, HandlerContext, ServiceParts } from './types.ts'
-import { WaitSignal } from './waiting.ts'
+import { lookAgainMs, WaitSignal } from './waiting.ts'
 
 /** A handler as it was given to `on`, its types forgotten. */
 export interface Handler {
@@ -59,9 +59,6 @@ export async function handleDelivery(
     return { outcome: outcomeOf(error) }
   }
 }
-
-/** What is waited for is looked at this often without having been woken. */
-const lookAgainMs = 10_000
 
 /** The event is handled and will not come again, so somebody has to know that the rest of the handler failed. */
 function afterCommit({ handler, inbox, report }: HandlerParts, delivery: Delivery, error: unknown): OutcomeAction {

@@ -1,6 +1,5 @@
 export { createService } from './create-service.ts'
 export type {
-  BenchSeam,
   EventOf,
   HandlerContext,
   HandlerOptions,

@@ -32,7 +32,7 @@ export function beginLife(parts: { broker: Broker; database: Database; environme
 }
 
 /** Never resolves once the signal has aborted. */
-export async function whileAlive<Result>(signal: AbortSignal, promise: Promise<Result>): Promise<Result> {
+async function whileAlive<Result>(signal: AbortSignal, promise: Promise<Result>): Promise<Result> {
   try {
     return await promise
   } finally {
