@@ -23,7 +23,7 @@ export interface Broker {
    */
   registerService(caller: Caller, request: ServiceRegistration): Promise<void>
 
-  /** Creates a topic or updates schema and owner; `topic-conflict` when kind or shards differ from what exists. */
+  /** Creates a topic or updates its schemas; `topic-conflict` when kind, shards or owner differ from what exists. */
   putTopic(caller: Caller, request: TopicDefinition): Promise<TopicDescription>
   /** `topic-unknown` where there is none. */
   topic(caller: Caller, topic: string): Promise<TopicDescription>
