@@ -163,7 +163,10 @@ export interface Log {
    * `position-unknown` when the cursor belongs to another life of the topic.
    */
   latest(topic: TopicId, options: { cursor?: string; limit: number }): Promise<LatestPage>
-  /** Removes events at or below `through`, keeping the newest of each key of an entity topic. Space is reused. */
+  /**
+   * Removes events at or below `through`, and what earlier trims kept and need not keep any more; keeps the newest of
+   * each key of an entity topic. Space is reused.
+   */
   trim(topic: TopicId, through: number): Promise<void>
   /** Removes all payloads of a key for good; the records stay, marked `erased`. Answers how many it erased. */
   erase(topic: TopicId, key: string): Promise<number>

@@ -89,6 +89,9 @@ export const logTrimCases: readonly EngineCase[] = [
       await append(engine, eventOf('a2', { key: 'a' }), eventOf('a3', { key: 'a' }))
       await engine.log.trim(topic, 3)
       assertEqual(await idsOf(engine), ['b1', 'a3'], 'the kept event goes with the next trim')
+      await append(engine, eventOf('b2', { key: 'b' }))
+      await engine.log.trim(topic, 1)
+      assertEqual(await idsOf(engine), ['a3', 'b2'], 'however little that trim asks for')
     },
   },
   {

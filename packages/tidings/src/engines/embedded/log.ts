@@ -45,7 +45,9 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
     producer: async (id, producer) => topicOf(session(), id).producer(producer),
     async read(id, { after, limit, shard }) {
       const topic = topicOf(session(), id)
-      return topic.reader.read({ after, limit, shard, head: topic.head })
+      // An interrupted trim may have left events of it; only entity topics keep some on purpose.
+      const begin = topic.record.kind === 'entity' ? after : Math.max(after, topic.record.trimmed)
+      return topic.reader.read({ after: begin, limit, shard, head: topic.head })
     },
     latest: async (id, options) => latestOf(session(), topicOf(session(), id), options),
     trim: (id, through) => rewriting.run(async () => trimTopic(topicOf(session(), id), through, session().writer)),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AppendRequest, Engine, LedgerChange, LogRecord } from '../../engine/index.ts'
 import type { Event } from '../../event/index.ts'
@@ -111,14 +112,12 @@ async function viewOf(engine: Engine): Promise<unknown> {
 }
 
 function digestOf({ event, ...record }: LogRecord): string {
-  return JSON.stringify({
-    ...record,
-    event: { ...event, data: event.data && Buffer.from(event.data).toString('base64') },
-  })
+  const data = event.data && createHash('sha1').update(event.data).digest('hex').slice(0, 12)
+  return JSON.stringify({ ...record, event: { ...event, data } })
 }
 
 describe('the embedded engine', () => {
-  it.each([1, 2, 3, 4, 5, 6])('answers like the memory engine, restarts included (seed %i)', async (seed) => {
+  it.each([1, 2, 3, 4])('answers like the memory engine, restarts included (seed %i)', async (seed) => {
     const random = mulberry32(seed)
     const environment = simulatedEnvironment(seed)
     const deduplication = { maxIds: 100, maxAgeMs: 60_000 }

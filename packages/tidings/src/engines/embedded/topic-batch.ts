@@ -25,6 +25,8 @@ export class TopicBatch implements Participant {
   readonly appendedAt: number
   readonly newest = new Map<string, Newest>()
   readonly producers = new Map<string, ProducerState>()
+  /** Offsets below the last trim whose events are not the newest of their key any more. */
+  readonly replaced: number[] = []
   last: number
   readonly #options: TopicBatchOptions
   readonly #blocks: BlockBuilder[] = []

@@ -15,30 +15,60 @@ const blocksPerStep = 64
  * Identities within the deduplication window stay as records without an event.
  */
 export async function trimTopic(topic: Topic, through: number, writer: Writer): Promise<void> {
-  const limit = Math.min(through, topic.head)
-  if (limit <= topic.record.trimmed) return
-  const group = writer.group()
-  topic.putTrimmed(limit, group)
-  await group.durable(undefined)
-  const isNewest = ({ offset, flags, event }: StoredRecord): boolean => {
-    if (topic.record.kind !== 'entity' || (flags & recordFlags.stale) !== 0) return false
-    const { key } = decodeEvent(event)
-    return key !== undefined && topic.newest(key)?.offset === offset
+  const limit = Math.max(topic.record.trimmed, Math.min(through, topic.head))
+  const { progress } = topic
+  const before = progress.complete ? topic.record.trimmed : 0
+  const again = progress.complete ? blocksToVisitAgain(topic) : []
+  progress.complete = false
+  if (limit > topic.record.trimmed) {
+    const group = writer.group()
+    topic.putTrimmed(limit, group)
+    await group.durable(undefined)
   }
-  await rewriteBlocks({ topic, through: limit, writer }, (block, builder) => {
-    for (let index = 0; index < block.count; index++) {
-      const offset = block.offsetAt(index)
-      if (offset > limit) copyRaw(block, index, builder)
-      else {
-        const record = block.recordAt(index)
-        if (!record) continue
-        if (!isTrimmed(record) && isNewest(record)) copyRaw(block, index, builder)
-        else if (topic.inWindow(offset, block.appendedAt)) {
-          builder.add({ ...record, flags: record.flags | recordFlags.trimmed, event: undefined })
-        }
-      }
+  const rewrite = (block: Block, builder: BlockBuilder): void => trimBlock(topic, block, builder)
+  for (let begin = 0; begin < again.length; begin += blocksPerStep) {
+    const lasts = again.slice(begin, begin + blocksPerStep)
+    const step = lasts.flatMap((last) => [...topic.reader.blocks(last - 1, 1)].filter((block) => block.last === last))
+    await rewriteStep(topic, step, writer, rewrite)
+  }
+  await rewriteRange({ topic, after: before, through: limit, writer }, rewrite)
+  progress.complete = true
+}
+
+/** The last offsets of blocks at or below the last trim that hold something that can go now. */
+function blocksToVisitAgain(topic: Topic): number[] {
+  const { progress, reader } = topic
+  const lasts = new Set<number>()
+  for (const offset of progress.replaced) for (const { last } of reader.blocks(offset - 1, 1)) lasts.add(last)
+  progress.replaced.clear()
+  const inWindow = progress.identities.findIndex(({ last, appendedAt }) => topic.inWindow(last, appendedAt))
+  const expired = progress.identities.splice(0, inWindow === -1 ? progress.identities.length : inWindow)
+  for (const { last } of expired) lasts.add(last)
+  return [...lasts].sort((left, right) => left - right)
+}
+
+function trimBlock(topic: Topic, block: Block, builder: BlockBuilder): void {
+  const { kind, trimmed } = topic.record
+  const isEntity = kind === 'entity'
+  if (!isEntity && block.last <= trimmed && !topic.inWindow(block.last, block.appendedAt)) return
+  let identities = false
+  for (let index = 0; index < block.count; index++) {
+    const offset = block.offsetAt(index)
+    const record = offset > trimmed ? undefined : block.recordAt(index)
+    if (offset > trimmed || (isEntity && record && isNewest(topic, record))) copyRaw(block, index, builder)
+    else if (record && topic.inWindow(offset, block.appendedAt)) {
+      identities = true
+      if (isTrimmed(record)) copyRaw(block, index, builder)
+      else builder.add({ ...record, flags: record.flags | recordFlags.trimmed, event: undefined })
     }
-  })
+  }
+  if (identities) topic.progress.identities.push({ last: block.last, appendedAt: block.appendedAt })
+}
+
+function isNewest(topic: Topic, { offset, flags, event }: StoredRecord): boolean {
+  if ((flags & (recordFlags.stale | recordFlags.trimmed)) !== 0) return false
+  const { key } = decodeEvent(event)
+  return key !== undefined && topic.newest(key)?.offset === offset
 }
 
 /** Replaces every event of a key by what may be left of it. Answers how many it erased. */
@@ -47,7 +77,7 @@ export async function eraseKey(topic: Topic, key: string, writer: Writer): Promi
   await writer.group().durable(undefined)
   const trace = Buffer.from(JSON.stringify(key))
   let erased = 0
-  await rewriteBlocks({ topic, through: topic.head, writer }, (block, builder) => {
+  await rewriteRange({ topic, after: 0, through: topic.head, writer }, (block, builder) => {
     for (let index = 0; index < block.count; index++) {
       const record = block.recordAt(index)
       const event = record && mayHaveKey(record, trace) ? decodeEvent(record.event) : undefined
@@ -65,30 +95,39 @@ function mayHaveKey({ flags, event }: StoredRecord, trace: Buffer): boolean {
   return Buffer.from(event.buffer, event.byteOffset, event.byteLength).includes(trace)
 }
 
-/** Walks over the blocks that begin at or below an offset, in steps, and stores what `rewrite` makes of each. */
-async function rewriteBlocks(
-  { topic, through, writer }: { topic: Topic; through: number; writer: Writer },
-  rewrite: (block: Block, builder: BlockBuilder) => void,
+type Rewrite = (block: Block, builder: BlockBuilder) => void
+
+/** Walks over the blocks between two offsets, in steps, and stores what `rewrite` makes of each. */
+async function rewriteRange(
+  { topic, after, through, writer }: { topic: Topic; after: number; through: number; writer: Writer },
+  rewrite: Rewrite,
 ): Promise<void> {
-  for (let after = 0; after < through && !topic.removed;) {
-    const step = [...topic.reader.blocks(after, blocksPerStep)].filter(({ block }) => !block || block.first <= through)
+  for (let done = after; done < through;) {
+    const blocks = [...topic.reader.blocks(done, blocksPerStep)]
+    const step = blocks.filter(({ block }) => !block || block.first <= through)
     if (step.length === 0) return
-    const group = writer.group()
-    for (const stored of step) rewriteBlock({ topic, through, stored, group }, rewrite)
-    await group.durable(undefined)
-    after = step.at(-1)!.last
+    await rewriteStep(topic, step, writer, rewrite)
+    done = step.at(-1)!.last
   }
 }
 
-function rewriteBlock(
-  { topic, through, stored, group }: { topic: Topic; through: number; stored: StoredBlock; group: Group },
-  rewrite: (block: Block, builder: BlockBuilder) => void,
-): void {
-  const { block, last } = stored
+async function rewriteStep(
+  topic: Topic,
+  step: readonly StoredBlock[],
+  writer: Writer,
+  rewrite: Rewrite,
+): Promise<void> {
+  if (topic.removed) return
+  const group = writer.group()
+  for (const stored of step) rewriteBlock(topic, stored, group, rewrite)
+  await group.durable(undefined)
+}
+
+function rewriteBlock(topic: Topic, { block, last }: StoredBlock, group: Group, rewrite: Rewrite): void {
   const key = blockKey(topic.record.number, last)
   if (!block) {
     // Nothing of a damaged block can be told apart: it goes when all of it may go.
-    if (last <= topic.record.trimmed && last <= through) group.put({ key, value: undefined })
+    if (last <= topic.record.trimmed) group.put({ key, value: undefined })
     return
   }
   const builder = new BlockBuilder({

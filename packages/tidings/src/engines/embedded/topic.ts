@@ -18,6 +18,7 @@ import { topicKey } from './keys.ts'
 import { recordFlags } from './block.ts'
 import { TopicBatch } from './topic-batch.ts'
 import { TopicReader } from './topic-reader.ts'
+import { TrimProgress } from './trim-progress.ts'
 import { NewestIndex, type Newest } from './newest-index.ts'
 import { seal } from './sealed.ts'
 import type { Store } from './store.ts'
@@ -49,6 +50,7 @@ export interface TopicOptions {
 export class Topic {
   readonly name: string
   readonly reader: TopicReader
+  readonly progress = new TrimProgress()
   /** Set while it is being removed: nothing is appended any more. */
   removed = false
   #record: TopicRecord
@@ -155,6 +157,8 @@ export class Topic {
       this.#given = offset
       this.#identities.add(identity, offset, batch.appendedAt)
       if (kind === 'entity' && event.key !== undefined && !stale) {
+        const before = this.#record.trimmed > 0 ? this.newest(event.key)?.offset : undefined
+        if (before !== undefined && before <= this.#record.trimmed) batch.replaced.push(before)
         batch.newest.set(event.key, { offset, version: versionOf(event, offset) })
       }
     }
@@ -181,6 +185,7 @@ export class Topic {
         this.#head = batch.last
         for (const [id, state] of batch.producers) this.#producers.set(id, state)
         if (batch.newest.size > 0) this.#newest.add(batch.newest)
+        for (const offset of batch.replaced) this.progress.replaced.add(offset)
         if (grown) this.#onGrown()
       },
       onRolledBack: () => {

@@ -128,8 +128,7 @@ export class MemoryTopic {
   }
 
   trim(through: number): void {
-    const limit = Math.min(through, this.#head)
-    if (limit <= this.#trimmed) return
+    const limit = Math.max(this.#trimmed, Math.min(through, this.#head))
     const isNewest = ({ key, ...record }: StoredRecord): boolean =>
       key !== undefined && this.#newest.get(key)?.record.offset === record.offset
     this.#records = this.#records.filter((record) => record.offset > limit || isNewest(record))
