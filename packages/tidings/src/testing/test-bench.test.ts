@@ -5,7 +5,7 @@ import type { Database } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { createService, waitFor } from '../service/index.ts'
 import { crm, marketing, sales } from '../service/service.fixture.ts'
-import { testBench, type TestBench } from './index.ts'
+import { mulberry32, testBench, type TestBench } from './index.ts'
 
 let database: Database
 let bench: TestBench
@@ -51,6 +51,36 @@ describe('a test bench', () => {
     expect(await emails()).toEqual([{ order_id: 'o1' }])
     expect(mails).toHaveLength(calls)
     expect(new Set(mails).size).toBe(1)
+  })
+
+  it.each([1, 2, 3, 4])('has every effect once through a history of crashes (seed %i)', async (seed) => {
+    const random = mulberry32(seed)
+    const points = ['before-handler', 'before-commit', 'after-commit'] as const
+    bench = await testBench(marketingService(), { seed })
+    const orders: string[] = []
+    while (orders.length < 40) {
+      const count = 1 + Math.floor(random() * 6)
+      for (let index = 0; index < count; index++) {
+        const order = `o${orders.length + 10}`
+        const customer = `c${Math.floor(random() * 5)}`
+        if (random() < 0.5)
+          await bench.publish(crm.customer.updated, { id: customer, email: `${customer}@example.com` })
+        await bench.publish(sales.order.created, { id: order, customerId: customer })
+        if (random() < 0.3)
+          await bench.publish(sales.order.created, { id: order, customerId: customer }, { id: `again-${order}` })
+        orders.push(order)
+      }
+      const point = points[Math.floor(random() * points.length)]
+      if (point) await bench.crashAt(point)
+    }
+    for (let id = 0; id < 5; id++)
+      await bench.publish(crm.customer.updated, { id: `c${id}`, email: `c${id}@example.com` })
+    await bench.settled()
+    const sent = bench.published(marketing.emailSent).map(({ extensions }) => String(extensions['causationid']))
+    expect(new Set(sent).size).toBe(sent.length)
+    expect(sent).toHaveLength((await emails()).length)
+    expect(new Set((await emails()).map((row) => row['order_id']))).toEqual(new Set(orders))
+    expect(await bench.deadLetters()).toEqual([])
   })
 
   it('runs handlers only when it is asked to, and a handler that waits when its row comes', async () => {
