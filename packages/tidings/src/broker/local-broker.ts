@@ -1,15 +1,15 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine } from '../engine/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
-import { formatPosition, parsePosition, validateName, type Position } from '../event/index.ts'
-import { refuse, type Action, type Authorize, type Resource } from './access.ts'
+import { formatPosition, validateName, type Position } from '../event/index.ts'
+import type { Authorize } from './access.ts'
 import { refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
+import { Entrance } from './entrance.ts'
 import { Namespace } from './namespace.ts'
 import * as operate from './operate.ts'
 import type * as port from './port.ts'
 import type { Broker, Caller } from './port.ts'
-import type { SubscriptionRunner } from './subscription-runner.ts'
 
 export interface BrokerOptions {
   readonly engine: Engine
@@ -39,20 +39,16 @@ const limits = {
 
 class LocalBroker implements Broker {
   readonly #options: BrokerOptions
-  readonly #namespaces: ReadonlyMap<string, Namespace>
+  readonly #entrance: Entrance
   #state: 'new' | 'running' | 'stopped' = 'new'
   #starting: Promise<void> | undefined
 
   constructor(options: BrokerOptions) {
-    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema } = options
     this.#options = options
-    const names = options.namespaces ?? ['default']
-    this.#namespaces = new Map(
-      names.map((namespace) => [
-        validateName(namespace, 'namespace'),
-        new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema }),
-      ]),
-    )
+    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema } = options
+    const open = (namespace: string): Namespace =>
+      new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema })
+    this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
   }
 
   start(): Promise<void> {
@@ -62,7 +58,7 @@ class LocalBroker implements Broker {
 
   async #start(): Promise<void> {
     await this.#options.engine.start()
-    for (const { catalog } of this.#namespaces.values()) await catalog.load()
+    for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
     this.#state = 'running'
   }
 
@@ -71,7 +67,7 @@ class LocalBroker implements Broker {
     this.#starting = undefined
     if (this.#state !== 'running') return
     this.#state = 'stopped'
-    await Promise.all([...this.#namespaces.values()].map((namespace) => namespace.stop()))
+    await Promise.all([...this.#entrance.namespaces()].map((namespace) => namespace.stop()))
     await this.#options.engine.stop()
   }
 
@@ -79,51 +75,12 @@ class LocalBroker implements Broker {
     return this.stop()
   }
 
-  #namespace(caller: Caller): Namespace {
-    if (this.#state !== 'running') {
-      throw new TidingsError(
-        'stopped',
-        this.#state === 'new' ? 'The broker has not been started; await start() first.' : 'The broker was stopped.',
-      )
-    }
-    const namespace = this.#namespaces.get(caller.namespace)
-    if (namespace) return namespace
-    throw new TidingsError(
-      'namespace-unknown',
-      `There is no namespace "${caller.namespace}" here; there is ${[...this.#namespaces.keys()].join(', ')}.`,
-    )
-  }
-
-  #allow(caller: Caller, action: Action, resource: Resource): void {
-    if (!this.#options.authorize(caller, action, resource)) throw refuse(caller, action, resource)
-  }
-
-  async #topicFor(caller: Caller, action: Action, name: string): Promise<Namespace> {
-    const namespace = this.#namespace(caller)
-    const { kind, owner } = await namespace.topic(name)
-    this.#allow(caller, action, { topic: { name, kind, owner } })
-    return namespace
-  }
-
-  async #runnerFor(caller: Caller, action: Action, subscription: string): Promise<SubscriptionRunner> {
-    const namespace = await this.#subscriptionFor(caller, action, subscription)
-    return namespace.runner(subscription)
-  }
-
-  async #subscriptionFor(caller: Caller, action: Action, subscription: string): Promise<Namespace> {
-    const namespace = this.#namespace(caller)
-    const { topic } = await namespace.subscription(subscription)
-    const { kind, owner } = await namespace.topic(topic)
-    this.#allow(caller, action, { subscription, topic: { name: topic, kind, owner } })
-    return namespace
-  }
-
   // ------------------------------------------------------------------------------------------------ services and topics
 
   async registerService(caller: Caller, request: port.ServiceRegistration): Promise<void> {
-    const namespace = this.#namespace(caller)
+    const namespace = this.#entrance.namespace(caller)
     const service = validateName(request.service, 'service')
-    this.#allow(caller, request.replace ? 'operate' : 'define', { service })
+    this.#entrance.allow(caller, request.replace ? 'operate' : 'define', { service })
     await namespace.catalog.change('service', service, (present) => {
       if (!present || present.database === request.database || request.replace)
         return { service, database: request.database }
@@ -136,35 +93,35 @@ class LocalBroker implements Broker {
   }
 
   async putTopic(caller: Caller, request: port.TopicDefinition): Promise<port.TopicDescription> {
-    const namespace = this.#namespace(caller)
-    this.#allow(caller, 'define', { topic: { name: request.topic, kind: request.kind, owner: request.owner } })
+    const namespace = this.#entrance.namespace(caller)
+    this.#entrance.allow(caller, 'define', { topic: { name: request.topic, kind: request.kind, owner: request.owner } })
     await namespace.putTopic(request)
     return operate.describeTopic(namespace, request.topic)
   }
 
   async topic(caller: Caller, topic: string): Promise<port.TopicDescription> {
-    return operate.describeTopic(await this.#topicFor(caller, 'inspect', topic), topic)
+    return operate.describeTopic(await this.#entrance.topic(caller, 'inspect', topic), topic)
   }
 
   async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
-    const namespace = this.#namespace(caller)
+    const namespace = this.#entrance.namespace(caller)
     const visible = (await namespace.catalog.list('topic')).filter(({ topic: name, kind, owner }) =>
-      this.#options.authorize(caller, 'inspect', { topic: { name, kind, owner } }),
+      this.#entrance.allows(caller, 'inspect', { topic: { name, kind, owner } }),
     )
     return Promise.all(visible.map(({ topic }) => operate.describeTopic(namespace, topic)))
   }
 
   async removeTopic(caller: Caller, topic: string): Promise<void> {
-    await (await this.#topicFor(caller, 'remove', topic)).removeTopic(topic)
+    await (await this.#entrance.topic(caller, 'remove', topic)).removeTopic(topic)
   }
 
   // ------------------------------------------------------------------------------------------------- publish and read
 
   async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
-    const opened = this.#namespace(caller).publisher(topic)
+    const opened = this.#entrance.namespace(caller).publisher(topic)
     const publisher = opened instanceof Promise ? await opened : opened
     const { kind, owner } = publisher.topic
-    this.#allow(caller, 'publish', { topic: { name: topic, kind, owner } })
+    this.#entrance.allow(caller, 'publish', { topic: { name: topic, kind, owner } })
     return publisher.publish(events)
   }
 
@@ -172,14 +129,14 @@ class LocalBroker implements Broker {
     caller: Caller,
     { topic, producer }: { topic: string; producer: string },
   ): ReturnType<Broker['producer']> {
-    await this.#topicFor(caller, 'publish', topic)
+    await this.#entrance.topic(caller, 'publish', topic)
     return this.#options.engine.log.producer({ namespace: caller.namespace, topic }, producer)
   }
 
   async read(caller: Caller, request: port.ReadRequest): Promise<port.ReadPage> {
     const { topic, after = 'beginning' } = request
     const limit = wholeNumber(request.limit, limits.limit)
-    const namespace = await this.#topicFor(caller, 'read', topic)
+    const namespace = await this.#entrance.topic(caller, 'read', topic)
     const offset = await namespace.offsetAfter(topic, after)
     const page = await this.#options.engine.log.read({ namespace: caller.namespace, topic }, { after: offset, limit })
     const { head, incarnation, kind } = await namespace.describe(topic)
@@ -192,7 +149,7 @@ class LocalBroker implements Broker {
   async latest(caller: Caller, request: port.LatestRequest): Promise<port.LatestPage> {
     const { topic, cursor } = request
     const limit = wholeNumber(request.limit, limits.limit)
-    const namespace = await this.#topicFor(caller, 'read', topic)
+    const namespace = await this.#entrance.topic(caller, 'read', topic)
     const { kind, incarnation } = await namespace.describe(topic)
     if (kind !== 'entity') {
       throw new TidingsError(
@@ -217,34 +174,40 @@ class LocalBroker implements Broker {
   // ---------------------------------------------------------------------------------------------------- subscriptions
 
   async putSubscription(caller: Caller, request: port.SubscriptionDefinition): Promise<port.SubscriptionDescription> {
-    const namespace = this.#namespace(caller)
+    const namespace = this.#entrance.namespace(caller)
     const { kind, owner } = await namespace.topic(request.topic)
-    this.#allow(caller, 'consume', { subscription: request.subscription, topic: { name: request.topic, kind, owner } })
+    this.#entrance.allow(caller, 'consume', {
+      subscription: request.subscription,
+      topic: { name: request.topic, kind, owner },
+    })
     await namespace.putSubscription(request)
     return operate.describeSubscription(namespace, request.subscription)
   }
 
   async subscription(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
-    return operate.describeSubscription(await this.#subscriptionFor(caller, 'inspect', subscription), subscription)
+    return operate.describeSubscription(
+      await this.#entrance.subscription(caller, 'inspect', subscription),
+      subscription,
+    )
   }
 
   async subscriptions(caller: Caller): Promise<readonly port.SubscriptionDescription[]> {
-    const namespace = this.#namespace(caller)
+    const namespace = this.#entrance.namespace(caller)
     const visible = (await namespace.catalog.list('subscription')).filter(({ subscription }) =>
-      this.#options.authorize(caller, 'inspect', { subscription }),
+      this.#entrance.allows(caller, 'inspect', { subscription }),
     )
     return Promise.all(visible.map(({ subscription }) => operate.describeSubscription(namespace, subscription)))
   }
 
   async removeSubscription(caller: Caller, subscription: string): Promise<void> {
-    await (await this.#subscriptionFor(caller, 'remove', subscription)).removeSubscription(subscription)
+    await (await this.#entrance.subscription(caller, 'remove', subscription)).removeSubscription(subscription)
   }
 
   async pull(caller: Caller, request: port.PullRequest): Promise<port.PullAnswer> {
     const max = wholeNumber(request.max, limits.max)
     const waitMs = wholeNumber(request.waitMs, limits.waitMs)
     const leaseMs = wholeNumber(request.leaseMs, limits.leaseMs)
-    return (await this.#runnerFor(caller, 'consume', request.subscription)).pull({ max, waitMs, leaseMs })
+    return (await this.#entrance.runner(caller, 'consume', request.subscription)).pull({ max, waitMs, leaseMs })
   }
 
   async settle(caller: Caller, request: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
@@ -253,13 +216,16 @@ class LocalBroker implements Broker {
       'lease',
     )
     for (const outcome of request.outcomes) operate.checkOutcome(outcome)
-    return (await this.#runnerFor(caller, 'consume', request.subscription)).settle(request.outcomes, request.watermark)
+    return (await this.#entrance.runner(caller, 'consume', request.subscription)).settle(
+      request.outcomes,
+      request.watermark,
+    )
   }
 
   async renew(caller: Caller, request: port.RenewRequest): Promise<readonly port.SettleAnswer[]> {
     const leaseMs = wholeNumber(request.leaseMs, limits.leaseMs)
     refuseTwice(request.leases, 'lease')
-    return (await this.#runnerFor(caller, 'consume', request.subscription)).renew(request.leases, leaseMs)
+    return (await this.#entrance.runner(caller, 'consume', request.subscription)).renew(request.leases, leaseMs)
   }
 
   async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
@@ -269,21 +235,14 @@ class LocalBroker implements Broker {
         `"${request.holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`,
       )
     }
-    return (await this.#runnerFor(caller, 'consume', request.subscription)).stream(request)
+    return (await this.#entrance.runner(caller, 'consume', request.subscription)).stream(request)
   }
 
   async wake(caller: Caller, request: { subscription: string; positions: readonly Position[] }): Promise<number> {
-    const runner = await this.#runnerFor(caller, 'consume', request.subscription)
-    const offsets = await this.#offsets(caller, request.subscription, request.positions)
+    const runner = await this.#entrance.runner(caller, 'consume', request.subscription)
+    const offsets = await this.#entrance.offsets(caller, request.subscription, request.positions)
     const woken = await runner.change((shard) => offsets.filter((offset) => shard.machine.wake(offset)).length)
     return woken.reduce((total, count) => total + count, 0)
-  }
-
-  async #offsets(caller: Caller, subscription: string, positions: readonly Position[]): Promise<number[]> {
-    const namespace = this.#namespace(caller)
-    const { topic } = await namespace.subscription(subscription)
-    const incarnation = await namespace.incarnation(topic)
-    return positions.map((position) => parsePosition(position, incarnation))
   }
 
   // -------------------------------------------------------------------------------------------------------- operators
@@ -293,7 +252,7 @@ class LocalBroker implements Broker {
     if (!['skip', 'run', 'missing'].includes(effects)) {
       throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${effects}.`)
     }
-    const namespace = await this.#subscriptionFor(caller, 'consume', subscription)
+    const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
     const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
     await (await namespace.runner(subscription)).change((shard) => shard.seek(offset, effects))
     return operate.describeSubscription(namespace, subscription)
@@ -301,21 +260,23 @@ class LocalBroker implements Broker {
 
   async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
     const limit = wholeNumber(request.limit, limits.limit)
-    const runner = await this.#runnerFor(caller, 'inspect', request.subscription)
+    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
     const [after = 0] =
-      request.after === undefined ? [] : await this.#offsets(caller, request.subscription, [request.after])
+      request.after === undefined ? [] : await this.#entrance.offsets(caller, request.subscription, [request.after])
     return operate.listDeadLetters(runner, after, limit)
   }
 
   async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
-    const runner = await this.#runnerFor(caller, 'operate', request.subscription)
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
     const offsets =
-      request.positions === 'all' ? 'all' : await this.#offsets(caller, request.subscription, request.positions)
+      request.positions === 'all'
+        ? 'all'
+        : await this.#entrance.offsets(caller, request.subscription, request.positions)
     return operate.redrive(runner, offsets)
   }
 
   async stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
-    const namespace = await this.#subscriptionFor(caller, 'inspect', subscription)
+    const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
     return operate.subscriptionStats(this.#options.engine, caller.namespace, namespace, subscription, this.#now())
   }
 
@@ -323,7 +284,7 @@ class LocalBroker implements Broker {
     caller: Caller,
     request: { subscription: string; event: port.EventReference },
   ): Promise<port.Explanation> {
-    const namespace = await this.#subscriptionFor(caller, 'inspect', request.subscription)
+    const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
     return operate.explain(this.#options.engine, caller.namespace, namespace, request)
   }
 
