@@ -38,7 +38,9 @@ class RelayedOutbox implements Outbox {
   readonly #databaseBackoff: Backoff
   readonly #restoration: Restoration
   #starting: Promise<void> | undefined
+  /** Whether the loop runs. */
   #running = false
+  #stopped = false
   #loop: Promise<void> | undefined
   #ticking: Promise<TickReport> | undefined
   /** Ends the pause between two rounds. */
@@ -94,6 +96,7 @@ class RelayedOutbox implements Outbox {
   }
 
   async prepare(): Promise<void> {
+    this.#stopped = false
     await this.#database.migrate(outboxMigrations)
     await this.#ownership.begin()
     this.#restoration.mayBeDue()
@@ -103,6 +106,7 @@ class RelayedOutbox implements Outbox {
     await this.#starting?.catch(() => undefined)
     this.#starting = undefined
     this.#running = false
+    this.#stopped = true
     this.wake()
     const cancel = this.#environment.timers.after(stopGraceMs, () => this.#relay.abort())
     await Promise.all([
@@ -144,7 +148,7 @@ class RelayedOutbox implements Outbox {
   relist(listing: Listing): Promise<ListingReport> {
     return this.#lister.relist(listing, () => {
       this.wake()
-      if (!this.#running)
+      if (this.#stopped)
         throw new TidingsError(
           'stopped',
           'The outbox was stopped in the middle of a listing, which goes on after its next start.',

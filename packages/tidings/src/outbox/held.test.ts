@@ -44,6 +44,8 @@ describe('a refused event', () => {
     poison.add('a2')
     await mail('a1', 'b1', 'a2', 'b2', 'a3', '1', 'b3')
     await service.write({ customers: { a: 'Ann' } })
+    await service.outbox.tick()
+    expect(await heldMails()).toEqual(['a2 schema-violation', 'a3 behind-refused'])
     await service.relay()
     expect(await publishedMails()).toEqual(['a1', 'b1', 'b2', '1', 'b3'])
     expect(await bench.published(customers)).toHaveLength(1)

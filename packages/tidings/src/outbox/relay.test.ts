@@ -215,6 +215,24 @@ describe('the loop', () => {
     expect(await publishedMails()).toEqual(['a1'])
   })
 
+  test('that is woken in the middle of a round makes another one at once', async () => {
+    await service.outbox.start()
+    const goOn: (() => void)[] = []
+    onPublish(async (_, next) => {
+      await new Promise<void>((resolve) => goOn.push(resolve))
+      return next()
+    })
+    await mail('a1')
+    service.outbox.wake()
+    await bench.environment.advance(0)
+    await mail('a2')
+    service.outbox.wake()
+    delete bench.faults.publish
+    goOn[0]!()
+    await bench.environment.advance(0)
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+  })
+
   test('finds what nobody told it, within the poll interval', async () => {
     await service.outbox.start()
     await bench.environment.advance(0)

@@ -87,7 +87,7 @@ export class Relay {
     if (unsent.length > 0) await ownership.beat()
     for (const { topic } of unsent) this.#state(topic)
     try {
-      await this.#check(ownership.epoch)
+      await this.#check()
     } catch (error) {
       if (!(error instanceof Replaced)) throw error
       ownership.lose()
@@ -114,12 +114,12 @@ export class Relay {
 
   // ------------------------------------------------------------------------------------------------- a restored database
 
-  async #check(epoch: number): Promise<void> {
+  async #check(): Promise<void> {
     const due = [...this.#topics].filter(([, { checked, backoff }]) => !checked && backoff.waitMs === 0)
     const answers = await Promise.all(due.map(([topic]) => this.#producerOf(topic)))
     const ahead: ProducerState[] = []
     for (const { known } of answers.filter((answer) => answer !== undefined)) {
-      if (known && (await isAhead(this.#options.database, known, epoch))) ahead.push(known)
+      if (known && (await isAhead(this.#options.database, known))) ahead.push(known)
     }
     if (ahead.length > 0) await this.#begin(ahead)
     // Not before: what is published to a topic in between would be taken for a duplicate.

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { OutboxOptions } from './index.ts'
+import type { ListingReport, OutboxOptions } from './index.ts'
 import { TidingsError } from '../errors.ts'
 import { caller, copyOf, createBench, ids, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
 
@@ -56,10 +56,15 @@ async function loseLife(): Promise<void> {
 describe('a database that was restored from a backup', () => {
   test('makes copies follow its state, also in what only the lost life knew', async () => {
     await loseLife()
-    service = await openService()
+    const reports: unknown[] = []
+    service = await bench.process({
+      onRestored: async () => void reports.push(...(await Promise.all([service.relist(), service.relist()]))),
+    })
     await settle(service)
     expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
     expect(await copyOf(bench.broker)).toEqual(await table(service))
+    const [first, second] = reports as ListingReport[]
+    expect([first!.present + second!.present, first!.deleted + second!.deleted]).toEqual([3, 1])
     expect(await service.outbox.stats()).toMatchObject({ listing: false, pending: 0 })
     expect(restoredAlarms()).toBe(1)
   })
@@ -159,21 +164,40 @@ describe('a database that was restored from a backup', () => {
     expect(restoredAlarms()).toBe(1)
   })
 
-  test('is found again when it is restored a second time', async () => {
+  test('is found again, and listed again, when it is restored again', async () => {
     await loseLife()
-    const restoreAgain = bench.backup()
-    for (let life = 0; life < 2; life++) {
+    for (let life = 0; life < 3; life++) {
       service = await openService()
+      await settle(service)
+      const restore = bench.backup()
       await service.write({ customers: { a: `life ${life}`, [`only ${life}`]: 'x' } })
       await settle(service)
       await service.kill()
-      restoreAgain()
+      restore()
       await bench.environment.advance(60_000)
     }
     service = await openService()
     await settle(service)
     expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
-    expect(restoredAlarms()).toBe(3)
+    expect(restoredAlarms()).toBe(4)
+  })
+
+  test('from one backup again and again gives no version twice', async () => {
+    await loseLife()
+    const restore = bench.backup()
+    for (let life = 0; life < 3; life++) {
+      service = await openService()
+      await settle(service)
+      expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
+      await service.write({ customers: { a: `life ${life}`, [`only ${life}`]: 'x' } })
+      await settle(service)
+      await service.kill()
+      restore()
+      await bench.environment.advance(60_000)
+    }
+    service = await openService()
+    await settle(service)
+    expect(await copyOf(bench.broker)).toEqual({ a: 'Ann', b: 'Bob', c: 'Cid' })
   })
 
   test('fences a relay of the lost life that still runs', async () => {
@@ -289,6 +313,7 @@ describe('an ordinary start', () => {
     const other = await createBench(2)
     const { broker } = bench
     const fresh: ServiceProcess = await other.process({ broker, onRestored: async () => void (await fresh.relist()) })
+    await fresh.relay()
     await fresh.write({ customers: { a: 'Anew' } })
     for (let round = 0; round < 4; round++) {
       await fresh.relay()

@@ -11,9 +11,9 @@ import { readSourceEpoch } from './writer.ts'
  * what it can have sent, whatever was written since. A process begins before its first write, so nothing that it writes
  * to a restored database counts as known.
  */
-export async function isAhead(database: Database, state: ProducerState, epoch: number): Promise<boolean> {
-  if (state.epoch >= epoch) return true
+export async function isAhead(database: Database, state: ProducerState): Promise<boolean> {
   const [next] = await database.query<{ assigned: number }>(statements.assignedAfter, [state.epoch])
+  // Where there is none, the broker has seen an owner of whom this database knows nothing.
   return next === undefined || state.counter > next.assigned
 }
 

@@ -16,6 +16,7 @@ import {
 const writers = 25
 const transactionsOfEach = 24
 const keys = 12
+const fewestRelays = 8
 
 interface Committed {
   readonly turn: number
@@ -68,7 +69,7 @@ async function writeMuch(service: ServiceProcess, random: () => number): Promise
   const write = async (writer: number): Promise<void> => {
     for (let number = 0; number < transactionsOfEach; number++) {
       await writeOnce(writer, number)
-      if (random() < 0.5) await turn()
+      for (let turns = Math.floor(random() * 20); turns > 0; turns--) await turn()
     }
   }
   await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)))
@@ -81,9 +82,9 @@ async function relayMeanwhile(
   random: () => number,
   isOver: () => boolean,
   goOn: () => void,
-): Promise<number> {
+): Promise<void> {
   let started = 0
-  while (!isOver()) {
+  while (!isOver() || started < fewestRelays) {
     const relay = await bench.process({ batchRows: 1 + Math.floor(random() * 20) })
     started += 1
     const rounds = 1 + Math.floor(random() * 6)
@@ -93,7 +94,6 @@ async function relayMeanwhile(
       if (random() < 0.3) goOn()
     }
   }
-  return started
 }
 
 test.each([1, 2, 3, 4])(
@@ -107,7 +107,7 @@ test.each([1, 2, 3, 4])(
     const relaying = relayMeanwhile(bench, random, () => over, goOn)
     const committed = await writeMuch(service, random)
     over = true
-    expect(await relaying).toBeGreaterThan(1)
+    await relaying
     delete bench.faults.publish
     const last = await bench.process()
     for (let round = 0; (await last.outbox.stats()).pending > 0 && round < 1_000; round++) {

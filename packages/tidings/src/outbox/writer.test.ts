@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PositionedEvent } from '../broker/index.ts'
 import type { Transaction } from '../database/index.ts'
 import {
+  caller,
   change,
   copyOf,
   createBench,
@@ -11,6 +12,7 @@ import {
   type Bench,
   type ServiceProcess,
 } from './bench.fixture.ts'
+import { createOutbox } from './index.ts'
 import { statements } from './statements.ts'
 
 let bench: Bench
@@ -109,9 +111,13 @@ describe('changes of entities', () => {
           return transaction.query(text, values)
         },
       }
-      await writeAndTell(watched, service.outbox, service.customer, { customers: { c: 'C', a: 'A', d: 'D', b: 'B' } })
+      const told = ['e', 'b'].map((key) => ({ id: key, source: '/crm', type: `${customers}.updated`, key }))
+      await service.outbox.flush(watched, {
+        events: told.map((event) => ({ topic: customers, kind: 'entity', event })),
+        changes: ['c', 'a', 'd', 'b'].map((key) => ({ entity: service.customer, key })),
+      })
     })
-    expect(locked).toEqual(['a', 'b', 'c', 'd'])
+    expect(locked).toEqual(['a', 'b', 'c', 'd', 'e'])
   })
 
   test('keep odd keys apart and whole', async () => {
@@ -169,6 +175,13 @@ describe('events', () => {
       ).toBe(2)
     })
     expect(await publishedCustomers()).toEqual(['created a 1 ', 'updated a 2 {"id":"a","name":"Ann"}'])
+  })
+
+  test('before the outbox was started are refused, so that a restored database cannot take in what nobody will find', async () => {
+    const { database } = service
+    const outbox = createOutbox({ database, broker: bench.broker, caller, service: 'crm', onAlarm: () => {} })
+    const flushed = database.transaction((transaction) => outbox.flush(transaction, { events: [], changes: [] }))
+    await expect(flushed).rejects.toMatchObject({ code: 'stopped' })
   })
 
   test('of an entity without a key, or with one that is none, roll the transaction back', async () => {
