@@ -91,7 +91,8 @@ class Run {
       subscription: options.subscription,
       environment: this.#environment,
       watermark: options.watermark ?? (() => undefined),
-      onAnswered: (finished, answer) => this.#answered(finished, answer),
+      stream: () => this.#stream,
+      onAnswered: (finished, answer, stream) => this.#answered(finished, answer, stream),
       onRefused: (batch, error) => this.#refused(batch, error),
     })
     this.#loop = this.#keepStream()
@@ -116,7 +117,7 @@ class Run {
         this.#hands.keepOnly(stream.kept)
         this.#settler.forget((work) => !this.#hands.has(work))
         this.#stream = stream
-        this.#returnStrays(stream)
+        this.#settler.wake()
         this.#grant()
         if (this.#stopping.signal.aborted) await stream.end()
         const reason = await stream.closed
@@ -127,22 +128,6 @@ class Run {
       this.#stream = undefined
       if (!this.#stopping.signal.aborted) await backoff.pause(this.#stopping.signal)
     }
-  }
-
-  /**
-   * A lease that was presented may have left our hands before the broker answered: it keeps for us what nobody here
-   * would ever settle.
-   */
-  #returnStrays(stream: OpenStream): void {
-    const held = new Set(this.#hands.leases())
-    const strays = stream.kept.filter((lease) => !held.has(lease))
-    if (strays.length === 0) return
-    const { broker, caller, subscription } = this.#options
-    const outcomes = strays.map((lease) => ({ lease, action: 'release' as const }))
-    broker.settle(caller, { subscription, outcomes }).catch((error: unknown) => {
-      this.#trouble(error)
-      void stream.end(error instanceof Error ? error : new Error(reasonOf(error)))
-    })
   }
 
   #receive(deliveries: readonly Delivery[]): void {
@@ -190,7 +175,11 @@ class Run {
     this.#settler.add({ work, outcome })
   }
 
-  #answered({ work, outcome }: Finished, answer: SettleAnswer): void {
+  #answered(finished: Finished, answer: SettleAnswer, stream: object | undefined): void {
+    const { work, outcome } = finished
+    // Said before the broker that answers now was presented the lease: it may be ours all the same.
+    const isDoubtful = answer.status === 'refused' && stream !== this.#stream && this.#hands.has(work)
+    if (isDoubtful && !this.#stopping.signal.aborted) return this.#settler.add(finished)
     this.#hands.forget(work)
     if (answer.status === 'settled') this.#options.onSettled?.(work.delivery, outcome)
     if (answer.status === 'refused' && answer.code !== 'lease-lost') this.#trouble(new Error(answer.message))

@@ -18,7 +18,10 @@ export interface SettlerOptions {
   readonly environment: Environment
   /** Goes with each settle call; see `SettleRequest.watermark`. */
   readonly watermark: () => number | undefined
-  readonly onAnswered: (finished: Finished, answer: SettleAnswer) => void
+  /** The stream that the leases belong to; `undefined` while there is none. */
+  readonly stream: () => object | undefined
+  /** `stream` is the one that there was when the call was made. */
+  readonly onAnswered: (finished: Finished, answer: SettleAnswer, stream: object | undefined) => void
   /** The call can never succeed: these outcomes are lost, their deliveries come again. */
   readonly onRefused: (batch: readonly Finished[], error: Error) => void
 }
@@ -26,7 +29,8 @@ export interface SettlerOptions {
 /**
  * Tells the broker what became of deliveries: one call at a time, each with everything that finished during the one
  * before, in the order in which it finished. An unanswered call is repeated; what the first one settled is answered
- * `lease-lost` then, which is no loss.
+ * `lease-lost` then, which is no loss. Without a stream it waits for one: a broker that has just started knows nothing of
+ * a lease before it is presented.
  */
 export class Settler {
   readonly #options: SettlerOptions
@@ -43,6 +47,11 @@ export class Settler {
 
   add(finished: Finished): void {
     this.#queue.push(finished)
+    this.wake()
+  }
+
+  /** There is a stream (again). */
+  wake(): void {
     this.#running ??= this.#run()
   }
 
@@ -55,6 +64,7 @@ export class Settler {
   /** Sends what is left, once; what the broker does not answer now will be delivered again. */
   async end(): Promise<void> {
     this.#ending.abort()
+    this.wake()
     await this.#running
   }
 
@@ -62,13 +72,15 @@ export class Settler {
     // What finishes in the same turn goes together.
     await Promise.resolve()
     while (this.#queue.length > 0) {
+      const stream = this.#options.stream()
+      if (!stream && !this.#ending.signal.aborted) break
       const batch = this.#queue.splice(0, longestBatch)
       try {
         const answers = await this.#settle(batch)
         this.#backoff.reset()
         for (const [index, finished] of batch.entries()) {
           const answer = answers[index]
-          if (answer) this.#options.onAnswered(finished, answer)
+          if (answer) this.#options.onAnswered(finished, answer, stream)
         }
       } catch (error) {
         const known = error instanceof Error ? error : new Error(String(error))
