@@ -65,14 +65,7 @@ export class TopicReader {
 
   /** The record at an offset; `undefined` where it is trimmed or damaged. */
   recordAt(offset: number): LogRecord | undefined {
-    for (const { block } of this.blocks(offset - 1, 1)) {
-      if (!block) return undefined
-      const index = block.indexAfter(offset - 1)
-      if (index === block.count || block.offsetAt(index) !== offset) return undefined
-      const record = block.recordAt(index)
-      return record && !isTrimmed(record) ? logRecordOf(record, block.appendedAt) : undefined
-    }
-    return undefined
+    return recordOf(this.#blockOf(offset), offset)
   }
 
   /** Up to `limit` entries of the index of newest events, in key order, behind one key. */
@@ -89,10 +82,12 @@ export class TopicReader {
 
   /** The records at these offsets. A damaged one rejects: a listing that silently lacks an entity would be wrong. */
   recordsAt(offsets: readonly number[]): LogRecord[] {
+    let stored: StoredBlock | undefined
     return offsets
       .toSorted((left, right) => left - right)
       .map((offset) => {
-        const record = this.recordAt(offset)
+        if (!stored || stored.last < offset) stored = this.#blockOf(offset)
+        const record = recordOf(stored, offset)
         if (record) return record
         throw new TidingsError(
           'store-corrupt',
@@ -132,10 +127,24 @@ export class TopicReader {
     }
   }
 
+  #blockOf(offset: number): StoredBlock | undefined {
+    for (const stored of this.blocks(offset - 1, 1)) return stored
+    return undefined
+  }
+
   #reversed(limit?: number): Iterable<{ key: Uint8Array; value: Uint8Array }> {
     const range = rangeOfNumber('block', this.number)
     return this.#store.entries(range, { reverse: true, ...(limit !== undefined && { limit }) })
   }
+}
+
+function recordOf(stored: StoredBlock | undefined, offset: number): LogRecord | undefined {
+  const block = stored?.block
+  if (!block) return undefined
+  const index = block.indexAfter(offset - 1)
+  if (index === block.count || block.offsetAt(index) !== offset) return undefined
+  const record = block.recordAt(index)
+  return record && !isTrimmed(record) ? logRecordOf(record, block.appendedAt) : undefined
 }
 
 /** A page of the log while it is being filled. */
