@@ -58,8 +58,9 @@ class DeliveryReplays {
   }
 
   #sent(client: WebSocket, frame: Buffer): void {
+    if (this.#random() >= replayShare) return
     const deliveries = countDeliveries(headerOf(frame))
-    if (deliveries === 0 || this.#random() >= replayShare) return
+    if (deliveries === 0) return
     this.waiting += 1
     setTimeout(() => {
       this.waiting -= 1

@@ -38,5 +38,8 @@ export async function unfinished(stage: Stage): Promise<string | undefined> {
 async function behind(stage: Stage, which: (topic: string) => boolean): Promise<string | undefined> {
   const subscriptions = await stage.operator.subscriptions()
   const late = subscriptions.find(({ topic, floor, head, pending }) => which(topic) && (pending > 0 || floor !== head))
-  return late && `${late.subscription} is at ${late.floor} of ${late.head}, ${late.pending} pending, ${late.dead} dead`
+  if (!late) return undefined
+  const { subscription, floor, head, pending, ready, leased, retrying, waiting, parked, dead } = late
+  const states = `${ready} ready, ${leased} leased, ${retrying} retrying, ${waiting} waiting, ${parked} parked`
+  return `${subscription} is at ${floor} of ${head}: ${pending} pending (${states}), ${dead} dead`
 }

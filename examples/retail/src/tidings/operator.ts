@@ -6,8 +6,12 @@ export interface SubscriptionFigures {
   readonly floor: string
   readonly head: string
   readonly pending: number
-  readonly dead: number
+  readonly ready: number
+  readonly leased: number
   readonly retrying: number
+  readonly waiting: number
+  readonly parked: number
+  readonly dead: number
 }
 
 /** What an operator asks the server, over its HTTP API. */

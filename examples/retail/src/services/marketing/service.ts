@@ -20,7 +20,7 @@ export function createMarketing({
   service.on(
     'thank-buyer',
     sales.order.created,
-    { from: 'end', concurrency: 100 },
+    { from: 'end', concurrency: 50, prefetch: 64 },
     async ({ event, idempotencyKey, transaction }) => {
       const { id: orderId, customerId } = event.data
       const buyer = (await customers.get(customerId)) ?? waitFor(crm.customer, customerId)
