@@ -4,8 +4,7 @@ import type { Environment } from '../environment/index.ts'
 import type { Position } from '../event/index.ts'
 import { statements } from './statements.ts'
 
-/** For so long at least a row outlives the floor: whatever was on its way to a consumer by then comes late and is known. */
-const keptAfterFloorMs = 60_000
+const pruneEveryMs = 5_000
 
 export interface InboxOptions {
   readonly database: Database
@@ -22,6 +21,7 @@ interface FloorRow extends SqlRow {
 
 /** A floor, and the counter at the moment when it was told. */
 interface Passed {
+  readonly generation: number
   readonly floor: Position
   readonly counter: number
 }
@@ -68,6 +68,17 @@ export class Inbox {
   }
 
   /**
+   * Whether the floor of these rows has passed this delivery, so that its row may be gone: it is a dead letter that was
+   * redriven, or an echo (a frame that the network said twice, a process that slept) whose lease has ended. The broker
+   * knows which.
+   */
+  async mayBeEcho(delivery: Delivery, reader: Pick<Transaction, 'query'> = this.#options.database): Promise<boolean> {
+    const { incarnation, number } = parse(delivery.position)
+    const rows = await reader.query(statements.passed, [this.subscription, incarnation, delivery.generation, number])
+    return rows.length > 0
+  }
+
+  /**
    * Writes down, in the transaction of its effect, that a delivery is applied. Answers the counter for `committed`, or
    * `undefined` when it was written down before: then the effect must not happen again.
    */
@@ -99,30 +110,28 @@ export class Inbox {
   }
 
   /**
-   * The broker has settled everything up to the floor: rows below are needed no more, except by deliveries that were on
-   * their way already (a frame that the network repeats, a process that slept), and are deleted a while later. A dead
-   * letter that is redriven lowers the floor; a row written since this floor was told may belong to one, so the counter
-   * of this moment goes with it.
+   * The broker has settled everything up to the floor: rows below are needed no more, and are deleted now and then. A
+   * dead letter that is redriven lowers the floor; a row written since this floor was told may belong to one, so the
+   * counter of this moment goes with it.
    */
-  passed({ floor }: Pick<StreamProgress, 'floor'>): void {
-    this.#newest = { floor, counter: this.counter }
-    if (!this.#cancelPruning) this.#pruneLater(this.#newest)
-  }
-
-  #pruneLater(passed: Passed): void {
-    this.#cancelPruning = this.#options.environment.timers.after(keptAfterFloorMs, () => {
+  passed({ generation, floor }: StreamProgress): void {
+    this.#newest = { generation, floor, counter: this.counter }
+    this.#cancelPruning ??= this.#options.environment.timers.after(pruneEveryMs, () => {
       this.#cancelPruning = undefined
-      this.#prune(passed).catch(this.#options.onTrouble)
-      if (this.#newest !== undefined && this.#newest !== passed) this.#pruneLater(this.#newest)
+      this.#prune().catch(this.#options.onTrouble)
     })
   }
 
   /** Deletes the rows that a floor has passed and remembers the floor, in one commit. */
-  async #prune({ floor, counter }: Passed): Promise<void> {
+  async #prune(): Promise<void> {
+    const newest = this.#newest
+    if (!newest) return
+    const { generation, floor, counter } = newest
     const { incarnation, number } = parse(floor)
     await this.#options.database.transaction(async (transaction) => {
-      await transaction.query(statements.keepFloor, [this.subscription, incarnation, number, counter])
-      await transaction.query(statements.deletePassed, [this.subscription, incarnation, number, counter])
+      const { subscription } = this
+      await transaction.query(statements.keepFloor, [subscription, incarnation, number, generation, counter])
+      await transaction.query(statements.deletePassed, [subscription, incarnation, number, counter])
     })
   }
 

@@ -6,7 +6,8 @@ import type { MigrationSet } from '../database/index.ts'
  * character, at which clients would cut it off.
  *
  * `tidings_inbox_floors`: what remains of the rows that were deleted. Everything of the topic up to `number` was applied
- * or needed no effect; `counter` is at least the highest among them.
+ * or needed no effect, in whichever generation; up to `number_in_generation` everything of the newest `generation` was
+ * settled; `counter` is at least the highest among them.
  */
 export const inboxMigrations: MigrationSet = {
   name: 'tidings_inbox',
@@ -27,6 +28,8 @@ export const inboxMigrations: MigrationSet = {
        subscription text primary key,
        incarnation text not null,
        number integer not null,
+       generation integer not null,
+       number_in_generation integer not null,
        counter integer not null
      ) strict, without rowid`,
   ],

@@ -45,7 +45,8 @@ export async function recover(options: {
     await transaction.query(statements.useCounter, [description.watermark])
     await transaction.query(statements.freeCounter)
     const { incarnation, number } = parse(floor ?? description.floor.replace(/\d+$/, '0'))
-    await transaction.query(statements.keepFloor, [inbox.subscription, incarnation, number, description.watermark])
+    const { watermark } = description
+    await transaction.query(statements.keepFloor, [inbox.subscription, incarnation, number, generation, watermark])
   })
   await inbox.load()
   return 'went-back'
@@ -53,14 +54,14 @@ export async function recover(options: {
 
 async function keepFloor(
   database: Database,
-  { subscription, floor }: SubscriptionDescription,
+  { subscription, generation, floor }: SubscriptionDescription,
   counter: number,
 ): Promise<void> {
   const { incarnation, number } = parse(floor)
   await database.transaction(async (transaction) => {
     await transaction.query(statements.useCounter, [counter])
     await transaction.query(statements.freeCounter)
-    await transaction.query(statements.keepFloor, [subscription, incarnation, number, counter])
+    await transaction.query(statements.keepFloor, [subscription, incarnation, number, generation, counter])
   })
 }
 

@@ -6,12 +6,22 @@ export const statements = {
     on conflict do nothing
     returning counter`,
   floor: 'select incarnation, number from tidings_inbox_floors where subscription = ?',
-  /** Takes the floor and the subscription twice. */
+  passed: `
+    select 1 as passed from tidings_inbox_floors
+    where subscription = ?1 and incarnation = ?2
+      and (generation > ?3 or (generation = ?3 and number_in_generation >= ?4))`,
+  /** Subscription, incarnation, number, generation, counter. */
   keepFloor: `
-    insert into tidings_inbox_floors (subscription, incarnation, number, counter) values (?, ?, ?, ?)
+    insert into tidings_inbox_floors (subscription, incarnation, number, generation, number_in_generation, counter)
+    values (?1, ?2, ?3, ?4, ?3, ?5)
     on conflict (subscription) do update set
       incarnation = excluded.incarnation,
       number = iif(excluded.incarnation = incarnation, max(excluded.number, number), excluded.number),
+      generation = excluded.generation,
+      number_in_generation = iif(
+        excluded.incarnation = incarnation and excluded.generation = generation,
+        max(excluded.number_in_generation, number_in_generation),
+        excluded.number_in_generation),
       counter = max(excluded.counter, counter)`,
   deletePassed: 'delete from tidings_inbox where subscription = ? and incarnation = ? and number <= ? and counter <= ?',
   /** The highest counter of a subscription, whether or not its row is still there. */

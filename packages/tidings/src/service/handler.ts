@@ -36,6 +36,11 @@ class AlreadyApplied extends Error {
   override readonly name = 'AlreadyApplied'
 }
 
+/** The lease of this delivery has ended, and its row in the inbox may be gone. */
+class Echo extends Error {
+  override readonly name = 'Echo'
+}
+
 /**
  * Handles one delivery: not at all when its effect is in the database, else the handler once; `transaction` writes the
  * inbox row first, and where the handler never calls it the row is written after it. Answers how the delivery ends; what
@@ -47,6 +52,7 @@ export async function handleDelivery(
   signal: AbortSignal,
 ): Promise<{ outcome: OutcomeAction; waits?: WaitSignal }> {
   if (delivery.replay === 'skip' || (await parts.inbox.has(delivery))) return { outcome: { action: 'ack' } }
+  if ((await parts.inbox.mayBeEcho(delivery)) && !(await holdsLease(parts, delivery))) return echo
   const attempt = new Attempt(parts, delivery, signal)
   try {
     await attempt.run()
@@ -54,10 +60,20 @@ export async function handleDelivery(
   } catch (error) {
     if (attempt.committed) return { outcome: afterCommit(parts, delivery, error) }
     if (error instanceof AlreadyApplied) return { outcome: { action: 'ack' } }
+    if (error instanceof Echo) return echo
     const waits = waitSignalOf(parts, error)
     if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
     return { outcome: outcomeOf(error) }
   }
+}
+
+/** Nobody waits for the outcome of an echo: its lease has ended, so this changes nothing at the broker. */
+const echo = { outcome: { action: 'release' } } as const
+
+/** Whether the broker still counts on this delivery. */
+async function holdsLease({ broker, caller, inbox }: HandlerParts, { lease }: Delivery): Promise<boolean> {
+  const [answer] = await broker.renew(caller, { subscription: inbox.subscription, leases: [lease], leaseMs: 30_000 })
+  return answer?.status === 'settled'
 }
 
 /** The event is handled and will not come again, so somebody has to know that the rest of the handler failed. */
@@ -160,6 +176,8 @@ class Attempt {
       async (transaction) => {
         // Whoever has the delivery now will handle it.
         this.#signal.throwIfAborted()
+        const mayBeEcho = await inbox.mayBeEcho(this.#delivery, transaction)
+        if (mayBeEcho && !(await holdsLease(this.#parts, this.#delivery))) throw new Echo()
         counter = await inbox.insert(transaction, this.#delivery)
         if (counter === undefined) throw new AlreadyApplied()
       },

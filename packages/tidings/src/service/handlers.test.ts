@@ -4,6 +4,7 @@ import type { Broker } from '../broker/index.ts'
 import type { Database } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { TerminalError } from '../errors.ts'
+import { instead } from '../testing/instead.fixture.ts'
 import { lineTo } from '../testing/line.ts'
 import { createService, type Service } from './index.ts'
 import { crm, marketing, sales, serviceBench, type ServiceBench } from './service.fixture.ts'
@@ -251,5 +252,60 @@ describe('a replay', () => {
   it('with the effects "missing" counts what lies below the floor', async () => {
     expect(await replay('missing', true)).toHaveLength(1)
     expect(await emails()).toEqual(['o1'])
+  })
+})
+
+describe('an echo: a delivery that the network says again long after it was settled', () => {
+  /** The broker, and what its streams handed out, to be said again. */
+  function echoing(): { broker: Broker; repeat: () => void } {
+    const said: (() => void)[] = []
+    const broker = instead(bench.broker, {
+      stream: (caller, request) =>
+        bench.broker.stream(caller, {
+          ...request,
+          onDeliveries: (deliveries) => {
+            const copies = deliveries.map((delivery) => ({ ...delivery }))
+            said.push(() => request.onDeliveries(copies))
+            request.onDeliveries(deliveries)
+          },
+        }),
+    })
+    return { broker, repeat: () => said.splice(0).forEach((say) => say()) }
+  }
+
+  it('has no effect, although the inbox has forgotten it, and neither runs the handler', async () => {
+    const { broker, repeat } = echoing()
+    service = bench.use(createService({ contract: marketing, ...bench, broker, database }))
+    let runs = 0
+    service.on('thank-buyer', sales.returned, { from: 'beginning' }, async ({ event, transaction }) => {
+      runs++
+      await transaction((tx) => tx.query('insert into emails values (?)', [event.data.orderId]))
+    })
+    await service.start()
+    await bench.environment.advance(100)
+    await publish('o1')
+    await publish('o2')
+    await bench.environment.advance(12_000)
+    expect(await inboxRows()).toBe(0)
+    repeat()
+    await bench.environment.advance(1_000)
+    expect([await emails(), runs]).toEqual([['o1', 'o2'], 2])
+  })
+
+  it('is told from a dead letter below the floor that was redriven: that one is handled', async () => {
+    let broken = true
+    service.on('thank-buyer', sales.returned, { from: 'beginning' }, async ({ event, transaction }) => {
+      if (broken && event.data.orderId === 'o1') throw new TerminalError('not today')
+      await transaction((tx) => tx.query('insert into emails values (?)', [event.data.orderId]))
+    })
+    await service.start()
+    await bench.environment.advance(100)
+    await publish('o1')
+    await publish('o2')
+    await bench.environment.advance(12_000)
+    broken = false
+    await bench.broker.redrive(operator, { subscription, positions: 'all' })
+    await bench.environment.advance(1_000)
+    expect(await emails()).toEqual(['o1', 'o2'])
   })
 })

@@ -44,7 +44,11 @@ function mortalDatabase(database: Database, signal: AbortSignal): Database {
   const end = endOf(signal)
   end.catch(() => undefined)
   return {
-    ...database,
+    dialect: database.dialect,
+    start: () => database.start(),
+    stop: () => database.stop(),
+    [Symbol.asyncDispose]: () => database.stop(),
+    join: (handle) => database.join(handle),
     query: (text, values) => whileAlive(signal, database.query(text, values)),
     migrate: (set) => whileAlive(signal, database.migrate(set)),
     transaction: (work) =>
