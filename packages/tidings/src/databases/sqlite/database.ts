@@ -1,7 +1,7 @@
-import type { Database, Dialect, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
-import { whileBusy } from './busy.ts'
+import { whileBusy, type Patience } from './busy.ts'
 import { checkClient, type SqliteClient } from './client.ts'
 import { Connection } from './connection.ts'
 import { migrate } from './migrate.ts'
@@ -39,73 +39,104 @@ const dialect: Dialect = {
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   checkClient(options.client, 'client')
   if (options.reader) checkClient(options.reader, 'reader')
-  const { environment = systemEnvironment, busyTimeoutMs = 5_000, allowVolatile = false } = options
+  const { busyTimeoutMs = 5_000 } = options
   if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
     throw new TidingsError('bad-request', `busyTimeoutMs is ${busyTimeoutMs}; give milliseconds from 0 on.`)
   }
-  const patience = { environment, timeoutMs: busyTimeoutMs }
-  const writer = new Connection(options.client)
-  const reader = options.reader && new Connection(options.reader)
-  const queue = new WriteQueue(writer, patience)
-  let running = false
-  let starting: Promise<void> | undefined
+  return new SqliteDatabase(options)
+}
 
-  const ensureRunning = (): void => {
-    if (!running) throw new TidingsError('stopped', 'The database is not running; call start() first.')
+class SqliteDatabase implements Database {
+  readonly dialect = dialect
+  readonly #writer: Connection
+  readonly #reader: Connection | undefined
+  readonly #patience: Patience
+  readonly #allowVolatile: boolean
+  readonly #queue: WriteQueue
+  #running = false
+  #starting: Promise<void> | undefined
+
+  constructor(options: SqliteDatabaseOptions) {
+    const { client, reader, environment = systemEnvironment, busyTimeoutMs: timeoutMs = 5_000 } = options
+    this.#writer = new Connection(client)
+    this.#reader = reader && new Connection(reader)
+    this.#patience = { environment, timeoutMs }
+    this.#allowVolatile = options.allowVolatile ?? false
+    this.#queue = new WriteQueue(this.#writer, this.#patience)
   }
-  const start = async (): Promise<void> => {
-    if (running) return
-    starting ??= openConnections({ writer, reader, allowVolatile, patience }).finally(() => (starting = undefined))
-    await starting
-    running = true
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
   }
-  const stop = async (): Promise<void> => {
-    if (queue.current)
+
+  async #start(): Promise<void> {
+    if (this.#running) return
+    await openConnections({
+      writer: this.#writer,
+      reader: this.#reader,
+      allowVolatile: this.#allowVolatile,
+      patience: this.#patience,
+    })
+    this.#running = true
+  }
+
+  async stop(): Promise<void> {
+    if (this.#queue.current) {
       throw new TidingsError(
         'transaction-misuse',
         'stop() waits for the transaction in which it was called; call it outside.',
       )
-    running = false
-    await queue.drained()
+    }
+    this.#running = false
+    await this.#queue.drained()
   }
-  const transaction = async <Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> => {
-    if (queue.current) {
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
+    if (this.#queue.current) {
       throw new TidingsError(
         'transaction-misuse',
         'transaction() was called inside a running transaction; use the one that is open.',
       )
     }
-    ensureRunning()
-    return queue.transaction(work)
+    this.#ensureRunning()
+    return this.#queue.transaction(work)
   }
 
-  return {
-    dialect,
-    start,
-    stop,
-    [Symbol.asyncDispose]: stop,
-    transaction,
-    async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []) {
-      if (queue.current) return queue.current.read(text, values) as Row[]
-      ensureRunning()
-      const rows = reader
-        ? await whileBusy(patience, () => reader.read(text, values))
-        : await queue.read(() => writer.read(text, values))
-      return rows as Row[]
-    },
-    async migrate(set) {
-      await transaction((open) =>
-        migrate({ transaction: open, connection: writer, set, now: Math.floor(environment.clock.now()) }),
-      )
-    },
-    join(handle) {
-      if (handle !== options.client) throw misuse('the handle is not the client of this database')
-      if (queue.groupIsOpen) throw misuse('the open transaction is one of the kit itself')
-      if (!writer.inTransaction) throw misuse('the client is in no transaction; begin one first')
-      return new SqliteTransaction(writer, () => {
-        if (queue.groupIsOpen || !writer.inTransaction) throw misuse('the transaction that was joined has ended')
-      })
-    },
+  async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    const { current } = this.#queue
+    if (current) return current.read(text, values) as Row[]
+    this.#ensureRunning()
+    const reader = this.#reader
+    const rows = reader
+      ? await whileBusy(this.#patience, () => reader.read(text, values))
+      : await this.#queue.read(() => this.#writer.read(text, values))
+    return rows as Row[]
+  }
+
+  async migrate(set: MigrationSet): Promise<void> {
+    const now = Math.floor(this.#patience.environment.clock.now())
+    await this.transaction((transaction) => migrate({ transaction, connection: this.#writer, set, now }))
+  }
+
+  join(handle: unknown): Transaction {
+    const [queue, writer] = [this.#queue, this.#writer]
+    if (handle !== writer.client) throw misuse('the handle is not the client of this database')
+    if (queue.groupIsOpen) throw misuse('the open transaction is one of the kit itself')
+    if (!writer.inTransaction) throw misuse('the client is in no transaction; begin one first')
+    return new SqliteTransaction(writer, () => {
+      if (queue.groupIsOpen || !writer.inTransaction) throw misuse('the transaction that was joined has ended')
+    })
+  }
+
+  #ensureRunning(): void {
+    if (!this.#running) throw new TidingsError('stopped', 'The database is not running; call start() first.')
   }
 }
 
