@@ -4,7 +4,11 @@ import type { Event } from '../event/index.ts'
  * The port under the broker: a durable log for each topic and a durable ledger for each owner of delivery state.
  * Everything that makes a message platform (leases, retries, dead letters, order) is built on these two, once.
  *
- * An engine trusts its caller: names, keys and sizes were validated above. It may be called concurrently.
+ * An engine trusts its caller: names, keys and sizes were validated above. It may be called concurrently. Where several
+ * processes share a store, whatever resolved before a call began is visible to that call, through whichever of them.
+ *
+ * Every call may reject with `unavailable` (retryable) when the store is out of reach: what became of it is unknown then,
+ * and the engine goes on.
  */
 export interface Engine {
   /** For messages and stats: `memory`, `embedded` … */
@@ -142,8 +146,9 @@ export interface Log {
   /**
    * Answers per event, in the order given, and is durable when it resolves; when it rejects, nothing is known of any
    * of them. Within one call the accepted (stored or duplicate) events of each key, and of each producer, are a prefix:
-   * a producer's counter never passes one of its events that was refused. Offsets grow in commit order: a reader that
-   * has seen offset n will never find a new event at or below n.
+   * a producer's counter never passes one of its events that was refused. Each stored event takes the next offset, and
+   * nothing else takes one. Offsets grow in commit order: a reader that has seen offset n will never find a new event at
+   * or below n.
    *
    * Identity is (`source`, `id`): seen again within the window with an equal type, key and payload it is a duplicate,
    * with another one an `id-conflict`. With a producer, a counter that is not higher than the highest is a duplicate
@@ -168,7 +173,11 @@ export interface Log {
    * each key of an entity topic. Space is reused.
    */
   trim(topic: TopicId, through: number): Promise<void>
-  /** Removes all payloads of a key for good; the records stay, marked `erased`. Answers how many it erased. */
+  /**
+   * Removes all payloads of a key for good: no reader finds them any more, and the space that they took is free to be
+   * overwritten (when that happens is the store's affair). The records stay, marked `erased`, with their identity, key
+   * and version. Answers how many it erased.
+   */
   erase(topic: TopicId, key: string): Promise<number>
   /**
    * A hint that the log may have grown. Everything must be right, if slower, when hints are lost or doubled.
