@@ -156,5 +156,5 @@ function incarnationOf(number: number, environment: Environment): string {
     .next()
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '')
-  return (number.toString(36).padStart(4, '0') + random).slice(0, 32)
+  return (number.toString(36).padStart(4, '0') + random).slice(0, 16)
 }

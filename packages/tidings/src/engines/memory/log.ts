@@ -74,5 +74,5 @@ function incarnationOf(count: number, environment: Environment): string {
     .next()
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '')
-  return (count.toString(36).padStart(4, '0') + random).slice(0, 32)
+  return (count.toString(36).padStart(4, '0') + random).slice(0, 16)
 }
