@@ -22,13 +22,17 @@ export interface Bench {
   /** Methods of the broker that the processes get instead; a test puts some here to do damage. */
   readonly faults: Partial<Broker>
   /** A process of the service: its own connection to the file and its own outbox, whose tables exist. */
-  process(options?: Partial<Omit<OutboxOptions, 'environment'>>): Promise<ServiceProcess>
+  process(options?: ProcessOptions): Promise<ServiceProcess>
+  /** Another connection to the file, as somebody else might have it. */
+  connect(): InstanceType<typeof Client>
   /** Everything that the broker has of a topic, in order. */
   published(topic: string): Promise<readonly PositionedEvent[]>
   /** Keeps the database as it is at present; the answered function puts it back, after its processes were killed. */
   backup(): () => void
   stop(): Promise<void>
 }
+
+export type ProcessOptions = Partial<Omit<OutboxOptions, 'environment'>> & { readonly busyTimeoutMs?: number }
 
 export interface ServiceProcess {
   readonly database: Database
@@ -60,6 +64,7 @@ export async function createBench(seed = 1): Promise<Bench> {
   const alarms: OutboxAlarm[] = []
   const faults: Partial<Broker> = {}
   const processes: ServiceProcess[] = []
+  const others: InstanceType<typeof Client>[] = []
   return {
     environment,
     broker,
@@ -70,6 +75,11 @@ export async function createBench(seed = 1): Promise<Bench> {
       const process = await openProcess(file, { environment, broker: withFaults(broker, faults), onAlarm, ...options })
       processes.push(process)
       return process
+    },
+    connect() {
+      const client = new Client(file)
+      others.push(client)
+      return client
     },
     published: (topic) => readAll(broker, topic),
     backup() {
@@ -86,6 +96,7 @@ export async function createBench(seed = 1): Promise<Bench> {
     },
     async stop() {
       for (const process of processes) await process.kill()
+      for (const other of others) other.close()
       await broker.stop()
       rmSync(folder, { recursive: true })
     },
@@ -99,12 +110,12 @@ function withFaults(broker: Broker, faults: Partial<Broker>): Broker {
 
 async function openProcess(
   file: string,
-  options: Partial<OutboxOptions> & Pick<OutboxOptions, 'broker' | 'onAlarm'> & { environment: SimulatedEnvironment },
+  options: ProcessOptions & Pick<OutboxOptions, 'broker' | 'onAlarm'> & { readonly environment: SimulatedEnvironment },
 ): Promise<ServiceProcess> {
   const client = new Client(file)
   client.exec('pragma journal_mode = wal')
   client.exec('create table if not exists customers (id text primary key, name text not null)')
-  const database = sqliteDatabase({ client })
+  const database = sqliteDatabase({ client, busyTimeoutMs: options.busyTimeoutMs ?? 5_000 })
   await database.start()
   const outbox = createOutbox({ database, caller, service: 'crm', topics: [customers, mails], ...options })
   await outbox.prepare()

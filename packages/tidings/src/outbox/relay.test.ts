@@ -120,6 +120,36 @@ describe('what was committed', () => {
   })
 })
 
+describe('a transaction that somebody else keeps open', () => {
+  test('reading, stalls nothing', async () => {
+    const other = bench.connect()
+    other.exec('begin')
+    other.prepare('select * from tidings_outbox').all()
+    await mail('a1', 'a2')
+    await service.relay()
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+    expect(await pending()).toBe(0)
+    other.exec('commit')
+  })
+
+  test('writing, delays what the relay writes down, and nothing is published twice', async () => {
+    service = await bench.process({ busyTimeoutMs: 50 })
+    await service.relay()
+    await mail('a1', 'a2')
+    const other = bench.connect()
+    other.exec('begin immediate')
+    for (let round = 0; round < 3; round++) {
+      await expect(service.outbox.tick()).rejects.toMatchObject({ code: 'database-busy' })
+      await bench.environment.advance(10_000)
+    }
+    expect(bench.alarms).toMatchObject([{ alarm: 'database-failing' }])
+    other.exec('commit')
+    await service.relay()
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+    expect(await pending()).toBe(0)
+  })
+})
+
 describe('a topic that fails', () => {
   test('holds up no other topic, tells somebody, and is caught up with', async () => {
     await bench.broker.removeTopic(caller, mails)

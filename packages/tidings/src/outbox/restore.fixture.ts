@@ -1,6 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import type { Bench, ServiceProcess } from './bench.fixture.ts'
-import type { OutboxOptions } from './index.ts'
+import type { Bench, ProcessOptions, ServiceProcess } from './bench.fixture.ts'
 
 // The words in which a restored database is told about.
 
@@ -16,10 +15,7 @@ export async function table(process: ServiceProcess): Promise<Record<string, unk
 }
 
 /** A process that lists its customers when it turns out to be restored, as the service kit does. */
-export async function openService(
-  bench: Bench,
-  options: Partial<Omit<OutboxOptions, 'environment'>> = {},
-): Promise<ServiceProcess> {
+export async function openService(bench: Bench, options: ProcessOptions = {}): Promise<ServiceProcess> {
   const process: ServiceProcess = await bench.process({
     onRestored: async () => void (await process.relist()),
     ...options,
