@@ -1,6 +1,5 @@
 export { createOutbox } from './create-outbox.ts'
-export { outboxMigrations } from './migrations.ts'
 export type { Outbox, OutboxOptions } from './outbox.ts'
 export type { EntityChange, OwnedEntity, Pending, PendingChange, PendingEvent } from './pending.ts'
 export type { Listing, ListingReport } from './relist.ts'
-export type { HeldEvent, OutboxAlarm, OutboxStats, TickReport } from './report.ts'
+export type { OutboxAlarm, OutboxStats } from './report.ts'
