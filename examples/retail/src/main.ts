@@ -33,12 +33,13 @@ async function main(options: Options): Promise<number> {
   screen.line()
   screen.line('First the way it is usually written: commit, then POST to the others.')
   const naive = await runNaively({ options, expected, plan, screen, processes })
+  screen.line(`        ✖ ${count(naive.requestsReplayed)} requests said twice`)
   screen.line()
   screen.line('Now the same orders and the same faults through Tidings.')
-  const stage = await startStage(options, processes)
+  const stage = await startStage(options, orders, processes)
   const run = await runTidings({ stage, orders, plan, screen })
   screen.endProgress()
-
+  screen.line(`        ✖ ${count(stage.proxy.replayed())} deliveries said twice`)
   const { figures, checks } = await proveStage(stage, expected)
   printComparison(screen, naive.figures, figures)
   const analytics =

@@ -1,41 +1,57 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { required } from '../process/child.ts'
 import { readInvoices, type Invoice } from './read.ts'
 
 export interface Player {
-  /** Begins; repeated calls change nothing. */
-  start(): void
-  status(): { taken: number; failed: number; done: boolean }
+  /** Plays all but the last `CALM_ORDERS` invoices, `CONCURRENCY` at a time, as fast as they are taken. */
+  play(): void
+  /** Plays the rest, a hundred a second. */
+  playCalmly(): void
+  status(): PlayerStatus
 }
 
-/**
- * Plays the invoices of the environment (`INVOICES`, at most `ORDERS` of them) in their order, `CONCURRENCY` at a time,
- * as fast as they are taken.
- */
+export interface PlayerStatus {
+  readonly taken: number
+  readonly failed: number
+  /** Whether it plays at present. */
+  readonly busy: boolean
+}
+
+const calmPauseMs = 10
+
+/** Plays the first `ORDERS` rows of the file `INVOICES` in their order. */
 export function playInvoices(take: (invoice: Invoice) => Promise<void>): Player {
   const invoices = readInvoices(required('INVOICES')).slice(0, Number(required('ORDERS')))
-  const workers = Number(required('CONCURRENCY'))
+  const end = Math.max(0, invoices.length - Number(process.env['CALM_ORDERS'] ?? 0))
   let next = 0
   let taken = 0
   let failed = 0
-  let started = false
+  let playing = 0
 
-  const work = async (): Promise<void> => {
-    for (let invoice = invoices[next++]; invoice; invoice = invoices[next++]) {
-      try {
-        await take(invoice)
-        taken += 1
-      } catch (error) {
-        failed += 1
-        console.error(`Order ${invoice.id} was not taken:`, error)
-      }
+  const takeNext = async (): Promise<void> => {
+    const invoice = invoices[next++]
+    if (!invoice) return
+    try {
+      await take(invoice)
+      taken += 1
+    } catch (error) {
+      failed += 1
+      console.error(`Order ${invoice.id} was not taken:`, error)
     }
   }
+  const work = async (until: number, pauseMs: number): Promise<void> => {
+    playing += 1
+    while (next < until) {
+      await takeNext()
+      if (pauseMs > 0) await pause(pauseMs)
+    }
+    playing -= 1
+  }
   return {
-    start() {
-      if (started) return
-      started = true
-      for (let worker = 0; worker < workers; worker += 1) void work()
+    play() {
+      for (let worker = 0; worker < Number(required('CONCURRENCY')); worker += 1) void work(end, 0)
     },
-    status: () => ({ taken, failed, done: taken + failed === invoices.length }),
+    playCalmly: () => void work(invoices.length, calmPauseMs),
+    status: () => ({ taken, failed, busy: playing > 0 }),
   }
 }

@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Expected } from '../proof/expected.ts'
+import { faultActions } from '../faults/actions.ts'
+import { Journal } from '../faults/journal.ts'
 import type { PlannedFault } from '../faults/plan.ts'
 import { seededRandom } from '../faults/random.ts'
 import { MailRecorder } from '../faults/recorder.ts'
@@ -9,6 +11,7 @@ import type { ReplayProxy } from '../faults/replay.ts'
 import { replayRequests } from '../faults/replay-requests.ts'
 import { runFaults } from '../faults/run.ts'
 import { readFigures, type Figures } from '../proof/figures.ts'
+import type { PlayerStatus } from '../invoices/play.ts'
 import type { Options } from '../options.ts'
 import { call } from '../process/http.ts'
 import type { Processes } from '../process/processes.ts'
@@ -18,7 +21,6 @@ export interface NaiveRun {
   readonly figures: Figures
   readonly seconds: number
   readonly requestsReplayed: number
-  readonly marketingKills: number
 }
 
 interface Parts {
@@ -28,8 +30,6 @@ interface Parts {
   readonly screen: Screen
   readonly processes: Processes
 }
-
-const mailFailureMs = 3000
 
 /** The same orders and the same faults through four teams that commit, then POST to one another. */
 export async function runNaively({ options, expected, plan, screen, processes }: Parts): Promise<NaiveRun> {
@@ -57,39 +57,28 @@ export async function runNaively({ options, expected, plan, screen, processes }:
   const addresses = { CRM_URL: crm.url, MARKETING_URL: toMarketing.url, ANALYTICS_URL: toAnalytics.url }
   const sales = await start('sales', { ...addresses, ...processes.playEnvironment(options) })
 
-  const startedAt = performance.now()
+  const journal = new Journal(screen)
   await call('POST', `${sales.url}/play`)
-  let done = false
-  let kills = 0
-  const faults = runFaults(plan, {
-    progress: () => recorder.sent.size,
-    over: () => done,
-    actions: {
-      'kill-marketing': async () => {
-        kills += 1
-        await marketing.kill()
-      },
-      'fail-mail': async () => recorder.failFor(mailFailureMs),
-    },
-  })
-  while (!done) {
+  let over = false
+  const actions = faultActions({ journal, recorder, marketing, over: () => over })
+  const faults = runFaults(plan, { progress: () => recorder.sent.size, over: () => over, actions })
+  while (!over) {
     await pause(50)
-    done = (await salesStatus(sales.url)).done
-    const seconds = (performance.now() - startedAt) / 1000
-    screen.progress({ done: recorder.sent.size, total: expected.orders.size, seconds, unit: 'orders' })
+    over = !(await played(sales.url)).busy
+    journal.progress(recorder.sent.size, expected.orders.size)
   }
   await faults
   while (toMarketing.busy() || toAnalytics.busy()) await pause(10)
-  const seconds = (performance.now() - startedAt) / 1000
+  const { seconds } = journal
+  screen.endProgress()
   await processes.stopAll()
   const figures = readFigures({ directory, expected, recorder, copyTable: 'customers' })
   stopAll([toMarketing, toAnalytics, recorder])
-  return { figures, seconds, requestsReplayed: toMarketing.replayed() + toAnalytics.replayed(), marketingKills: kills }
+  return { figures, seconds, requestsReplayed: toMarketing.replayed() + toAnalytics.replayed() }
 }
 
-async function salesStatus(url: string): Promise<{ done: boolean }> {
-  const { body } = await call('GET', `${url}/status`)
-  return body as { done: boolean }
+async function played(url: string): Promise<PlayerStatus> {
+  return (await call('GET', `${url}/played`)).body as PlayerStatus
 }
 
 function stopAll(parts: readonly (ReplayProxy | MailRecorder)[]): void {

@@ -24,6 +24,6 @@ async function takeOrder(order: Order): Promise<void> {
 const player = playInvoices(takeOrder)
 const { url } = await serve({
   port: Number(process.env['PORT'] ?? 0),
-  routes: { 'POST /play': () => player.start(), 'GET /status': () => player.status() },
+  routes: { 'POST /play': () => player.play(), 'GET /played': () => player.status() },
 })
 announce(url, () => database.stop())

@@ -37,9 +37,14 @@ export class Processes {
     return team
   }
 
-  /** What sales must know to play the orders: the same for every run. */
-  playEnvironment({ invoices, orders }: Options): Record<string, string> {
-    return { INVOICES: invoices, ORDERS: String(orders), CONCURRENCY: String(concurrency) }
+  /** What sales must know to play the orders, the last few of them calmly. */
+  playEnvironment({ invoices, orders }: Options, calmOrders = 0): Record<string, string> {
+    return {
+      INVOICES: invoices,
+      ORDERS: String(orders),
+      CONCURRENCY: String(concurrency),
+      CALM_ORDERS: String(calmOrders),
+    }
   }
 
   /** Ends them in reverse order: who was started last depends on the others. */

@@ -11,7 +11,6 @@ export interface ServiceProgram<Name extends string> {
   readonly create: (parts: { broker: Broker; database: Database }) => Service<Name>
   /** What the program answers over HTTP, beside its status. */
   readonly routes?: (service: Service<Name>) => Routes
-  readonly status?: (service: Service<Name>) => object
 }
 
 /** Runs one team's service as a program of its own: its database, its connection to the broker, its status. */
@@ -25,7 +24,7 @@ export async function runService<Name extends string>(program: ServiceProgram<Na
 
   const status = async (): Promise<object> => {
     const { outbox } = await service.stats()
-    return { outbox: outbox.pending + outbox.held, commits: commits(), ...program.status?.(service) }
+    return { outbox: outbox.pending + outbox.held, commits: commits() }
   }
   const routes = { 'GET /status': status, ...program.routes?.(service) }
   const { url, server } = await serve({ port: Number(process.env['PORT'] ?? 0), routes })

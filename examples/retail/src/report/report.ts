@@ -1,7 +1,7 @@
 import { formatPence } from '../invoices/pence.ts'
 import type { Figures } from '../proof/figures.ts'
 import type { Check } from '../proof/proof.ts'
-import type { TidingsRun } from '../tidings/run.ts'
+import type { Delays, TidingsRun } from '../tidings/run.ts'
 import { count, type Screen } from './screen.ts'
 
 const nameWidth = 27
@@ -50,9 +50,19 @@ export function printProof(
     )
     for (const difference of differences) screen.line(`           ${difference}`)
   })
-  screen.line(`       ${'commit → copy (crm → analytics)'.padEnd(38)} ${run.delay}`)
-  screen.line(
-    `       ${'durable commits of the four teams'.padEnd(38)} ${count(run.commits)}: ${count(Math.round(run.commits / run.seconds))}/s of the disk's ${count(commitRate)}/s one after another`,
+  const fact = (name: string, text: string): void => screen.line(`       ${name.padEnd(38)} ${text}`)
+  fact('commit → copy, calm (100 orders/s)', describeDelays(run.delaysWhenCalm))
+  fact('commit → copy, under load and faults', describeDelays(run.delaysUnderLoad))
+  fact('dead letters', count(run.deadLetters))
+  const perSecond = count(Math.round(run.commits / run.seconds))
+  fact(
+    'durable commits of the four teams',
+    `${count(run.commits)}, ${perSecond}/s; this disk makes ${count(commitRate)}/s one by one`,
   )
-  screen.line(`       ${'analytics'.padEnd(38)} ${analytics}`)
+  fact('analytics', analytics)
+}
+
+function describeDelays(delays: Delays | undefined): string {
+  if (!delays) return 'not measured'
+  return `p50 ${count(Math.round(delays.p50))} ms · p99 ${count(Math.round(delays.p99))} ms`
 }

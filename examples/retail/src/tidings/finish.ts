@@ -1,13 +1,12 @@
+import type { PlayerStatus } from '../invoices/play.ts'
 import { call } from '../process/http.ts'
 import type { Stage } from './stage.ts'
 
 export interface TeamStatus {
   /** Events that are committed here and not yet published. */
   readonly outbox: number
+  /** Durable commits of this life of the process. */
   readonly commits: number
-  readonly done?: boolean
-  readonly taken?: number
-  readonly delayMs?: { readonly p50: number | null; readonly p99: number | null }
 }
 
 export async function teamStatus(team: { readonly url: string }): Promise<TeamStatus> {
@@ -20,8 +19,9 @@ export async function teamStatus(team: { readonly url: string }): Promise<TeamSt
  */
 export async function unfinished(stage: Stage): Promise<string | undefined> {
   try {
-    const { outbox, done } = await teamStatus(stage.sales)
-    if (done === false) return 'sales still takes orders'
+    const { busy } = (await call('GET', `${stage.sales.url}/played`)).body as PlayerStatus
+    if (busy) return 'sales still takes orders'
+    const { outbox } = await teamStatus(stage.sales)
     if (outbox > 0) return `sales has ${outbox} events in its outbox`
     const behindOnOrders = await behind(stage, (topic) => topic.startsWith('sales.'))
     if (behindOnOrders !== undefined) return behindOnOrders

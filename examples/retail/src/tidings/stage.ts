@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '../faults/random.ts'
 import { MailRecorder } from '../faults/recorder.ts'
@@ -22,11 +23,13 @@ export interface Stage {
   readonly crm: ManagedProcess
   readonly marketing: ManagedProcess
   readonly analytics: ManagedProcess
+  /** So many orders are played after all others, calmly, to measure how fast a copy follows. */
+  readonly calmOrders: number
   /** Python's version, or `undefined` where analytics runs in TypeScript because there is no Python. */
   readonly python: string | undefined
 }
 
-export async function startStage(options: Options, processes: Processes): Promise<Stage> {
+export async function startStage(options: Options, orders: number, processes: Processes): Promise<Stage> {
   const directory = join(options.directory, 'tidings')
   mkdirSync(directory, { recursive: true })
   const recorder = await MailRecorder.start()
@@ -51,12 +54,35 @@ export async function startStage(options: Options, processes: Processes): Promis
     program: python.program,
     arguments: ['-B', fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))],
   }
-  const [sales, crm, marketing, analytics] = await Promise.all([
-    start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options) }),
+  const calmOrders = Math.min(300, Math.floor(orders / 10))
+  const [sales, crm] = await Promise.all([
+    start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options, calmOrders) }),
     start('crm', { BROKER_URL: server.url }),
+  ])
+  const [marketing, analytics] = await Promise.all([
     start('marketing', { BROKER_URL: proxy.url, MAIL_URL: recorder.url }),
     start('analytics', { BROKER_URL: proxy.url }, analyst),
   ])
   const operator = new Operator(() => server.url)
-  return { directory, recorder, proxy, operator, server, sales, crm, marketing, analytics, python: python?.version }
+  await everybodySubscribed(operator)
+  const teams = { server, sales, crm, marketing, analytics }
+  return { directory, recorder, proxy, operator, ...teams, calmOrders, python: python?.version }
+}
+
+/** Marketing thanks for what comes from now on, so nothing may come before everybody listens. */
+async function everybodySubscribed(operator: Operator): Promise<void> {
+  for (;;) {
+    const readers = (await operator.subscriptions()).map(
+      ({ subscription, topic }) => `${subscription.split('.')[0]} ${topic}`,
+    )
+    const expected = [
+      'crm sales.order',
+      'marketing sales.order',
+      'marketing crm.customer',
+      'analytics sales.order',
+      'analytics crm.customer',
+    ]
+    if (expected.every((reader) => readers.includes(reader))) return
+    await pause(20)
+  }
 }

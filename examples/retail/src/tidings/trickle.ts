@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../faults/random.ts'
 import type { Options } from '../options.ts'
@@ -9,50 +10,56 @@ import type { Stage } from './stage.ts'
 
 const orderEveryMs = 500
 const lookEveryMs = 1000
+const command = new URL('../../../../node_modules/.bin/tidings', import.meta.url)
 
 /** Lets the teams run on with an order now and then, until somebody ends the process. */
 export async function keepRunning(stage: Stage, screen: Screen, { seed }: Options): Promise<never> {
-  const { directory, server, sales, crm, marketing } = stage
-  screen.line()
-  screen.line(screen.strong('Still running, a trickle of orders flows. Break it yourself:'))
-  for (const { pid, name } of [marketing, server, crm])
-    screen.line(`  kill -9 ${String(pid).padEnd(9)} ${name}: restarts and catches up`)
-  screen.line(`  tail -f ${directory}/marketing.log`)
-  screen.line(`  curl ${server.url}/v1/default/subscriptions/marketing.thank-buyer/stats`)
-  screen.line('  Ctrl-C ends everything.')
-  screen.line()
+  invite(stage, screen)
   void lookNowAndThen(stage, screen)
-
   const random = seededRandom(seed, 'trickle')
-  const customers = rows<{ id: string }>(directory, 'crm', 'select id from customers order by id')
+  const customers = rows<{ id: string }>(stage.directory, 'crm', 'select id from customers order by id')
   for (let number = 1; ; number += 1) {
     const customerId = customers[Math.floor(random() * customers.length)]?.id ?? '1'
-    const order = {
-      id: `trickle-${number}`,
-      date: '2011-12-09',
-      customerId,
-      totalPence: 100 + Math.floor(random() * 10_000),
-    }
-    // Sales may have been killed by hand; it says which orders it knows already.
-    await call('POST', `${sales.url}/orders`, { body: order }).catch(() => undefined)
+    const totalPence = 100 + Math.floor(random() * 10_000)
+    const order = { id: `trickle-${number}`, date: '2011-12-09', customerId, totalPence }
+    // Whoever kills sales by hand misses an order or two of this trickle: they were never taken.
+    await call('POST', `${stage.sales.url}/orders`, { body: order }).catch(() => undefined)
     await pause(orderEveryMs)
   }
 }
 
+/** Only commands that exist. */
+function invite({ directory, server, sales, crm, marketing }: Stage, screen: Screen): void {
+  const order = `'{"id":"mine-1","date":"2011-12-09","customerId":"17850","totalPence":4200}'`
+  const say = (text: string, remark = ''): void => screen.line(`  ${text}${remark && `   # ${remark}`}`)
+  screen.line()
+  screen.line(screen.strong('Still running, a trickle of orders flows. Break it yourself:'))
+  for (const { pid, name } of [marketing, server, crm])
+    say(`kill -9 ${pid}`.padEnd(16), `${name}: restarts and catches up`)
+  say(`curl ${sales.url}/orders -H 'content-type: application/json' -d ${order}`)
+  say(`tail -f ${directory}/marketing.log`)
+  if (existsSync(command)) {
+    say(`export TIDINGS_URL=${server.url}`)
+    say('npx tidings subscriptions stats marketing.thank-buyer')
+    say('npx tidings topics read crm.customer --after end --follow')
+  } else {
+    say(`curl ${server.url}/v1/default/subscriptions/marketing.thank-buyer/stats`)
+  }
+  say('Ctrl-C ends everything.')
+  screen.line()
+}
+
 async function lookNowAndThen({ directory, recorder, marketing, server }: Stage, screen: Screen): Promise<void> {
+  const columns = 'select id, email, status from'
   for (;;) {
     const orders = rows(directory, 'sales', 'select id from orders').length
-    const owned = rows(directory, 'crm', 'select id, email, status from customers order by id')
-    const copied = new Map(
-      rows<{ id: string }>(directory, 'marketing', `select id, email, status from "${copyTable}"`).map((row) => [
-        row.id,
-        JSON.stringify(row),
-      ]),
-    )
-    const equal = owned.filter((row) => copied.get((row as { id: string }).id) === JSON.stringify(row)).length
-    screen.status(
-      `orders ${count(orders)} · emails ${count(recorder.sent.size)} · marketing.customer ${count(equal)}/${count(owned.length)} equal · marketing is ${marketing.pid} · server is ${server.pid}`,
-    )
+    const owned = rows<{ id: string }>(directory, 'crm', `${columns} customers`)
+    const copies = rows<{ id: string }>(directory, 'marketing', `${columns} "${copyTable}"`)
+    const copied = new Map(copies.map((row) => [row.id, JSON.stringify(row)]))
+    const equal = owned.filter((row) => copied.get(row.id) === JSON.stringify(row)).length
+    const copy = `marketing.customer ${count(equal)}/${count(owned.length)} equal`
+    const processes = `pids: marketing ${marketing.pid ?? 'starting'}, server ${server.pid ?? 'starting'}`
+    screen.status(`orders ${count(orders)} · emails ${count(recorder.sent.size)} · ${copy} · ${processes}`)
     await pause(lookEveryMs)
   }
 }

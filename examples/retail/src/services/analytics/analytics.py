@@ -133,29 +133,31 @@ class Analytics:
         self.tidings.consume("analytics.customers", self.handle_customers)
 
     def status(self):
-        delays = sorted(self.delays_ms)
-        at = lambda share: round(delays[int(share * (len(delays) - 1))], 1) if delays else None
-        return {
-            "language": "Python %d.%d" % sys.version_info[:2],
-            "commits": self.commits,
-            "suppressed": self.suppressed,
-            "outbox": 0,
-            "copied": len(delays),
-            "delayMs": {"p50": at(0.5), "p99": at(0.99)},
-        }
+        return {"outbox": 0, "commits": self.commits, "suppressed": self.suppressed}
+
+    def delays(self):
+        """From the change at the CRM to the commit of its copy here."""
+        delays = sorted(self.delays_ms) or [0]
+        return {"count": len(self.delays_ms), "p50": delays[len(delays) // 2], "p99": delays[len(delays) * 99 // 100]}
 
 
 def serve_status(analytics, port):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            if self.path == "/status/reset":
-                analytics.delays_ms = []
-            body = json.dumps(analytics.status()).encode()
+            self.answer(analytics.status() if self.path == "/status" else analytics.delays())
+
+        def do_POST(self):
+            # Delays are measured anew from here on.
+            self.answer(analytics.delays())
+            analytics.delays_ms = []
+
+        def answer(self, body):
+            payload = json.dumps(body).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
+            self.send_header("content-length", str(len(payload)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(payload)
 
         def log_message(self, *_):
             pass

@@ -1,20 +1,19 @@
-import type { Invoice } from '../../invoices/read.ts'
 import { playInvoices } from '../../invoices/play.ts'
+import type { Invoice } from '../../invoices/read.ts'
 import { runService } from '../../process/run-service.ts'
 import { salesTables } from './orders.ts'
 import { createSales, takeOrder } from './service.ts'
 
-let player: ReturnType<typeof playInvoices> | undefined
-
 await runService({
   tables: salesTables,
   create: createSales,
-  routes: (service) => ({
-    'POST /play': () => {
-      player ??= playInvoices((invoice) => takeOrder(service, invoice))
-      player.start()
-    },
-    'POST /orders': ({ body }) => takeOrder(service, body as Invoice),
-  }),
-  status: () => player?.status() ?? { done: false },
+  routes(service) {
+    const player = playInvoices((invoice) => takeOrder(service, invoice))
+    return {
+      'POST /play': () => player.play(),
+      'POST /play-calmly': () => player.playCalmly(),
+      'GET /played': () => player.status(),
+      'POST /orders': ({ body }) => takeOrder(service, body as Invoice),
+    }
+  },
 })
