@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { measureCommitRate } from './faults/disk.ts'
@@ -50,7 +50,6 @@ async function main(options: Options): Promise<number> {
     checks,
     run,
     revenuePence: expected.revenuePence,
-    months: expected.months.size,
     commitRate,
     analytics,
   })
@@ -59,10 +58,25 @@ async function main(options: Options): Promise<number> {
   return differs ? 1 : 0
 }
 
-/** Removes what an earlier run left there, and nothing else. */
+/** Removes what an earlier run left there, and nothing else; refuses a directory that another run is using. */
 function prepareDirectory(directory: string): void {
-  for (const run of ['commit-then-post', 'tidings']) rmSync(join(directory, run), { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
+  const owner = join(directory, 'run.pid')
+  const other = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0
+  if (other > 0 && isAlive(other)) {
+    throw new Error(`Process ${other} runs in ${directory}; end it, or choose another directory with --data.`)
+  }
+  writeFileSync(owner, String(process.pid))
+  for (const run of ['commit-then-post', 'tidings']) rmSync(join(directory, run), { recursive: true, force: true })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 let ending: Promise<void> | undefined

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { penceOf } from './pence.ts'
 
 /** One line of `invoices.csv`: an order as sales takes it. */
@@ -17,6 +17,7 @@ const header = 'InvoiceNo,InvoiceDate,CustomerID,TotalPrice'
  * parse throws, naming file and line, and no order of the file has been taken.
  */
 export function readInvoices(path: string): readonly Invoice[] {
+  if (!existsSync(path)) throw new Error(`There is no file ${path}; name a CSV file with the columns ${header}.`)
   return parseInvoices(readFileSync(path, 'utf8'), path)
 }
 

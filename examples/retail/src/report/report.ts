@@ -30,20 +30,16 @@ export interface ProofFacts {
   readonly checks: readonly Check[]
   readonly run: TidingsRun
   readonly revenuePence: number
-  readonly months: number
   readonly commitRate: number
   readonly analytics: string
 }
 
-export function printProof(
-  screen: Screen,
-  { checks, run, revenuePence, months, commitRate, analytics }: ProofFacts,
-): void {
+export function printProof(screen: Screen, { checks, run, revenuePence, commitRate, analytics }: ProofFacts): void {
   screen.line()
   checks.forEach(({ name, found, holds, differences }, index) => {
     const shown =
       name === 'analytics revenue = the file' && holds
-        ? `${formatPence(revenuePence)}, all ${months} months to the penny`
+        ? `${formatPence(revenuePence)}, every month to the penny`
         : found
     screen.line(
       `${screen.strong(index === 0 ? 'PROOF' : '     ')}  ${name.padEnd(38)} ${holds ? shown : screen.bad(`DIFFERS: ${found}`)}`,
