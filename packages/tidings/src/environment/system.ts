@@ -10,7 +10,9 @@ export const systemEnvironment: Environment = {
   },
   timers: {
     after(delayMs, run) {
-      const timer = setTimeout(run, Math.min(Math.max(0, delayMs), longestTimerMs)) as unknown as number & { unref?(): void }
+      const timer = setTimeout(run, Math.min(Math.max(0, delayMs), longestTimerMs)) as unknown as number & {
+        unref?(): void
+      }
       timer.unref?.()
       return () => clearTimeout(timer)
     },
