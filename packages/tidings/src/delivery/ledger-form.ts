@@ -55,7 +55,7 @@ export interface StoredException {
   readonly dead?: { readonly at: number; readonly crashed: boolean }
 }
 
-export const emptyCounts: StoredCounts = { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 }
+const emptyCounts: StoredCounts = { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 }
 
 export function initialState(start: number): StoredState {
   return {
