@@ -89,7 +89,7 @@ export function brokerRate(run: PublishRun): Promise<Rate> {
   })
 }
 
-async function inFolder<Result>(work: (path: string) => Promise<Result>): Promise<Result> {
+export async function inFolder<Result>(work: (path: string) => Promise<Result>): Promise<Result> {
   const path = mkdtempSync(join(tmpdir(), 'tidings-bench-'))
   try {
     return await work(path)

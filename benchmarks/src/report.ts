@@ -16,6 +16,12 @@ export interface Row extends Result {
   readonly share: number
 }
 
+/** Adds to each result its share of the one whose name begins with `limit`. */
+export function sharesOf(limit: string, results: readonly Result[]): readonly Row[] {
+  const { median } = results.find(({ name }) => name.startsWith(limit))!
+  return results.map((result) => ({ ...result, share: result.median / median }))
+}
+
 /** One run of each to warm up, then `runs` of each in turn. */
 export async function measure(
   runs: number,
@@ -46,8 +52,8 @@ function resultOf(name: string, rates: readonly Rate[]): Result {
   }
 }
 
-export function printTable(rows: readonly Row[]): void {
-  const header = ['', 'per second', 'range', 'of L3', 'CPU s per million']
+export function printTable(rows: readonly Row[], limit: string): void {
+  const header = ['', 'per second', 'range', `of ${limit}`, 'CPU s per million']
   const cells = rows.map(({ name, median, lowest, highest, share, cpuSecondsPerMillion: cpu }) => [
     name,
     format(median),
