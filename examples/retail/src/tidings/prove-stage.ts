@@ -14,7 +14,7 @@ const pythonCopy: AnalyticsCopy = {
 }
 const kitCopy: AnalyticsCopy = { table: copyTable, spent: 'spentPence', lastOrder: 'lastOrder', condition: 'true' }
 
-export function analyticsCopyOf({ python }: Stage): AnalyticsCopy {
+function analyticsCopyOf({ python }: Stage): AnalyticsCopy {
   return python === undefined ? kitCopy : pythonCopy
 }
 
