@@ -28,7 +28,7 @@ export class Processes {
     const team = new ManagedProcess({
       name,
       command: command?.program ?? process.execPath,
-      arguments: command?.arguments ?? ['--enable-source-maps', path],
+      arguments: command?.arguments ?? [path],
       environment: { ...environment, DATABASE_FILE: join(directory, database) },
       logFile: join(directory, `${name}.log`),
     })

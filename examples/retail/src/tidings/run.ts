@@ -56,6 +56,7 @@ export async function runTidings({ stage, orders, plan, screen }: Parts): Promis
 
   await call('POST', `${sales.url}/play-calmly`)
   await waitUntilAllIsThere(watch, orders)
+  await commits.look()
   const subscriptions = await stage.operator.subscriptions()
   return {
     seconds: journal.seconds,
@@ -79,7 +80,7 @@ async function waitUntilAllIsThere({ stage, journal, orders, commits }: Watch, t
   for (;;) {
     const sent = stage.recorder.sent.size
     journal.progress(sent, orders)
-    await commits.look()
+    await commits.lookNowAndThen()
     const left = sent < taken ? `${taken - sent} orders are not thanked for` : await unfinished(stage)
     if (left === undefined) return
     if (sent !== progress.sent) progress = { sent, since: performance.now() }
