@@ -8,7 +8,8 @@ import { changeOf, type Change } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 
 const pageSize = 1_000
-const concurrency = 1_000
+/** Enough for one commit after another; what a killed process held comes back one by one, so no more than that. */
+const concurrency = 256
 
 export interface BuildRunOptions extends ReplicaParts {
   readonly build: Build
