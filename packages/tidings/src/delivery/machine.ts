@@ -15,7 +15,7 @@ import { Transitions } from './transitions.ts'
 /** Consecutive events of one key that one holder may have at once. */
 const longestRun = 64
 /** By how much the lease mark is raised at a time, so that most hand-outs need no commit. */
-const leaseMarkStep = 1_000
+const leaseMarkStep = 100
 
 export interface MachineOptions {
   readonly shard: number
