@@ -130,16 +130,16 @@ export class SubscriptionRunner {
     }
   }
 
-  /** Claims from all shards, beginning with another one each time; suspects go one at a time over all of them. */
+  /** Claims from all shards, beginning with another one each time; suspects go from one of them at a time. */
   #claim(holder: string, max: number, leaseMs?: number): Claimed | undefined {
     const deliveries: Promise<Delivery[]>[] = []
     let count = 0
     const first = this.#turn++
     for (let turn = 0; turn < this.shards.length && count < max; turn++) {
       const shard = this.shards[(first + turn) % this.shards.length]!
-      const noSuspect = this.shards.some((other) => other.machine.state.suspectInFlight !== undefined)
+      const noSuspects = this.shards.some((other) => other !== shard && other.machine.state.suspectsInFlight.size > 0)
       const lease = leaseMs === undefined ? {} : { leaseMs }
-      const claim = shard.machine.claim({ holder, max: max - count, noSuspect, ...lease }, shard.now())
+      const claim = shard.machine.claim({ holder, max: max - count, noSuspects, ...lease }, shard.now())
       if (claim.entries.length === 0) continue
       count += claim.entries.length
       deliveries.push(handOut(shard, claim, this.#view))

@@ -48,6 +48,8 @@ export interface StoredException {
   readonly key?: string
   readonly state: Entry['state']
   readonly attempts: number
+  /** Whether the attempt under way is in `attempts` already. */
+  readonly counted: boolean
   readonly suspect: boolean
   readonly lease?: string
   readonly due?: { readonly wall: number; readonly delayMs: number }
@@ -100,6 +102,7 @@ export function storeException(entry: Entry): LedgerChange {
     // A stream's lease does not outlive the broker: after a crash its holder presents it again or is missed.
     state: entry.state === 'leased' && !entry.lease?.pull ? 'ready' : entry.state,
     attempts: entry.attempts,
+    counted: entry.counted,
     suspect: entry.suspect,
     ...(entry.lease?.pull ? { lease: entry.lease.id } : {}),
     ...(entry.due ? { due: { wall: entry.due.wall, delayMs: entry.due.delayMs } } : {}),

@@ -10,6 +10,7 @@ import { beginGeneration, replayOf } from './generations.ts'
 import { Holders } from './holders.ts'
 import { recover } from './recovery.ts'
 import { ShardState, type ShardCommit } from './shard-state.ts'
+import { Suspects } from './suspects.ts'
 import { Transitions } from './transitions.ts'
 
 /** Consecutive events of one key that one holder may have at once. */
@@ -31,8 +32,8 @@ export interface ClaimOptions {
   readonly max: number
   /** For a pull: how long the leases last. A stream's last as long as the stream. */
   readonly leaseMs?: number
-  /** Suspects are handed out one at a time per subscription; somebody who sees all its shards may forbid one more. */
-  readonly noSuspect?: boolean
+  /** Suspects of one shard at a time per subscription: somebody who sees all its shards may forbid them to this one. */
+  readonly noSuspects?: boolean
 }
 
 export interface Claim {
@@ -59,6 +60,7 @@ export class DeliveryMachine {
   readonly holders: Holders
   readonly #options: MachineOptions
   readonly #transitions: Transitions
+  readonly #suspects: Suspects
   #leases = 0
   #commitFirst = false
 
@@ -70,6 +72,7 @@ export class DeliveryMachine {
     this.#options = options
     this.state = new ShardState(stored.state)
     this.#transitions = new Transitions(this.state, options.policy, options.random)
+    this.#suspects = new Suspects(this.state, this.#transitions)
     this.intake = new Intake(this.state, this.#transitions, options.types && new Set(options.types))
     recover(this.state, stored, now)
     this.#transitions.continuePastDead()
@@ -85,16 +88,14 @@ export class DeliveryMachine {
 
   // -------------------------------------------------------------------------------------------------------- handing out
 
-  claim({ holder, max, leaseMs, noSuspect = false }: ClaimOptions, now: Moment): Claim {
+  claim({ holder, max, leaseMs, noSuspects = false }: ClaimOptions, now: Moment): Claim {
     const taken: Entry[] = []
     const take = (entry: Entry): void => {
       this.#lease(entry, holder, leaseMs, now)
       taken.push(entry)
     }
     if (leaseMs === undefined && !this.state.holders.has(holder)) this.#attach(holder)
-    const suspect = max > 0 && !noSuspect ? this.#nextSuspect(now) : undefined
-    if (suspect) take(suspect)
-    const alone = suspect?.queue
+    if (!noSuspects) for (const suspect of this.#suspects.take(max, now)) take(suspect)
     for (const queue of this.state.ready) {
       if (taken.length >= max) break
       take(queue.head!)
@@ -103,7 +104,7 @@ export class DeliveryMachine {
     for (let before = -1; before < taken.length && taken.length < max;) {
       before = taken.length
       for (const queue of this.state.held.get(holder) ?? []) {
-        const next = queue === alone ? undefined : this.#nextOfRun(queue)
+        const next = this.#nextOfRun(queue)
         if (next) take(next)
         if (taken.length >= max) break
       }
@@ -126,24 +127,6 @@ export class DeliveryMachine {
     this.#commitFirst = true
   }
 
-  /** Suspects go one at a time, each attempt counted before it is made; those that used theirs up are buried. */
-  #nextSuspect(now: Moment): Entry | undefined {
-    if (this.state.suspectInFlight) return undefined
-    for (const queue of this.state.suspects) {
-      const entry = queue.head!
-      if (entry.attempts < this.#transitions.policy.retry.maxAttempts) {
-        entry.attempts++
-        entry.counted = true
-        this.state.store(entry)
-        this.state.suspectInFlight = entry
-        this.#commitFirst = true
-        return entry
-      }
-      this.#transitions.bury(entry, `Its consumer ended without an answer ${entry.attempts} times.`, true, now)
-    }
-    return undefined
-  }
-
   #lease(entry: Entry, holder: string, leaseMs: number | undefined, now: Moment): void {
     this.state.lease(entry, { id: `${this.#options.epoch}-${++this.#leases}`, holder, pull: leaseMs !== undefined })
     if (leaseMs !== undefined) {
@@ -151,6 +134,7 @@ export class DeliveryMachine {
       this.state.store(entry)
       this.#commitFirst = true
     }
+    if (entry.counted) this.#commitFirst = true
     if (entry.offset > this.state.leaseMark) {
       this.state.leaseMark = entry.offset + leaseMarkStep
       this.#commitFirst = true

@@ -99,6 +99,26 @@ describe('suspects', () => {
     expect(bench.claim('third')).toEqual([])
   })
 
+  it('go two, four and more at once while they are answered, not counted, and alone again after the next crash', () => {
+    const bench = new Bench()
+    bench.publish(...Array.from({ length: 12 }, (_, index) => `key${index}`))
+    const crash = (holder: string): void => {
+      bench.machine.holders.abandon(holder, bench.now())
+      bench.advance(graceMs)
+    }
+    bench.claim('dies')
+    crash('dies')
+    for (const expected of [[1], [2, 3], [4, 5, 6, 7]]) {
+      const claimed = bench.claim('next')
+      expect(offsets(claimed)).toEqual(expected)
+      expect(claimed.map(({ attempts }) => attempts)).toEqual(expected.length === 1 ? [1] : expected.map(() => 0))
+      for (const entry of claimed) bench.settle(entry, { action: 'ack' })
+    }
+    expect(offsets(bench.claim('next'))).toEqual([8, 9, 10, 11, 12])
+    crash('next')
+    expect(bench.claim('after').map(({ offset, attempts }) => [offset, attempts])).toEqual([[8, 1]])
+  })
+
   it('end as dead letters when they take their consumer along every time, and hold the floor, for nobody knows what became of them', () => {
     const bench = new Bench(twoAttempts)
     bench.publish('poison')

@@ -26,9 +26,8 @@ function restoreException(state: ShardState, stored: StoredException, now: Momen
   if (stored.reason !== undefined) entry.reason = stored.reason
   if (stored.state === 'leased' && stored.lease !== undefined) {
     state.lease(entry, { id: stored.lease, holder: 'pull-of-before', pull: true })
-    // The attempt of a leased suspect was counted when it was handed out.
-    entry.counted = stored.suspect
-    if (stored.suspect) state.suspectInFlight = entry
+    entry.counted = stored.counted
+    if (stored.suspect) state.suspectsInFlight.add(entry)
   } else {
     entry.state = stored.state
   }

@@ -46,7 +46,9 @@ export class ShardState {
   readonly passed = new Passed()
   /** Keys that each holder has. */
   readonly held = new Map<string, Set<KeyQueue>>()
-  suspectInFlight: Entry | undefined
+  /** Suspects that are with a holder, and how many may be so at once: see `suspects.ts`. */
+  readonly suspectsInFlight = new Set<Entry>()
+  suspectsAtOnce = 1
   /** After a crash: nothing at or below it is handed out until the holders of before have spoken. */
   reservedThrough = -1
 
@@ -157,7 +159,7 @@ export class ShardState {
   /** Takes a lease away; what becomes of the entry is the caller's to say, and to `refresh` its key. */
   unlease(entry: Entry): void {
     const { queue } = entry
-    if (this.suspectInFlight === entry) this.suspectInFlight = undefined
+    this.suspectsInFlight.delete(entry)
     entry.state = 'ready'
     delete entry.lease
     delete entry.due
@@ -233,7 +235,8 @@ export class ShardState {
     this.#changed.clear()
     this.#open = []
     this.passed.clear()
-    this.suspectInFlight = undefined
+    this.suspectsInFlight.clear()
+    this.suspectsAtOnce = 1
     this.start = this.cursor = this.#touched = this.leaseMark = start
     Object.assign(this.counts, { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 })
     this.#dirty = true

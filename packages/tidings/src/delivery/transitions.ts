@@ -90,6 +90,7 @@ export class Transitions {
 
   /** leased → ready, with the rest of its run: suspects. One that was a suspect already backs off. */
   suspect(entry: Entry, now: Moment): void {
+    this.#state.suspectsAtOnce = 1
     const holder = entry.lease?.holder
     const run = entry.queue.entries.filter((other) => other.offset >= entry.offset && other.lease?.holder === holder)
     for (const other of run) {
