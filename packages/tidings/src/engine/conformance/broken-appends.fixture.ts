@@ -69,6 +69,46 @@ export const brokenAppends: readonly Breakage[] = [
       }),
   },
   {
+    guarantee: 'a duplicate is accepted in its turn only',
+    caught: 'append() accepts nothing of a key behind a refused event, known events included, whatever the refusal',
+    broken: (engine) =>
+      overriding(engine, {
+        log: {
+          append: async (topic, requests) => {
+            const known = new Set((await allRecords(engine, topic)).map(({ event }) => identityOf(event)))
+            const answers = await engine.log.append(topic, requests)
+            const isKnown = (answer: AppendAnswer, index: number): boolean =>
+              answer.status === 'refused' &&
+              answer.code === 'behind-refused' &&
+              known.has(identityOf(requests[index]!.event))
+            return answers.map((answer, index) => (isKnown(answer, index) ? { status: 'duplicate' } : answer))
+          },
+        },
+      }),
+  },
+  {
+    guarantee: 'only what is stored takes an offset',
+    caught: 'append() gives an offset to what it stores and to nothing else',
+    broken(engine) {
+      // A refused event leaves a hole behind, which no reader sees.
+      const hole = { id: 'hole', source: '/', type: 'hole' }
+      const holed = overriding(engine, {
+        log: {
+          append: async (topic, requests) => {
+            const answers = await engine.log.append(topic, requests)
+            if (answers.some(({ status }) => status === 'refused'))
+              await engine.log.append(topic, [{ event: renamed(hole), shard: 0 }])
+            return answers
+          },
+        },
+      })
+      return changingPages(holed, (page) => ({
+        ...page,
+        records: page.records.filter(({ event }) => event.type !== hole.type),
+      }))
+    },
+  },
+  {
     guarantee: 'events without a key have no order',
     caught: 'append() does not hold up events without a key behind a refused one',
     broken: (engine) => changingEvents(engine, (event) => ({ ...event, key: event.key ?? 'none' })),

@@ -1,4 +1,4 @@
-import { isTombstone } from '../../event/index.ts'
+import { isTombstone, type Event } from '../../event/index.ts'
 import type { LogRecord } from '../port.ts'
 import {
   allRecords,
@@ -226,6 +226,21 @@ export const brokenReads: readonly Breakage[] = [
             (await allRecords(engine, topic)).filter(({ event }) => event.key === key).length,
         },
       }),
+  },
+  {
+    guarantee: 'an erased payload cannot be read',
+    caught: 'erase() removes all payloads of a key and of no other',
+    broken(engine) {
+      const given = new Map<string, Event>()
+      const keeping = changingRequests(engine, (request) => {
+        given.set(identityOf(request.event), request.event)
+        return request
+      })
+      return changingPages(keeping, (page) => ({
+        ...page,
+        records: page.records.map((record) => ({ ...record, event: given.get(identityOf(record.event))! })),
+      }))
+    },
   },
   {
     guarantee: 'erase() removes payloads everywhere',

@@ -40,11 +40,16 @@ export const lifecycleCases: readonly EngineCase[] = [
         read: () => engine.log.read(topic, { after: 0, limit: 1 }),
         latest: () => engine.log.latest(topic, { limit: 1 }),
         trim: () => engine.log.trim(topic, 1),
+        erase: () => engine.log.erase(topic, 'k'),
+        producer: () => engine.log.producer(topic, 'p'),
+        'remove a log': () => engine.log.remove(topic),
+        owner: () => engine.ledger.owner(ownership.id),
+        'remove a ledger': () => engine.ledger.remove(ownership.id),
         own: () => engine.ledger.own(ownership.id),
         commit: () => engine.ledger.commit(ownership, []),
         load: () => engine.ledger.load(ownership.id, {}, 1),
       }
-      for (const [name, call] of Object.entries(calls)) await assertRejects(call(), 'stopped', `${name}() is refused`)
+      for (const [name, call] of Object.entries(calls)) await assertRejects(call(), 'stopped', `${name} is refused`)
     },
   },
   {

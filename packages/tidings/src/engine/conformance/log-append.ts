@@ -1,6 +1,19 @@
 import { assert, assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
-import { append, bytesOf, entityLog, eventLog, eventOf, idsOf, outcomes, readAll, stored, topic } from './scene.ts'
+import {
+  append,
+  bytesOf,
+  duplicate,
+  entityLog,
+  eventLog,
+  eventOf,
+  idsOf,
+  outcomes,
+  readAll,
+  requestOf,
+  stored,
+  topic,
+} from './scene.ts'
 
 /** What one call answers and stores. */
 export const logAppendCases: readonly EngineCase[] = [
@@ -89,6 +102,38 @@ export const logAppendCases: readonly EngineCase[] = [
       )
       assertEqual(await idsOf(engine), ['1', '2', '4', '5'], 'nothing behind the refused event was stored')
       assertEqual(outcomes(await append(engine, eventOf('3', { key: 'a' }))), ['stored'], 'the next call begins anew')
+    },
+  },
+  {
+    name: 'append() accepts nothing of a key behind a refused event, known events included, whatever the refusal',
+    async run({ engine }) {
+      await engine.log.create(topic, eventLog)
+      await append(engine, eventOf('1', { key: 'a' }), eventOf('2', { key: 'a' }))
+      await engine.log.append(topic, [requestOf(eventOf('3'), { id: 'p', epoch: 2, counter: 1 })])
+      const conflict = eventOf('1', { key: 'a', data: bytesOf('other') })
+      const known = eventOf('2', { key: 'a' })
+      const behindConflict = outcomes(await append(engine, known, conflict, known))
+      assertEqual(behindConflict, ['duplicate', 'id-conflict', 'behind-refused'], 'a duplicate is accepted in its turn')
+      const behindFenced = await engine.log.append(topic, [
+        requestOf(eventOf('4', { key: 'b' }), { id: 'p', epoch: 1, counter: 9 }),
+        requestOf(eventOf('5', { key: 'b' })),
+      ])
+      assertEqual(outcomes(behindFenced), ['producer-fenced', 'behind-refused'], 'behind a fenced event too')
+      assertEqual(await idsOf(engine), ['1', '2', '3'], 'nothing of them was stored')
+    },
+  },
+  {
+    name: 'append() gives an offset to what it stores and to nothing else',
+    async run({ engine }) {
+      await engine.log.create(topic, entityLog)
+      const newer = eventOf('1', { key: 'a', sequence: '2' })
+      const older = eventOf('2', { key: 'a', sequence: '1' })
+      const conflict = eventOf('1', { key: 'a', data: bytesOf('other') })
+      const answers = await append(engine, newer, newer, older, conflict)
+      assertEqual(answers.slice(0, 3), [stored(1), duplicate(1), stored(2, true)], 'a stale event takes one too')
+      assertEqual(outcomes(answers)[3], 'id-conflict', 'the last is refused')
+      assertEqual((await engine.log.describe(topic))?.head, 2, 'the head is the newest of what was stored')
+      assertEqual(await append(engine, eventOf('3')), [stored(3)], 'the next event follows without a gap')
     },
   },
   {

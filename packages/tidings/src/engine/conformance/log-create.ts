@@ -68,6 +68,7 @@ export const logCreateCases: readonly EngineCase[] = [
       await engine.log.remove(topic)
       assertEqual(await engine.log.describe(topic), undefined, 'the topic is gone')
       const reopened = await reopen()
+      assertEqual(await reopened.log.describe(topic), undefined, 'and stays so after a restart')
       const second = await reopened.log.create(topic, eventLog)
       assert(second.incarnation !== first.incarnation, 'the incarnation is another one')
       assertEqual([second.head, await readAll(reopened)], [0, []], 'nothing is left of the events')
