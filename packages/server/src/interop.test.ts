@@ -45,6 +45,43 @@ describe('the public cloudevents client', () => {
     expect(JSON.parse(text(event.data))).toEqual(sent.data)
   })
 
+  it.each([
+    // This client writes headers as they are; only in structured mode may it be given what they would have to escape.
+    ['binary', Mode.BINARY, {}],
+    ['structured', Mode.STRUCTURED, { dataref: 'https://example.com/%C3%BC?a=1', severitytext: 'büro "7" 100% 😀' }],
+  ])('has every attribute and extension carried in %s mode, and 64 KiB of data', async (_, mode, texts) => {
+    await using bench = await openShop()
+    const extensions = {
+      tracestate: 'vendor=1,other=2',
+      sequence: '00000000000000000007',
+      expirytime: '2031-01-01T00:00:00Z',
+      correlationid: 'c1',
+      causationid: 'c0',
+      recordedtime: '2030-01-31T12:00:01Z',
+      ...texts,
+    }
+    const data = { text: 'x'.repeat(65_536) }
+    const emit = emitterFor(httpTransport(`${bench.base}/topics/shop.order/events`), { mode })
+    await emit(new CloudEvent({ ...sent, ...extensions, data }))
+    const pulled = await bench.call('POST', '/subscriptions/mail.all/pull', { json: {} })
+    const [delivery] = pulled.body['deliveries'] as unknown as [{ event: object }]
+    expect(received(structuredType, JSON.stringify(delivery.event))).toMatchObject({ ...sent, ...extensions, data })
+  })
+
+  it.each([
+    ['structured', 'Application/CloudEvents+JSON; charset=UTF-8', (event: object) => event],
+    ['a batch', 'APPLICATION/CLOUDEVENTS-BATCH+JSON', (event: object) => [event]],
+  ])('may write the content type of %s in any case', async (_, contentType, bodyOf) => {
+    await using bench = await openShop()
+    const body = JSON.stringify(bodyOf(new CloudEvent(sent)))
+    const answer = await bench.call('POST', '/topics/shop.order/events', {
+      headers: { 'content-type': contentType },
+      body,
+    })
+    expect(answer.status).toBe(200)
+    expect((await deliveries(bench))[0]!.event).toMatchObject(expected)
+  })
+
   it('publishes bytes in structured mode as data_base64', async () => {
     await using bench = await openShop()
     const emit = emitterFor(httpTransport(`${bench.base}/topics/shop.order/events`), { mode: Mode.STRUCTURED })
@@ -63,6 +100,29 @@ describe('the public cloudevents client', () => {
     expect(answer.status).toBe(200)
     expect(answer.body['results']).toMatchObject([{ status: 'stored' }, { status: 'stored' }, { status: 'stored' }])
     expect((await deliveries(bench)).map(({ event }) => event.id)).toEqual(['1', '2', '3'])
+  })
+
+  it('is told how many events one batch may have', async () => {
+    await using bench = await openShop()
+    const events = Array.from({ length: 1_001 }, (_, index) => new CloudEvent({ ...sent, id: String(index) }))
+    const headers = { 'content-type': batchType }
+    const answer = await bench.call('POST', '/topics/shop.order/events', { headers, body: JSON.stringify(events) })
+    expect([answer.status, answer.body['detail']]).toEqual([400, expect.stringMatching(/1001 events, at most 1000/)])
+    expect(await deliveries(bench)).toEqual([])
+  })
+
+  it('gets a CloudEvent out of a POST that has no headers at all', async () => {
+    await using bench = await openShop()
+    const answer = await bench.call('POST', '/topics/shop.order/events', { body: bytes('{"total":1}') })
+    expect(answer.body).toMatchObject({ status: 'stored' })
+    const pulled = await bench.call('POST', '/subscriptions/mail.all/pull')
+    const [delivery] = pulled.body['deliveries'] as unknown as [{ event: object }]
+    expect(received(structuredType, JSON.stringify(delivery.event))).toMatchObject({
+      id: answer.body['id'],
+      source: 'operator',
+      type: 'shop.order',
+      data: { total: 1 },
+    })
   })
 
   it('understands what a pull answers', async () => {

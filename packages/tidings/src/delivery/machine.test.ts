@@ -188,6 +188,7 @@ describe('retryDelayMs()', () => {
     const delays = [1, 2, 3, 4, 5].map((attempt) => retryDelayMs(defaultRetryPolicy, attempt, 0.5))
     expect(delays).toEqual([100, 300, 1_000, 2_000, 4_000])
     expect(retryDelayMs(defaultRetryPolicy, 6, 0)).toBe(10_000)
+    expect([0, 0.5].map((chance) => retryDelayMs(defaultRetryPolicy, 8, chance))).toEqual([10_000, 25_000])
     expect(retryDelayMs(defaultRetryPolicy, 23, 0.999_999)).toBeLessThanOrEqual(3_600_000)
     expect(retryDelayMs(defaultRetryPolicy, 23, 0.999_999)).toBeGreaterThan(3_500_000)
   })

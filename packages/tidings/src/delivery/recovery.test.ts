@@ -90,12 +90,14 @@ describe('a crash of the broker', () => {
 describe('suspects', () => {
   it('are handed out one at a time, their attempt committed before', () => {
     const bench = new Bench()
-    bench.publish('a', 'b', 'c')
+    bench.publish('z', 'a', 'b', 'c')
+    // Its first claim commits the holder and the lease mark: what is left to commit is the attempt.
+    bench.claim('next', 1)
     bench.claim('dies')
     bench.machine.holders.abandon('dies', bench.now())
     bench.advance(graceMs)
     const claim = bench.machine.claim({ holder: 'next', max: 10 }, bench.now())
-    expect([offsets(claim.entries), claim.commitFirst]).toEqual([[1], true])
+    expect([offsets(claim.entries), claim.commitFirst]).toEqual([[2], true])
     expect(bench.claim('third')).toEqual([])
   })
 
@@ -132,6 +134,19 @@ describe('suspects', () => {
     bench.commit()
     expect(shardCounts(bench.machine)).toMatchObject({ dead: 1, ready: 0 })
     expect(bench.floor).toBe(0)
+  })
+
+  it('end as dead letters when they take the broker along every time, other keys unharmed', () => {
+    const bench = new Bench(twoAttempts)
+    bench.publish('poison', 'b')
+    for (let life = 0; life < 3; life++) {
+      bench.claim(`life${life}`, 1)
+      bench.crash()
+      bench.advance(graceMs + 60_000)
+    }
+    const [other] = bench.claim('last')
+    expect(other).toMatchObject({ offset: 2 })
+    expect(shardCounts(bench.machine)).toMatchObject({ dead: 1 })
   })
 
   it('are innocent again once their handler answers', () => {
