@@ -90,6 +90,26 @@ describe('present()', () => {
   })
 })
 
+describe('a stream', () => {
+  it('gets no lease of another by presenting it', () => {
+    const bench = new Bench()
+    bench.publish('a')
+    const [entry] = bench.claim('h')
+    expect(bench.machine.holders.present('thief', [bench.token(entry!)]).size).toBe(0)
+    expect(entry).toMatchObject({ state: 'leased', lease: { holder: 'h' } })
+  })
+
+  it('that ends in good order returns what it holds at once, unattempted', () => {
+    const bench = new Bench()
+    bench.publish('a', 'a', 'b')
+    bench.claim('h')
+    bench.machine.holders.detach('h')
+    const again = bench.claim('other')
+    expect(offsets(again)).toEqual([1, 2, 3])
+    for (const entry of again) expect(entry).toMatchObject({ attempts: 0, suspect: false })
+  })
+})
+
 describe('the floor', () => {
   it('passes a dead letter whose handler reported failure, and comes back when it is redriven', () => {
     const bench = new Bench()
