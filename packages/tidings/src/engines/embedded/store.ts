@@ -1,6 +1,7 @@
 import { open, type RootDatabase } from 'lmdb'
 import { TidingsError } from '../../errors.ts'
 import { storeError } from './failures.ts'
+import { quietCommits } from './quiet-commits.ts'
 
 /** One change of the store; a value of `undefined` removes the key. */
 export interface Put {
@@ -38,6 +39,7 @@ export class Store {
         maxDbs: 1,
       }),
     )
+    quietCommits(this.#database)
   }
 
   /** A copy of the value; `undefined` where there is none. */
