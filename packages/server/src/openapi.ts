@@ -44,7 +44,7 @@ const health = (summary: string): JsonSchemaObject => ({
 })
 const healthPaths = {
   '/health/live': health('Whether the process works.'),
-  '/health/ready': health('Whether requests are served.'),
+  '/health/ready': health('Whether requests are served and the store can write.'),
 }
 
 function describeOperation(operation: Operation, route: Route): JsonSchemaObject {

@@ -8,6 +8,7 @@ import {
 } from 'fastify'
 import { sleep, systemEnvironment, TidingsError, type Environment } from 'tidings'
 import type { Broker, Caller } from 'tidings/broker'
+import type { Engine } from 'tidings/engine'
 import { parseJson } from 'tidings/event'
 import {
   checkVersion,
@@ -21,6 +22,7 @@ import {
 import { Access, bearerToken, type AccessOptions } from './access.ts'
 import { sendAnswer } from './answers.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
+import { serveHealth } from './health.ts'
 import { describeApi } from './openapi.ts'
 import { operations, type Context } from './operations.ts'
 import { sendProblem, StatusError, translated } from './problems.ts'
@@ -33,6 +35,8 @@ export interface ServerOptions extends Partial<AccessOptions> {
   /** 7070 by default; 0 lets the system choose. */
   readonly port?: number
   readonly limits?: Partial<ServerLimits>
+  /** Asked whether it can write before `/health/ready` says yes; without one, that tells only whether requests are served. */
+  readonly engine?: Pick<Engine, 'stats'>
   /** A pino logger, or one like it. */
   readonly logger?: FastifyBaseLogger
   readonly environment?: Environment
@@ -79,7 +83,7 @@ class HttpServer implements Server {
     this.#app = app
     this.#requests = new RunningRequests(app, environment)
     guard(app, access)
-    serveHealth(app, () => this.#ready)
+    serveHealth(app, { serving: () => this.#ready, engine: options.engine })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, access, environment, limits, stopping: () => this.#stopping !== undefined }
     for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
@@ -184,14 +188,6 @@ function guard(app: FastifyInstance, access: Access): void {
     access.checkSource({ host: request.headers.host, origin: request.headers.origin })
     const version = request.headers[protocolHeader]
     if (version !== undefined) checkVersion(version, 'client')
-  })
-}
-
-function serveHealth(app: FastifyInstance, ready: () => boolean): void {
-  app.get('/health/live', (_, reply) => reply.send({ status: 'live' }))
-  app.get('/health/ready', (_, reply) => {
-    if (ready()) return reply.send({ status: 'ready' })
-    return sendProblem(reply, new TidingsError('stopped', 'The server is starting or stopping; try again later.'))
   })
 }
 

@@ -7,7 +7,7 @@ import { protocolLimits } from 'tidings/protocol'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 
-export interface StartOptions extends Omit<ServerOptions, 'broker'> {
+export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine'> {
   /** `embedded` by default: a store in one folder. `memory` forgets everything. */
   readonly engine?: 'embedded' | 'memory'
   /** The folder of the embedded store. */
@@ -37,8 +37,9 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     operators = ['operator'],
     payloadBytes = protocolLimits.payloadBytes,
   } = options
+  const engine = makeEngine(options, environment)
   const broker = createBroker({
-    engine: makeEngine(options, environment),
+    engine,
     authorize: options.authorize ?? ownersOnly({ operators }),
     namespaces: options.namespaces ?? ['default'],
     maxPayloadBytes: payloadBytes,
@@ -46,7 +47,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     environment,
   })
   // Before the store is opened, because what is wrong with the address needs no store to be found.
-  const server = createServer({ ...options, broker, environment })
+  const server = createServer({ ...options, broker, engine, environment })
   await broker.start()
   try {
     await server.start()

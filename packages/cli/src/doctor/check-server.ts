@@ -14,7 +14,8 @@ export type Answerer =
   | {
       readonly kind: 'tidings'
       readonly protocol: string
-      readonly ready: boolean
+      /** Why it is not ready, where it is not. */
+      readonly notReady: string | undefined
       readonly skewMs: number | undefined
     }
   | { readonly kind: 'other'; readonly what: string }
@@ -24,12 +25,25 @@ export async function askWhoAnswers(url: string): Promise<Answerer> {
   const askedAt = Date.now()
   try {
     const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(answerWithinMs) })
-    await response.arrayBuffer()
+    const text = await response.text()
     const protocol = response.headers.get(protocolHeader)
     if (protocol === null) return { kind: 'other', what: `${response.status} ${response.statusText}`.trim() }
-    return { kind: 'tidings', protocol, ready: response.ok, skewMs: skewOf(response, (askedAt + Date.now()) / 2) }
+    return {
+      kind: 'tidings',
+      protocol,
+      notReady: response.ok ? undefined : detailOf(text),
+      skewMs: skewOf(response, (askedAt + Date.now()) / 2),
+    }
   } catch (error) {
     return { kind: 'nobody', reason: reasonOf(error) }
+  }
+}
+
+function detailOf(problem: string): string {
+  try {
+    return String((JSON.parse(problem) as { detail?: unknown }).detail)
+  } catch {
+    return 'It does not say why.'
   }
 }
 
@@ -58,9 +72,9 @@ export async function checkServer(
   }
   if (answerer.kind === 'nobody') return [urlGiven ? noAnswer(url, answerer.reason) : noServer(url)]
   return [
-    answerer.ready
+    answerer.notReady === undefined
       ? ok('server', `Tidings answers at ${url}.`)
-      : warning('server', `Tidings at ${url} is starting or stopping.`, 'Ask again in a moment.'),
+      : warning('server', `Tidings at ${url} is not ready. ${answerer.notReady}`, 'Ask again when that is mended.'),
     await checkVersion(url, answerer.protocol),
     checkClock(answerer.skewMs),
     await checkAccess(session),

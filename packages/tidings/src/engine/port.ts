@@ -36,7 +36,7 @@ export interface EngineCapabilities {
 export interface EngineStats {
   /** Bytes that the store occupies; 0 where that is unknown. */
   readonly bytes: number
-  /** Why appends are refused at present, when they are: the disk is full. */
+  /** Why appends are refused at present, or would be: the disk is full, or the store failed. */
   readonly refusing?: string
 }
 

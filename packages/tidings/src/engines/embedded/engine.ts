@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { Watchers, type Engine } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
-import { openError } from './failures.ts'
+import { openError, refusingOf } from './failures.ts'
 import { openFolder, type Folder } from './folder.ts'
 import { embeddedLedger } from './ledger.ts'
 import { embeddedLog, topicIdOf } from './log.ts'
@@ -72,7 +72,7 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
     stop: () => lifecycle.run(stop),
     async stats() {
       const { folder, session } = open()
-      const { refusing } = session.writer
+      const refusing = refusingOf(folder.dataFile, session.writer.refusal)
       const { size } = await stat(folder.dataFile)
       return { bytes: size, ...(refusing !== undefined && { refusing }) }
     },

@@ -23,7 +23,7 @@ export function storeError(cause: unknown, { file, bytes }: { file: string; byte
       'store-full',
       `There is no room to write to ${file} (${reason}); nothing was stored. Free some space and try again.`,
       {
-        details: { file },
+        details: { file, freeBytes: freeBytes(file) },
         cause,
       },
     )
@@ -35,12 +35,28 @@ export function storeError(cause: unknown, { file, bytes }: { file: string; byte
   )
 }
 
+/**
+ * Why a store takes nothing at present: what it refused the last time, or that the disk is full. A refusal for want of
+ * room is over when there is more room than then, though nobody has written since.
+ */
+export function refusingOf(file: string, refusal: TidingsError | undefined): string | undefined {
+  const free = freeBytes(file)
+  const then = refusal?.details['freeBytes']
+  const isOver = typeof then === 'number' && free > then + littleBytes
+  if (refusal && !isOver) return refusal.message
+  return free < littleBytes ? `There is no room for ${file}: ${free} bytes are free. Free some space.` : undefined
+}
+
 /** What kept a store from being opened. */
 export function openError(cause: unknown, path: string): TidingsError {
   if (cause instanceof TidingsError) return cause
   const { code, message } = cause as NodeJS.ErrnoException
+  if (fullCodes.includes(code)) {
+    const advice = `There is no room for the store in ${path} (${message}). Free some space, then start again.`
+    return new TidingsError('store-full', advice, { details: { path }, cause })
+  }
   return new TidingsError(
-    fullCodes.includes(code) ? 'store-full' : 'store-failed',
+    'store-failed',
     `The store in ${path} cannot be opened: ${message}. Look at the folder, its permissions and the disk, then start again.`,
     { details: { path }, cause },
   )

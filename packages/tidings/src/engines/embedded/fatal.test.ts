@@ -24,6 +24,8 @@ const appendScript = (options: string): string => `
     if (globalThis.failed) break
   }
   await engine.log.create({ ...topic, topic: 'other' }, { kind: 'event', shards: 1 }).catch(refused)
+  const { refusing } = await engine.stats()
+  console.log(refusing.includes('look at the disk') ? 'says why' : 'says nothing')
   await engine.stop()
   console.log('stopped')
 `
@@ -57,7 +59,7 @@ describe('a write that fails', () => {
     const after = lines.slice(lines.findIndex((line) => !line.startsWith('stored')))
     expect(after.filter((line) => line === 'fatal store-failed')).toHaveLength(1)
     expect(after.at(-1)).toBe('stopped')
-    expect(new Set(after)).toEqual(new Set(['fatal store-failed', 'refused store-failed', 'stopped']))
+    expect(new Set(after)).toEqual(new Set(['fatal store-failed', 'refused store-failed', 'says why', 'stopped']))
     await expectStored(lines)
   })
 

@@ -72,16 +72,16 @@ export class Writer {
   #collecting: Group | undefined
   #flushing: Promise<void> | undefined
   #failure: TidingsError | undefined
-  #refusing: string | undefined
+  #refusal: TidingsError | undefined
 
   constructor(store: Store, onFatal: (error: Error) => void) {
     this.#store = store
     this.#onFatal = onFatal
   }
 
-  /** Why the last group was refused, until one succeeds. */
-  get refusing(): string | undefined {
-    return this.#refusing
+  /** Why the last group was refused, until one succeeds; why every group is, once the store has failed. */
+  get refusal(): TidingsError | undefined {
+    return this.#failure ?? this.#refusal
   }
 
   /** The group that is being collected; it is written without further ado. */
@@ -119,7 +119,7 @@ export class Writer {
     try {
       const puts = group.seal()
       if (puts.length > 0) await this.#store.commit(puts)
-      this.#refusing = undefined
+      this.#refusal = undefined
       return undefined
     } catch (error) {
       return error instanceof TidingsError
@@ -131,7 +131,7 @@ export class Writer {
   #fail(group: Group, error: TidingsError): void {
     const next = this.#collecting
     this.#collecting = undefined
-    if (error.code === 'store-full') this.#refusing = error.message
+    if (error.code === 'store-full') this.#refusal = error
     else this.#failure = error
     next?.rollBack()
     group.rollBack()
