@@ -63,10 +63,12 @@ function prepareDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true })
   const owner = join(directory, 'run.pid')
   const other = existsSync(owner) ? Number(readFileSync(owner, 'utf8')) : 0
-  if (other > 0 && isAlive(other)) {
-    throw new Error(`Process ${other} runs in ${directory}; end it, or choose another directory with --data.`)
+  if (other > 0 && other !== process.pid && isAlive(other)) {
+    const stale = `or remove ${owner} if that process is something else`
+    throw new Error(`Process ${other} runs in ${directory}; end it, choose another directory with --data, ${stale}.`)
   }
   writeFileSync(owner, String(process.pid))
+  process.once('exit', () => rmSync(owner, { force: true }))
   for (const run of ['commit-then-post', 'tidings']) rmSync(join(directory, run), { recursive: true, force: true })
 }
 

@@ -1,9 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess, type SpawnOptionsWithoutStdio } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import Libsql from 'libsql'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -30,7 +31,11 @@ interface Run {
 }
 
 function run(...words: string[]): Run {
-  const child = spawn(process.execPath, [program, '--data', join(directory, 'data'), ...words])
+  return runWith({}, ...words)
+}
+
+function runWith(options: SpawnOptionsWithoutStdio, ...words: string[]): Run {
+  const child = spawn(process.execPath, [program, '--data', join(directory, 'data'), ...words], options)
   running = child
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -56,6 +61,26 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** An environment in which nobody finds Python. */
+function withoutPython(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: directory }
+}
+
+function read(team: string, query: string): unknown[] {
+  const database = new Libsql(join(directory, 'data', 'tidings', `${team}.db`), { readonly: true, timeout: 5000 })
+  try {
+    return database.prepare(query).all()
+  } finally {
+    database.close()
+  }
+}
+
+function sabotage(team: string, statement: string): void {
+  const database = new Libsql(join(directory, 'data', 'tidings', `${team}.db`), { timeout: 5000 })
+  database.exec(statement)
+  database.close()
+}
+
 test('500 orders with all faults arrive everywhere, once, to the penny', { timeout: patienceMs }, async () => {
   const { output, ended } = run('--once', '--orders', '500')
   expect(await ended, output()).toBe(0)
@@ -75,6 +100,64 @@ test('500 orders with all faults arrive everywhere, once, to the penny', { timeo
   expect(text).toMatch(/dead letters +0\n/)
   expect(text).not.toContain('DIFFERS')
 })
+
+test('a run whose databases differ says which rows, and fails', { timeout: patienceMs }, async () => {
+  const { child, output, ended } = runWith({ env: withoutPython() }, '--once', '--orders', '40')
+  const isOver = (): boolean => child.exitCode !== null
+  while (!/ [1-9]\d*\/40 orders/.test(output().split('through Tidings.')[1] ?? '') && !isOver()) await pause(20)
+  // As if the teams had a mistake: an email too many, a copy of nobody, a penny too much.
+  sabotage('marketing', `insert into emails values ('made-up', 'nobody@example.com')`)
+  sabotage('marketing', `update tidings_replica_guard set writable = 1`)
+  sabotage('marketing', `insert into crm_customer (id, email, status, tidings_version) values ('0', 'x', 'lost', '0')`)
+  sabotage('analytics', `insert into revenue values ('2012-01', 1, 1)`)
+  expect(await ended, output()).toBe(1)
+  const text = output()
+  expect(text.match(/\S.*DIFFERS/g)).toEqual([
+    expect.stringContaining('marketing.customer = crm.customer'),
+    expect.stringContaining('analytics revenue = the file'),
+    expect.stringContaining('one row for each email'),
+  ])
+  expect(text).toContain('0: ["0","x","lost"] instead of nothing')
+  expect(text).toContain('2012-01: ["2012-01",1,1] instead of nothing')
+  expect(text).toContain('made-up: ["made-up","nobody@example.com",1] instead of nothing')
+  expect(text).toMatch(/revenue difference +£[\d,.]+ +£0\.01\n/)
+  expect(text).toContain('in TypeScript, because this machine has no Python 3')
+  expect(text).toMatch(/analytics\.customer = crm\.customer +27 \/ 27 rows equal/)
+  expect(text).toMatch(/analytics customer value = the file +27 \/ 27 rows equal/)
+})
+
+test(
+  'after the report it runs on, brings back whom somebody kills, and ends all with Ctrl-C',
+  { timeout: patienceMs },
+  async () => {
+    const { child, output, ended } = runWith({ detached: true }, '--orders', '40')
+    const said = async (what: RegExp): Promise<RegExpExecArray> => {
+      for (;;) {
+        const found = what.exec(output())
+        if (found) return found
+        if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}:\n${output()}`)
+        await pause(20)
+      }
+    }
+    await said(/Ctrl-C ends everything/)
+    for (const team of ['marketing', 'server', 'crm']) {
+      const [, pid] = await said(new RegExp(`kill -9 (\\d+) +# ${team}`))
+      process.kill(Number(pid), 'SIGKILL')
+      await said(new RegExp(`${team} ended; it is back as process \\d+`))
+    }
+    const thanked = (): number => read('marketing', 'select * from emails').length
+    const orders = read('sales', 'select * from orders').length
+    expect(orders).toBeGreaterThan(40)
+    while (thanked() <= orders && child.exitCode === null) await pause(50)
+
+    const children = childrenOf(child.pid)
+    expect(children).toHaveLength(5)
+    // As a terminal does it: the whole group is told at once.
+    process.kill(-(child.pid ?? 0), 'SIGINT')
+    expect(await ended).toBe(130)
+    expect(children.filter((pid) => isAlive(pid))).toEqual([])
+  },
+)
 
 test('it leaves no process behind when it is killed itself', { timeout: patienceMs }, async () => {
   const { child, output, ended } = run('--orders', '500')

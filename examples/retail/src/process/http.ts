@@ -62,8 +62,15 @@ async function dispatch(routes: Routes, incoming: IncomingMessage): Promise<unkn
   const handler = routes[`${incoming.method} ${path}`] ?? routes[`${incoming.method} ${path.slice(0, slash)}/:id`]
   if (!handler) throw new HttpError(404, `There is no ${incoming.method} ${path}.`)
   const text = (await readBytes(incoming)).toString('utf8')
-  const body: unknown = text === '' ? undefined : JSON.parse(text)
-  return handler({ body, headers: incoming.headers, id: decodeURIComponent(path.slice(slash + 1)) })
+  return handler({ body: parseBody(text), headers: incoming.headers, id: decodeURIComponent(path.slice(slash + 1)) })
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text)
+  } catch (error) {
+    throw new HttpError(400, `The body is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 export function readBytes(stream: IncomingMessage): Promise<Buffer> {

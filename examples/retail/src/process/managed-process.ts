@@ -25,6 +25,8 @@ export class ManagedProcess {
   #stopping = false
   #failures = 0
   url = ''
+  /** Why nobody tries to start it any more. */
+  problem: string | undefined
 
   constructor(options: ProcessOptions) {
     this.#options = options
@@ -39,13 +41,17 @@ export class ManagedProcess {
     return this.#child?.pid
   }
 
+  get ready(): boolean {
+    return this.#ready
+  }
+
   start(): Promise<void> {
     this.#launch()
-    return this.ready()
+    return this.whenReady()
   }
 
   /** Resolves when the process serves; rejects with the end of its log when it cannot be started. */
-  ready(): Promise<void> {
+  whenReady(): Promise<void> {
     if (this.#ready) return Promise.resolve()
     return new Promise((resolve, reject) => this.#watchers.add({ resolve, reject }))
   }
@@ -54,7 +60,7 @@ export class ManagedProcess {
   async kill(): Promise<void> {
     this.#ready = false
     this.#child?.kill('SIGKILL')
-    await this.ready()
+    await this.whenReady()
   }
 
   /** SIGTERM, and SIGKILL for what does not listen. */
@@ -107,7 +113,8 @@ export class ManagedProcess {
     if (this.#failures > failuresInARow) {
       const tail = readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
       const how = child.signalCode ?? `exit code ${child.exitCode}`
-      return this.#giveUp(`${this.name} does not start (${how}). The end of ${this.#options.logFile}:\n${tail}`)
+      this.problem = `${this.name} does not start (${how}). The end of ${this.#options.logFile}:\n${tail}`
+      return this.#giveUp(this.problem)
     }
     setTimeout(() => {
       if (!this.#stopping) this.#launch()

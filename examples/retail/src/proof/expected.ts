@@ -5,6 +5,13 @@
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
+export interface ExpectedOrder {
+  readonly id: string
+  readonly date: string
+  readonly customerId: string
+  readonly pence: number
+}
+
 export interface ExpectedCustomer {
   readonly id: string
   readonly orders: number
@@ -14,11 +21,11 @@ export interface ExpectedCustomer {
 }
 
 export interface Expected {
-  /** Pence by order id, in the order of the file. */
-  readonly orders: ReadonlyMap<string, number>
+  /** By order id, in the order of the file. */
+  readonly orders: ReadonlyMap<string, ExpectedOrder>
   readonly customers: ReadonlyMap<string, ExpectedCustomer>
-  /** Pence by month, `YYYY-MM`. */
-  readonly months: ReadonlyMap<string, number>
+  /** By month, `YYYY-MM`. */
+  readonly months: ReadonlyMap<string, { readonly orders: number; readonly pence: number }>
   readonly revenuePence: number
 }
 
@@ -27,17 +34,18 @@ const dayMs = 24 * 60 * 60 * 1000
 /** The values after the first `limit` invoices of the file. */
 export function expectedValues(path: string, limit = Number.POSITIVE_INFINITY): Expected {
   const rows = readFileSync(path, 'utf8').trim().split('\n').slice(1)
-  const orders = new Map<string, number>()
-  const months = new Map<string, number>()
+  const orders = new Map<string, ExpectedOrder>()
+  const months = new Map<string, { orders: number; pence: number }>()
   const customers = new Map<string, { orders: number; spentPence: number; lastOrder: string }>()
   let newest = ''
   for (const row of rows.slice(0, Math.min(limit, rows.length))) {
-    const [id = '', date = '', customer = '', price = ''] = row.trim().split(',')
+    const [id = '', date = '', customerId = '', price = ''] = row.trim().split(',')
     const pence = roundHalfUp(price)
-    orders.set(id, pence)
-    months.set(date.slice(0, 7), (months.get(date.slice(0, 7)) ?? 0) + pence)
-    const known = customers.get(customer) ?? { orders: 0, spentPence: 0, lastOrder: '' }
-    customers.set(customer, {
+    orders.set(id, { id, date, customerId, pence })
+    const month = months.get(date.slice(0, 7)) ?? { orders: 0, pence: 0 }
+    months.set(date.slice(0, 7), { orders: month.orders + 1, pence: month.pence + pence })
+    const known = customers.get(customerId) ?? { orders: 0, spentPence: 0, lastOrder: '' }
+    customers.set(customerId, {
       orders: known.orders + 1,
       spentPence: known.spentPence + pence,
       lastOrder: date > known.lastOrder ? date : known.lastOrder,
@@ -51,7 +59,7 @@ export function expectedValues(path: string, limit = Number.POSITIVE_INFINITY): 
     customers: new Map(
       [...customers].map(([id, row]) => [id, { id, ...row, status: row.lastOrder >= activeSince ? 'active' : 'lost' }]),
     ),
-    revenuePence: [...months.values()].reduce((sum, pence) => sum + pence, 0),
+    revenuePence: [...months.values()].reduce((sum, { pence }) => sum + pence, 0),
   }
 }
 

@@ -39,7 +39,10 @@ export function readFigures({ directory, expected, recorder, copyTable }: Figure
     mailCalls: recorder.calls,
     emails: recorder.sent.size,
     customersWrong: countWrongCustomers(copies, expected),
-    revenueDifferencePence: differenceOf(new Map(revenue.map(({ month, pence }) => [month, pence])), expected.months),
+    revenueDifferencePence: differenceOf(
+      new Map(revenue.map(({ month, pence }) => [month, pence])),
+      new Map([...expected.months].map(([month, { pence }]) => [month, pence])),
+    ),
   }
 }
 

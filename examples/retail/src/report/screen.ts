@@ -64,8 +64,9 @@ export class Screen {
     if (this.#bar !== '') this.#out.write('\r\u001B[K')
   }
 
+  /** A line that the terminal broke in two could not be replaced, so it is cut. */
   #draw(): void {
-    if (this.#bar !== '') this.#out.write(this.#bar)
+    if (this.#bar !== '') this.#out.write(this.#bar.slice(0, (this.#out.columns || 80) - 1))
   }
 }
 

@@ -76,14 +76,16 @@ interface Watch {
 
 /** Until every order taken so far has its email, every outbox is empty and every subscription at its end. */
 async function waitUntilAllIsThere({ stage, journal, orders, commits }: Watch, taken: number): Promise<void> {
-  let progress = { sent: -1, since: performance.now() }
+  let progress = { state: '', since: performance.now() }
   for (;;) {
     const sent = stage.recorder.sent.size
     journal.progress(sent, orders)
     await commits.lookNowAndThen()
     const left = sent < taken ? `${taken - sent} orders are not thanked for` : await unfinished(stage)
     if (left === undefined) return
-    if (sent !== progress.sent) progress = { sent, since: performance.now() }
+    // How far the late one is, without what its deliveries are doing: one that is only ever tried again is no progress.
+    const state = `${sent} ${left.split(':')[0]}`
+    if (state !== progress.state) progress = { state, since: performance.now() }
     if (performance.now() - progress.since > patienceMs) {
       throw new Error(`Nothing has moved for a minute: ${left}; ${await unfinished(stage)}.`)
     }

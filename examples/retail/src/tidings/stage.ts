@@ -10,7 +10,7 @@ import type { Options } from '../options.ts'
 import type { ManagedProcess } from '../process/managed-process.ts'
 import type { Processes } from '../process/processes.ts'
 import { Operator } from './operator.ts'
-import { findPython } from './python.ts'
+import { findPython, standardLibraryOnly } from './python.ts'
 
 /** The server, four teams, the proxy before two of them and the provider of mail: all running. */
 export interface Stage {
@@ -52,7 +52,10 @@ export async function startStage(options: Options, orders: number, processes: Pr
   const python = findPython()
   const analyst = python && {
     program: python.program,
-    arguments: ['-B', fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url))],
+    arguments: [
+      ...standardLibraryOnly,
+      fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url)),
+    ],
   }
   const calmOrders = Math.min(300, Math.floor(orders / 10))
   const [sales, crm] = await Promise.all([
