@@ -1,5 +1,5 @@
 import type { Caller, Delivery, OutcomeAction } from '../broker/port.ts'
-import { outcomeOf, reasonOf } from '../consumer/index.ts'
+import { reasonOf } from '../consumer/index.ts'
 import { decodePayload, type EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
@@ -44,7 +44,7 @@ class Echo extends Error {
 /**
  * Handles one delivery: not at all when its effect is in the database, else the handler once; `transaction` writes the
  * inbox row first, and where the handler never calls it the row is written after it. Answers how the delivery ends; what
- * it waits for comes as a `WaitSignal` beside it.
+ * it waits for comes as a `WaitSignal` beside it. Rejects with what the attempt failed of.
  */
 export async function handleDelivery(
   parts: HandlerParts,
@@ -63,7 +63,7 @@ export async function handleDelivery(
     if (error instanceof Echo) return echo
     const waits = waitSignalOf(parts, error)
     if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
-    return { outcome: outcomeOf(error) }
+    throw error
   }
 }
 

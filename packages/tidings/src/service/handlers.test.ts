@@ -144,6 +144,47 @@ describe('a handler', () => {
     expect(await stats()).toMatchObject({ acknowledged: 1, pending: 0 })
   })
 
+  it('has each failed attempt told: what failed, at which event, and what happens next', async () => {
+    service.on('thank-buyer', sales.returned, { from: 'beginning', retry: { maxAttempts: 2 } }, ({ attempt }) => {
+      throw new Error(`no mail today ${attempt}`)
+    })
+    await service.start()
+    await publish('o1', { id: 'first' })
+    await bench.environment.advance(2_000)
+    expect(bench.notices).toEqual([
+      expect.objectContaining({
+        level: 'warning',
+        message:
+          'marketing.thank-buyer: attempt 1 of 2 at event first of sales failed (Error: no mail today 1). It is tried again as the retry policy says.',
+        details: expect.objectContaining({ subscription, id: 'first', attempt: 1 }),
+      }),
+      expect.objectContaining({
+        level: 'error',
+        message:
+          'marketing.thank-buyer: attempt 2 of 2 at event first of sales failed (Error: no mail today 2). It is a dead letter: mend the cause, then redrive it.',
+      }),
+    ])
+    expect(await stats()).toMatchObject({ dead: 1 })
+  })
+
+  it('fills no log when everything fails: ten lines a minute, then a count of the others', async () => {
+    let isDown = true
+    service.on('thank-buyer', sales.returned, { from: 'beginning' }, () => {
+      if (isDown) throw new Error('down')
+    })
+    await service.start()
+    for (let order = 0; order < 40; order++) await publish(`o${order}`)
+    expect(bench.notices).toHaveLength(10)
+    await bench.environment.advance(59_000)
+    expect(bench.notices).toHaveLength(10)
+    await bench.environment.advance(60_000)
+    expect(bench.notices.length).toBeLessThanOrEqual(20)
+    expect(bench.notices[10]?.message).toMatch(/tried again as the retry policy says\. So failed \d+ more attempts/)
+    isDown = false
+    await bench.environment.advance(3_600_000)
+    expect(await stats()).toMatchObject({ acknowledged: 40, pending: 0 })
+  })
+
   it('is not repeated when it fails after the commit, and somebody is told', async () => {
     let calls = 0
     service.on('thank-buyer', sales.returned, { from: 'beginning' }, async ({ transaction }) => {

@@ -1,7 +1,8 @@
 import type { Broker, Delivery, OutcomeAction, SubscriptionDescription } from '../broker/port.ts'
-import { Backoff, consume } from '../consumer/index.ts'
+import { Backoff, consume, outcomeOf } from '../consumer/index.ts'
 import { TidingsError } from '../errors.ts'
 import { recover, type Inbox } from '../inbox/index.ts'
+import { FailedAttempts } from './failed-attempts.ts'
 import { handleDelivery, type HandlerParts } from './handler.ts'
 import type { HandlerOptions } from './types.ts'
 import type { Waiting, WaitSignal } from './waiting.ts'
@@ -99,9 +100,10 @@ export class SubscribedHandler {
 
   /** Consumes until it is stopped or the subscription is gone. */
   async #consume(description: SubscriptionDescription): Promise<void> {
-    const { broker, caller, environment, options } = this.#parts
+    const { broker, caller, environment, options, report } = this.#parts
     const ended = new Promise<void>((resolve) => (this.#reconnect = resolve))
     const waits = new Map<string, WaitSignal>()
+    const attempts = new FailedAttempts({ report, environment, description })
     const consumer = consume({
       broker,
       caller,
@@ -111,9 +113,16 @@ export class SubscribedHandler {
       ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
       watermark: () => this.#inbox.counter,
       handle: async (delivery, signal) => {
-        const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, signal)
-        if (waited) waits.set(delivery.lease, waited)
-        return outcome
+        try {
+          const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, signal)
+          if (waited) waits.set(delivery.lease, waited)
+          return outcome
+        } catch (error) {
+          const outcome = outcomeOf(error)
+          // After its lease nobody waits for the outcome, and what failed may be just that.
+          if (!signal.aborted) attempts.failed(delivery, outcome, error)
+          return outcome
+        }
       },
       onSettled: (delivery, outcome) => {
         const waited = waits.get(delivery.lease)

@@ -20,7 +20,12 @@ beforeEach(async () => {
 afterEach(() => bench.stop())
 
 function marketingService(fail: (orderId: string) => void = () => undefined) {
-  const service = createService({ contract: marketing, broker: connect('http://127.0.0.1:1'), database })
+  const service = createService({
+    contract: marketing,
+    broker: connect('http://127.0.0.1:1'),
+    database,
+    report: () => {},
+  })
   const customers = service.replicate(crm.customer, { columns: ['id', 'email'] })
   service.on('thank-buyer', sales.order.created, { from: 'end' }, async ({ event, idempotencyKey, transaction }) => {
     const buyer = (await customers.get(event.data.customerId)) ?? waitFor(crm.customer, event.data.customerId)
