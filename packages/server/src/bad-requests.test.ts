@@ -110,14 +110,19 @@ const table: readonly BadRequest[] = [
 describe('a bad request', () => {
   it.each(table)('%s gets a clear error, and nothing is lost', (...bad) => expectRefusal(bad))
 
-  it('says nothing about the inside when something unforeseen fails', async () => {
+  it('says nothing about the inside when something unforeseen fails, and writes it into the log', async () => {
     const authorize = (): never => {
       throw new Error('secret path /var/lib')
     }
-    await using bench = await openBench({ authorize })
+    const logged: unknown[] = []
+    const silent = (): void => undefined
+    const levels = { trace: silent, debug: silent, info: silent, warn: silent, fatal: silent, silent }
+    const logger = { ...levels, level: 'info', error: (entry: unknown) => void logged.push(entry), child: () => logger }
+    await using bench = await openBench({ authorize, logger })
     const answer = await bench.call('PUT', '/topics/shop.order', { json: { kind: 'event', owner: 'shop' } })
     expect(answer.body).toMatchObject({ status: 500, code: 'internal', retryable: true })
     expect(answer.text).not.toContain('secret')
+    expect(logged).toMatchObject([{ message: 'secret path /var/lib' }])
   })
 })
 

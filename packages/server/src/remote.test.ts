@@ -1,7 +1,7 @@
 import { connect } from 'tidings'
 import type { Broker, Caller, Delivery } from 'tidings/broker'
 import type { Event } from 'tidings/event'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { openBench } from './bench.fixture.ts'
 
@@ -97,6 +97,38 @@ describe.each(transports)('a remote broker over $transport', ({ options }) => {
     await expect(
       remote.stream(caller, { subscription: 'tests.all', holder: 'one', ...watch().listeners }),
     ).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})
+
+describe('connect() without a WebSocket of its own', () => {
+  let opened = 0
+  class Counted extends WebSocket {
+    constructor(url: string) {
+      super(url)
+      opened++
+    }
+  }
+  afterEach(() => {
+    opened = 0
+    vi.unstubAllGlobals()
+  })
+
+  it.each([
+    ['takes the global one', {}, Counted, 1],
+    ['polls where there is none', {}, undefined, 0],
+    ['polls where it is told to', { WebSocket: null }, Counted, 0],
+  ])('%s', async (_, options, global, sockets) => {
+    vi.stubGlobal('WebSocket', global)
+    await using bench = await openBench()
+    await using remote = connect(bench.server.url, options)
+    await prepare(remote)
+    await remote.publish(caller, { topic: 'things.odd', events: numbered(1) })
+    const flow = watch()
+    const stream = await remote.stream(caller, { subscription: 'tests.all', holder: 'one', ...flow.listeners })
+    stream.grant(1)
+    expect(await flow.deliveries(1)).toHaveLength(1)
+    expect(opened).toBe(sockets)
+    await stream.close()
   })
 })
 

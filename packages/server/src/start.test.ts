@@ -2,8 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'tidings'
+import { allowAll, createBroker } from 'tidings/broker'
+import type { Log } from 'tidings/engine'
+import { memoryEngine } from 'tidings/engines/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
+import { createServer } from './server.ts'
 import { startServer } from './start.ts'
 import { serverVersion } from './version.ts'
 
@@ -69,6 +73,33 @@ describe('startServer()', () => {
     await server.stop()
     expect(await waiting.catch((error: unknown) => error)).toBeDefined()
     await expect(fetch(`${server.url}/health/live`)).rejects.toThrow('fetch failed')
+  })
+
+  it('answers what was asked before it stopped, and is durable about it', async () => {
+    const store = memoryEngine()
+    let asked: () => void = () => undefined
+    let write: () => void = () => undefined
+    const reached = new Promise<void>((resolve) => (asked = resolve))
+    const written = new Promise<void>((resolve) => (write = resolve))
+    const append: Log['append'] = async (topic, requests) => {
+      asked()
+      await written
+      return store.log.append(topic, requests)
+    }
+    const engine = { ...store, log: { ...store.log, append } }
+    const broker = createBroker({ engine, authorize: allowAll })
+    await broker.start()
+    const server = createServer({ broker, port: 0 })
+    await server.start()
+    await broker.putTopic(caller, order)
+    const publishing = fetch(`${server.url}/v1/default/topics/shop.order/events?id=1`, { method: 'POST', body: '1' })
+    await reached
+    const stopping = server.stop()
+    write()
+    expect(await (await publishing).json()).toMatchObject({ status: 'stored', id: '1' })
+    await stopping
+    expect((await broker.read(caller, { topic: 'shop.order' })).events).toHaveLength(1)
+    await broker.stop()
   })
 
   it('tells the version of its package', () => {

@@ -89,12 +89,17 @@ describe('local broker', () => {
     await before.publish(caller, { topic: 'shop.order', events: [{ event }] })
     const pull = { subscription: 'mail.thanks', max: 1, waitMs: 1_000 }
     const { deliveries } = await before.pull(caller, pull)
+    const closed = new Promise<Error>((resolve) => {
+      const stream = { subscription: 'mail.thanks', holder: 'h', onDeliveries: () => undefined, onClosed: resolve }
+      void before.stream(caller, stream).then(({ grant }) => grant(1))
+    })
     const ack = { subscription: 'mail.thanks', outcomes: [{ lease: deliveries[0]!.lease, action: 'ack' as const }] }
 
     const after = createBroker({ engine, authorize: allowAll })
     await after.start()
     expect((await after.stats(caller, 'mail.thanks')).leased).toBe(1)
     await expect(before.settle(caller, ack)).rejects.toMatchObject({ code: 'ownership-lost' })
+    expect(await closed).toMatchObject({ code: 'ownership-lost' })
     expect((await after.stats(caller, 'mail.thanks')).acknowledged).toBe(0)
     expect(await after.settle(caller, ack)).toMatchObject([{ status: 'settled' }])
     await after.stop()

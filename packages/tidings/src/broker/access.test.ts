@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { memoryEngine } from '../engines/memory/index.ts'
+import { createBroker, type Authorize, type Broker, type Caller } from './index.ts'
+
+const topic = 'shop.order'
+const subscription = 'mail.thanks'
+const owner: Caller = { namespace: 'default', principal: 'owner' }
+const listeners = { onDeliveries: () => undefined, onClosed: () => undefined }
+const event = { id: '1', source: '/shop', type: topic, key: 'a' }
+
+type Verb = Exclude<keyof Broker, 'start' | 'stop' | typeof Symbol.asyncDispose>
+
+/** One call of each verb; the compiler asks for those that are added. */
+const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Promise<unknown> } = {
+  registerService: (broker, caller) => broker.registerService(caller, { service: 'mail', database: 'd' }),
+  putTopic: (broker, caller) => broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' }),
+  topic: (broker, caller) => broker.topic(caller, topic),
+  topics: (broker, caller) => broker.topics(caller),
+  removeTopic: (broker, caller) => broker.removeTopic(caller, topic),
+  publish: (broker, caller) => broker.publish(caller, { topic, events: [{ event }] }),
+  producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
+  read: (broker, caller) => broker.read(caller, { topic }),
+  latest: (broker, caller) => broker.latest(caller, { topic }),
+  putSubscription: (broker, caller) => broker.putSubscription(caller, { subscription, topic, from: 'beginning' }),
+  subscription: (broker, caller) => broker.subscription(caller, subscription),
+  subscriptions: (broker, caller) => broker.subscriptions(caller),
+  removeSubscription: (broker, caller) => broker.removeSubscription(caller, subscription),
+  pull: (broker, caller) => broker.pull(caller, { subscription }),
+  settle: (broker, caller) => broker.settle(caller, { subscription, outcomes: [{ lease: 'x', action: 'ack' }] }),
+  renew: (broker, caller) => broker.renew(caller, { subscription, leases: ['x'], leaseMs: 30_000 }),
+  stream: (broker, caller) => broker.stream(caller, { subscription, holder: 'h', ...listeners }),
+  wake: (broker, caller) => broker.wake(caller, { subscription, positions: [] }),
+  seek: (broker, caller) => broker.seek(caller, { subscription, to: 'beginning', effects: 'skip' }),
+  deadLetters: (broker, caller) => broker.deadLetters(caller, { subscription }),
+  redrive: (broker, caller) => broker.redrive(caller, { subscription, positions: 'all' }),
+  stats: (broker, caller) => broker.stats(caller, subscription),
+  explain: (broker, caller) => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } }),
+}
+const verbs = Object.keys(calls) as Verb[]
+const lists = new Set<Verb>(['topics', 'subscriptions'])
+
+async function openBroker(authorize: Authorize): Promise<Broker> {
+  const broker = createBroker({ engine: memoryEngine(), authorize, namespaces: ['default', 'blue'] })
+  await broker.start()
+  await broker.putTopic(owner, { topic, kind: 'event', owner: 'shop' })
+  await broker.putSubscription(owner, { subscription, topic, from: 'beginning' })
+  await broker.publish(owner, { topic, events: [{ event }] })
+  return broker
+}
+
+describe('every call', () => {
+  let broker: Broker
+  beforeAll(async () => {
+    broker = await openBroker(({ principal }) => principal === 'owner')
+  })
+  afterAll(() => broker.stop())
+
+  it.each(verbs)('%s() lets nobody in whom the authorizer does not allow', async (verb) => {
+    const stranger = { ...owner, principal: 'stranger' }
+    if (lists.has(verb)) expect(await calls[verb](broker, stranger)).toEqual([])
+    else await expect(calls[verb](broker, stranger)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(await broker.stats(owner, subscription)).toMatchObject({ pending: 1, leased: 0, generation: 1 })
+  })
+
+  it.each(verbs)('%s() is about the namespace of its caller', async (verb) => {
+    const elsewhere = { ...owner, namespace: 'elsewhere' }
+    await expect(calls[verb](broker, elsewhere)).rejects.toMatchObject({ code: 'namespace-unknown' })
+  })
+
+  it('finds nothing of one namespace in another, where names may mean something else', async () => {
+    const blue = { ...owner, namespace: 'blue' }
+    expect([await broker.topics(blue), await broker.subscriptions(blue)]).toEqual([[], []])
+    await expect(broker.read(blue, { topic })).rejects.toMatchObject({ code: 'topic-unknown' })
+    await broker.putTopic(blue, { topic, kind: 'entity', owner: 'other' })
+    await broker.putSubscription(blue, { subscription, topic, from: 'beginning' })
+    expect(await broker.pull(blue, { subscription })).toMatchObject({ deliveries: [] })
+    expect(await broker.topic(owner, topic)).toMatchObject({ kind: 'event', owner: 'shop' })
+  })
+})
+
+it.each([
+  ['nothing', undefined],
+  ['a promise', Promise.resolve(true)],
+  ['something that is true in a way', 1],
+])('an authorizer that answers %s allows nothing', async (_, answer) => {
+  const broker = createBroker({ engine: memoryEngine(), authorize: () => answer as unknown as boolean })
+  await broker.start()
+  await expect(calls.putTopic(broker, owner)).rejects.toMatchObject({ code: 'forbidden' })
+  await broker.stop()
+})
