@@ -1,6 +1,8 @@
+import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { openBench } from './command.fixture.ts'
 import { jsonLine } from './json.ts'
+import { Output } from './output.ts'
 import { runAtTerminal } from './terminal.fixture.ts'
 import { duration, eventLine, payload, table, visible } from './text.ts'
 
@@ -48,6 +50,26 @@ describe('questions', () => {
   test('are not asked of somebody who has to type a payload', async () => {
     const { code, stderr } = await runAtTerminal(['publish', 'a.b', '--type', 't'], { isTTY: true })
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('There is no payload') })
+  })
+})
+
+describe('progress', () => {
+  test.each([
+    ['a terminal', true, {}, true],
+    ['a pipe', false, {}, false],
+    ['--quiet', true, { quiet: true }, false],
+    ['--json', true, { json: true }, false],
+  ])('%s', (_, isTTY, options, shown) => {
+    const [stdin, stdout, stderr] = [0, 1, 2].map(() => Object.assign(new PassThrough(), { isTTY }))
+    const terminal = { stdin: stdin!, stdout: stdout!, stderr: stderr!, env: {} }
+    const output = new Output(terminal, { json: false, quiet: false, color: false, ...options })
+    output.progress('7 of 9')
+    output.endProgress()
+    output.note('said')
+    const said = (stderr!.read() as Buffer | null)?.toString() ?? ''
+    expect(said.includes('7 of 9')).toBe(shown)
+    expect(said.includes('said')).toBe(!('quiet' in options))
+    expect(stdout!.read()).toBeNull()
   })
 })
 

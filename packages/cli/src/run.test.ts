@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { jsonLines, openBench, type Bench } from './command.fixture.ts'
-import { runAtTerminal } from './terminal.fixture.ts'
+import { leaves, runAtTerminal } from './terminal.fixture.ts'
 import { commandVersion } from './version.ts'
+import { createProgram } from './program.ts'
 
+const { stdin, stdout, stderr } = process
+const terminal = { stdin, stdout, stderr, env: {} }
 let bench: Bench
 beforeAll(async () => {
   bench = await openBench()
@@ -105,24 +108,19 @@ describe('help', () => {
     expect(bare).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Usage: tidings') })
   })
 
-  test.each([
-    'server',
-    'publish',
-    'consume',
-    'topics create',
-    'subscriptions seek',
-    'dead-letters redrive',
-    'explain',
-    'doctor',
-  ])('of %s shows examples before anything else, and the common options', async (path) => {
-    const { code, stdout } = await runAtTerminal([...path.split(' '), '--help'])
-    expect(code).toBe(0)
-    const [examples, usage, common] = ['Examples:', 'Usage:', 'Common options:'].map((title) => stdout.indexOf(title))
-    expect(examples).toBeGreaterThan(0)
-    expect(usage).toBeGreaterThan(examples!)
-    expect(common).toBeGreaterThan(usage!)
-    expect(stdout).toContain(`tidings ${path.split(' ')[0]}`)
-  })
+  test.each(leaves(createProgram({ terminal, exitCode: 0 })))(
+    'of %s shows examples before anything else, and the common options',
+    async (path) => {
+      const { code, stdout } = await runAtTerminal([...path.split(' '), '--help'])
+      expect(code).toBe(0)
+      const [examples, usage, common] = ['Examples:', 'Usage:', 'Common options:'].map((title) => stdout.indexOf(title))
+      expect(examples).toBeGreaterThan(0)
+      expect(usage).toBeGreaterThan(examples!)
+      expect(common).toBeGreaterThan(usage!)
+      expect(stdout).toContain(`tidings ${path.split(' ')[0]}`)
+      expect(stdout).toContain('--json')
+    },
+  )
 
   test('says nothing of the command that completion scripts ask', async () => {
     expect((await bench.tidings('--help')).stdout).not.toMatch(/^ {2}complete /m)

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import type { Command } from 'commander'
 import { run } from './run.ts'
 
 export interface TerminalOptions {
@@ -24,4 +25,10 @@ export async function runAtTerminal(
   })
   const text = (stream: PassThrough | undefined): string => (stream!.read() as Buffer | null)?.toString('utf8') ?? ''
   return { code, stdout: text(stdout), stderr: text(stderr) }
+}
+
+/** Every command below that does something, as it is typed after `tidings`. */
+export function leaves(command: Command, path = ''): string[] {
+  const below = command.commands.filter((each) => !['help', 'complete'].includes(each.name()))
+  return below.length === 0 ? [path] : below.flatMap((each) => leaves(each, `${path} ${each.name()}`.trim()))
 }

@@ -1,9 +1,11 @@
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { jsonLines, openBench, type Bench } from '../command.fixture.ts'
 import { checkNode } from '../doctor/check-node.ts'
+import { commandVersion } from '../version.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -23,6 +25,8 @@ async function doctor(words: readonly string[], variables: Record<string, string
   const { code, stdout } = await bench.run(['doctor', '--json', ...words], { variables })
   const [report] = jsonLines(stdout)
   const checks = report!['checks'] as { check: string; status: string; message: string; fix?: string }[]
+  // Whatever is not well comes with one thing to do.
+  for (const { status, fix } of checks) expect(Boolean(fix)).toBe(status === 'failed' || status === 'warning')
   return {
     code,
     ok: report!['ok'],
@@ -44,6 +48,7 @@ describe('doctor', () => {
       clock: expect.stringMatching(/^ok/),
       access: expect.stringMatching(/^ok/),
       folder: expect.stringMatching(/^ok/),
+      disk: expect.stringMatching(/GB are free/),
       sync: expect.stringMatching(/commits [\d,]+ times a second|kept in memory/),
     })
     const { stdout } = await bench.tidings('doctor')
@@ -74,6 +79,20 @@ describe('doctor', () => {
     other.close()
     expect(code).toBe(3)
     expect(of['server']).toMatch(/^failed: .*no Tidings server/)
+  })
+
+  test.each([
+    ['another version of the protocol', { protocol: '2' }, 'version', /^failed: .*version 2 of the protocol/, 3],
+    ['another version of the program', { version: '9.9.9' }, 'version', /^warning: .*9\.9\.9/, 0],
+    ['a clock that is a minute off', { skewMs: 120_000 }, 'clock', /^failed: .*\d+ s apart/, 3],
+    ['a clock that is seconds off', { skewMs: 10_000 }, 'clock', /^warning: .*\d+ s apart/, 0],
+    ['no time at all', { skewMs: undefined }, 'clock', /^skipped/, 0],
+    ['a server that is not ready', { status: 503 }, 'server', /^warning: .*starting or stopping/, 0],
+  ])('says what is wrong with %s', async (_, server, check, finding, expected) => {
+    await using other = await serverWith({ protocol: '1', version: commandVersion, skewMs: 0, status: 200, ...server })
+    const { code, of } = await doctor(['--url', other.url])
+    expect(of[check]).toMatch(finding)
+    expect(code).toBe(expected)
   })
 
   test('fails where the namespace is unknown', async () => {
@@ -120,4 +139,35 @@ async function freePort(): Promise<string> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return String(port)
+}
+
+interface Pretended {
+  readonly protocol: string
+  readonly version: string
+  readonly skewMs: number | undefined
+  readonly status: number
+}
+
+/** A server that says these things of itself, and has no topics. */
+async function serverWith({
+  protocol,
+  version,
+  skewMs,
+  status,
+}: Pretended): Promise<AsyncDisposable & { url: string }> {
+  const server = createHttpServer((request, response) => {
+    response.sendDate = false
+    if (skewMs !== undefined) response.setHeader('date', new Date(Date.now() - skewMs).toUTCString())
+    response.writeHead(request.url === '/health/ready' ? status : 200, { 'tidings-protocol': protocol })
+    response.end(JSON.stringify({ info: { version }, topics: [] }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
 }
