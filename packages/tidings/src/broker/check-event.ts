@@ -83,7 +83,7 @@ function checkPayload(event: Event, { topic, maxPayloadBytes, checks }: EventRul
   if (bytes > maxPayloadBytes) {
     throw new TidingsError(
       'payload-too-large',
-      `The payload has ${bytes} bytes; this broker takes at most ${maxPayloadBytes}. Send a reference to the data instead, or raise the limit.`,
+      `The payload has ${bytes} bytes; this broker takes at most ${maxPayloadBytes}. Send a reference to the data instead, or raise the limit (maxPayloadBytes) where the broker is made.`,
       { details: { bytes, maxPayloadBytes } },
     )
   }

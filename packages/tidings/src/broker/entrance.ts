@@ -33,7 +33,10 @@ export class Entrance {
     const namespace = this.#namespaces.get(caller.namespace)
     if (namespace) return namespace
     const known = [...this.#namespaces.keys()].join(', ')
-    throw new TidingsError('namespace-unknown', `There is no namespace "${caller.namespace}" here; there is ${known}.`)
+    throw new TidingsError(
+      'namespace-unknown',
+      `There is no namespace "${caller.namespace}" here, there is ${known}; use one that is there, or have it added to the namespaces of the broker.`,
+    )
   }
 
   allows(caller: Caller, action: Action, resource: Resource): boolean {

@@ -9,6 +9,7 @@ import {
   frameType,
   pathOf,
   principalHeader,
+  protocolLimits,
   protocolHeader,
   protocolVersion,
   routes,
@@ -94,7 +95,7 @@ export class Http {
 
   async #withTimeout(request: HttpRequest, run: (signal: AbortSignal) => Promise<object>): Promise<object> {
     const { environment, timeoutMs, url } = this.#options
-    const limitMs = timeoutMs + (request.waitMs ?? 0)
+    const limitMs = timeoutMs + waitOf(request)
     const abort = new AbortController()
     const cancel = environment.timers.after(limitMs, () => abort.abort())
     try {
@@ -111,6 +112,11 @@ export class Http {
       cancel()
     }
   }
+}
+
+/** How long the server may wait; a wait that is none is refused there, and must not end the request here before that. */
+function waitOf({ waitMs = 0 }: HttpRequest): number {
+  return waitMs > 0 && waitMs <= protocolLimits.waitMs ? waitMs : 0
 }
 
 function queryOf(query: object = {}): string {

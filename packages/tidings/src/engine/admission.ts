@@ -69,7 +69,7 @@ export function admit(
     if (state.sameContent(first, event) === false) {
       return refuse(
         'id-conflict',
-        `Event ${event.source} ${event.id} is already stored with another type, key or payload; give a different event a new id.`,
+        `Event "${event.id}" of the source "${event.source}" is already stored with another type, key or payload; give a different event a new id.`,
       )
     }
     return duplicate(first, raised(producer, known))

@@ -1,3 +1,4 @@
+import { badInputCases } from './bad-input.ts'
 import type { BrokerCase } from './case.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
@@ -14,6 +15,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...deadLetterCases,
   ...streamCases,
   ...operateCases,
+  ...badInputCases,
 ]
 
 export { runBrokerCase, type BrokerCase, type BrokerContext } from './case.ts'
