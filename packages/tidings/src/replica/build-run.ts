@@ -201,6 +201,8 @@ export class BuildRun {
   }
 
   #progress({ floor }: Pick<StreamProgress, 'floor'>): void {
+    // A floor of another life of the topic says nothing about this copy; connecting again finds out.
+    if (floor.split('.')[0] !== this.#incarnation) return this.#reconnect?.()
     this.#floor = floor
     if (this.#completed) this.#applier.settledThrough = Number(floor.split('.')[1])
     this.#checkComplete()

@@ -141,6 +141,21 @@ describe('a replica that outlived what it copied', () => {
     )
   })
 
+  it('is copied anew when the topic begins anew, although somebody made its subscription again', async () => {
+    await bench.publish(state('c1', 'active'))
+    const [topic, subscription] = ['crm.customer', 'marketing.replica.crm.customer.1']
+    const customers = await bench.start({ columns: ['status'] })
+    await bench.environment.advance(10)
+    await bench.wipe()
+    await bench.broker.putSubscription(
+      { namespace: 'default', principal: 'marketing' },
+      { subscription, topic, from: 'end' },
+    )
+    await bench.publish(state('c2', 'active'))
+    await bench.environment.advance(10_000)
+    expect(await customers.all()).toEqual([{ id: 'c2', status: 'active' }])
+  })
+
   it('is copied anew when its database was restored to an older state, and read meanwhile', async () => {
     await bench.publish(state('c1', 'active'))
     await bench.start({ columns: ['status'] })

@@ -2,6 +2,7 @@ import { allowAll, createBroker, type Broker } from '../broker/index.ts'
 import type { Notice } from '../consumer/index.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
+import type { Event } from '../event/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { createReplica, type ReplicateOptions, type RunningReplica } from './index.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
@@ -15,6 +16,10 @@ export interface ReplicaBench {
   wipe(): Promise<void>
   /** Publishes changes of the entity as its owner; a state, or the key alone for a deletion. */
   publish(...changes: readonly (Readonly<Record<string, unknown>> | string)[]): Promise<void>
+  /** Publishes one change as an event with other attributes, such as a version of its own. */
+  publishAs(change: Readonly<Record<string, unknown>> | string, attributes: Partial<Event>): Promise<void>
+  /** What the replicas told of the rows that they applied. */
+  readonly applied: (readonly string[] | 'any')[]
   /** Starts a replica, over another broker or database than the bench's where one is given. */
   start(
     options: ReplicateOptions<string>,
@@ -29,6 +34,7 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
   const owner = { namespace: 'default', principal: entity.service }
   const caller = { namespace: 'default', principal: 'marketing' }
   const notices: Notice[] = []
+  const applied: (readonly string[] | 'any')[] = []
   const running: RunningReplica[] = []
   let present: Broker
   const begin = async (): Promise<void> => {
@@ -37,6 +43,12 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
     await present.putTopic(owner, { topic: entity.topic, kind: 'entity', owner: entity.service })
   }
   await begin()
+  const eventOf = (change: Readonly<Record<string, unknown>> | string): Event => {
+    const key = typeof change === 'string' ? change : String(change[entity.key])
+    const type = typeof change === 'string' ? entity.deleted.type : entity.updated.type
+    const data = new TextEncoder().encode(JSON.stringify(typeof change === 'string' ? { [entity.key]: key } : change))
+    return { id: environment.ids.next(), source: entity.service, type, key, data }
+  }
   const broker = new Proxy({} as Broker, {
     get: (_, name: keyof Broker) => present[name].bind(present),
   })
@@ -44,20 +56,20 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
     environment,
     broker,
     notices,
+    applied,
     async wipe() {
       const before = present
       await begin()
       await before.stop()
     },
     async publish(...changes) {
-      const events = changes.map((change) => {
-        const key = typeof change === 'string' ? change : String(change[entity.key])
-        const type = typeof change === 'string' ? entity.deleted.type : entity.updated.type
-        const data = new TextEncoder().encode(
-          JSON.stringify(typeof change === 'string' ? { [entity.key]: key } : change),
-        )
-        return { event: { id: environment.ids.next(), source: entity.service, type, key, data } }
+      await present.publish(owner, {
+        topic: entity.topic,
+        events: changes.map((change) => ({ event: eventOf(change) })),
       })
+    },
+    async publishAs(change, attributes) {
+      const events = [{ event: { ...eventOf(change), ...attributes } }]
       await present.publish(owner, { topic: entity.topic, events })
     },
     async start(options, parts = {}) {
@@ -66,7 +78,7 @@ export async function replicaBench(entity: Entity, database: Database): Promise<
       const report = (notice: Notice): void => void notices.push(notice)
       await replica.start(
         { broker, caller, database, environment, service: 'marketing', report, ...parts },
-        () => undefined,
+        (keys) => void applied.push(keys),
       )
       return replica.reader
     },

@@ -119,6 +119,28 @@ describe('a replica in a table', () => {
     expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(['v2']))
   })
 
+  it('does not bring back a row that was deleted after its page of the listing was read', async () => {
+    await bench.publish(state('c1', 'v1'), state('c2', 'v1'))
+    let arrive = (): void => undefined
+    const arrived = new Promise<void>((resolve) => (arrive = resolve))
+    const broker = instead(bench.broker, {
+      async latest(...call) {
+        const page = await bench.broker.latest(...call)
+        await arrived
+        return page
+      },
+    })
+    const customers = await bench.start({ columns }, { broker })
+    await bench.environment.advance(100)
+    await bench.publish('c1')
+    await bench.environment.advance(1_000)
+    await bench.publish('c2', state('c2', 'v2'))
+    await bench.environment.advance(1_000)
+    arrive()
+    await bench.environment.advance(100)
+    expect(await customers.all()).toEqual([row('c2', 'v2')])
+  })
+
   it('goes on with an interrupted listing where it was', async () => {
     await bench.publish(state('c1', 'v1'), state('c2', 'v1'), state('c3', 'v1'))
     const first = pagedListing(1)
