@@ -3,12 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect, consume, type Consumer } from 'tidings'
+import Libsql from 'libsql'
+import { connect, consume, createService, defineContract, defineEvent, type Consumer, type Service } from 'tidings'
 import type { Broker, PublishAnswer } from 'tidings/broker'
+import { sqliteDatabase } from 'tidings/databases/sqlite'
 import type { Event } from 'tidings/event'
 import { mulberry32 } from 'tidings/testing'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { z } from 'zod'
 
 /** The built server in a process of its own, as users run it. */
 const program = `
@@ -26,13 +29,14 @@ const eventsPerBatch = 10
 const seed = 7
 
 it(
-  'after kill -9 at 20 random moments under load every acknowledged event is there, once and in order',
+  'after kill -9 at 20 random moments under load every acknowledged event is there, once and in order, and no database effect happened twice',
   { timeout: 180_000 },
   async () => {
     const path = await mkdtemp(join(tmpdir(), 'tidings-kill-'))
     const random = mulberry32(seed)
     const load = new Load()
-    let server = await startProcess(path, 0)
+    const effects = new Effects(join(path, 'effects.db'))
+    let server = await startProcess(join(path, 'store'), 0)
     try {
       const port = Number(new URL(server.url).port)
       const broker = connect(server.url, { WebSocket })
@@ -40,16 +44,18 @@ it(
       await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
       const running = load.run(broker)
       const consumer = load.consume(broker)
+      await effects.start(broker)
       for (let life = 0; life < lives; life++) {
         await Promise.race([load.progress(), running])
         await pause(random() * 60)
         server.process.kill('SIGKILL')
         await server.ended
-        server = await startProcess(path, port)
+        server = await startProcess(join(path, 'store'), port)
       }
       load.stop()
       await running
-      while ((await broker.stats(caller, subscription)).pending > 0) await pause(20)
+      for (const each of [subscription, effects.subscription])
+        while ((await broker.stats(caller, each)).pending > 0) await pause(20)
       await consumer.stop()
 
       const stored = await readAll(broker)
@@ -64,7 +70,10 @@ it(
       expect(load.deliveredAfterSettled).toEqual([])
       expect(load.handled).toEqual(distinct)
       expect(load.settled.size).toBeGreaterThan(0)
+      expect(effects.twice()).toEqual([])
+      expect(effects.all()).toEqual(distinct)
     } finally {
+      await effects.stop()
       server.process.kill('SIGKILL')
       await server.ended
       await rm(path, { recursive: true })
@@ -125,8 +134,50 @@ class Load {
   }
 }
 
+/** A service whose handler writes a row for each event; nothing in its table keeps the same row from being there twice. */
+class Effects {
+  readonly subscription = 'audit.write-down'
+  readonly #client: Libsql.Database
+  #service: Service | undefined
+
+  constructor(file: string) {
+    this.#client = new Libsql(file)
+    this.#client.exec('pragma journal_mode = wal; create table effect (id text not null)')
+  }
+
+  async start(broker: Broker): Promise<void> {
+    const source = defineContract('load', { event: defineEvent({ schema: z.object({ text: z.string() }) }) })
+    const database = sqliteDatabase({ client: this.#client })
+    const service = createService({ contract: defineContract('audit', {}), broker, database, report: () => undefined })
+    service.on('write-down', source.event, { from: 'beginning' }, ({ event, transaction }) =>
+      transaction((tx) => tx.query('insert into effect (id) values (?)', [event.id])),
+    )
+    this.#service = service
+    await service.start()
+  }
+
+  all(): Set<string> {
+    return new Set(this.#ids('select id from effect'))
+  }
+
+  twice(): string[] {
+    return this.#ids('select id from effect group by id having count(*) > 1')
+  }
+
+  async stop(): Promise<void> {
+    await this.#service?.stop()
+    this.#client.close()
+  }
+
+  #ids(query: string): string[] {
+    return (this.#client.prepare(query).all() as { id: string }[]).map(({ id }) => id)
+  }
+}
+
+const data = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(90) }))
+
 function eventOf(producer: number, number: number): Event {
-  return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}`, data: new Uint8Array(100) }
+  return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}`, data }
 }
 
 async function untilAnswered<Answer>(call: () => Promise<Answer>): Promise<Answer> {
