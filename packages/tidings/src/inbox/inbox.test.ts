@@ -48,6 +48,7 @@ describe('insert()', () => {
     expect(await apply(inbox, deliver(1, { lease: 'another', attempt: 2 }))).toBe(false)
 
     const fromCrm = deliver(1, { event: { id: 'e1', source: 'crm', type: 'sales.order' } })
+    expect(await inbox.has(fromCrm)).toBe(false)
     expect(await apply(inbox, fromCrm)).toBe(true)
     expect(await apply(inbox, deliver(1, { generation: 2 }))).toBe(true)
     expect(await apply(await open('mail.other'), deliver(1))).toBe(true)

@@ -102,6 +102,23 @@ describe('changes of entities', () => {
     expect((await bench.published(customers)).map(({ event }) => Number(event.sequence))).toEqual([1, 2, 3])
   })
 
+  test('told before they are made, by transactions of two processes at once, leave copies like the table', async () => {
+    const other = await bench.process()
+    const publishThenUpdate = (process: ServiceProcess, name: string): Promise<void> =>
+      process.database.transaction(async (transaction) => {
+        await process.outbox.flush(transaction, { events: [], changes: [{ entity: process.customer, key: 'a' }] })
+        for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+        await writeAndTell(transaction, process.outbox, process.customer, { customers: { a: name } })
+      })
+    for (let round = 0; round < 3; round++)
+      await Promise.all([publishThenUpdate(service, `T1 ${round}`), publishThenUpdate(other, `T2 ${round}`)])
+    await other.relay()
+    const [row] = await service.database.query<{ name: string }>('select name from customers')
+    expect(await copyOf(bench.broker)).toEqual({ a: row!.name })
+    const sequences = (await bench.published(customers)).map(({ event }) => Number(event.sequence))
+    expect(sequences).toEqual(sequences.map((_, index) => index + 1))
+  })
+
   test('lock their keys in one order, whatever the order in which they were noted', async () => {
     const locked: string[] = []
     await service.database.transaction(async (transaction) => {

@@ -57,14 +57,18 @@ function betterSqlite3(): (new (file: string) => SqliteClient & { close(): unkno
 
 describe('start()', () => {
   test.each([
-    ['journal_mode = wal', 'synchronous = normal'],
-    ['journal_mode = wal', 'synchronous = off'],
-    ['journal_mode = off', 'synchronous = full'],
-    ['journal_mode = memory', 'synchronous = full'],
-  ])('refuses %s with %s as database-not-durable', async (...pragmas) => {
-    await expect(sqliteDatabase({ client: connect(...pragmas) }).start()).rejects.toMatchObject({
+    ['journal_mode = wal', 'synchronous = normal', 'pragma synchronous = full'],
+    ['journal_mode = wal', 'synchronous = off', 'pragma synchronous = full'],
+    ['journal_mode = off', 'synchronous = full', 'pragma journal_mode = wal'],
+    ['journal_mode = memory', 'synchronous = full', 'pragma journal_mode = wal'],
+  ])('refuses %s with %s as database-not-durable, with the setting to change: %s', async (mode, level, remedy) => {
+    const client = connect(mode, level)
+    await expect(sqliteDatabase({ client }).start()).rejects.toMatchObject({
       code: 'database-not-durable',
+      message: expect.stringContaining(`run "${remedy}"`),
     })
+    client.exec(remedy)
+    await sqliteDatabase({ client }).start()
   })
 
   test('refuses the default of better-sqlite3 for an existing WAL database', async (context) => {
