@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import Libsql from 'libsql'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
+import { findPython } from './tidings/python.ts'
+
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const invoices = fileURLToPath(new URL('../data/invoices.csv', import.meta.url))
 const patienceMs = 240_000
@@ -98,6 +100,9 @@ test('500 orders with all faults arrive everywhere, once, to the penny', { timeo
   expect(text).toMatch(/analytics revenue = the file +£183,351\.14, every month to the penny/)
   expect(text).toMatch(/one email for each order +500 \/ 500 rows equal/)
   expect(text).toMatch(/dead letters +0\n/)
+  expect(text).toMatch(/this disk: [1-9][\d,]* durable commits\/s/)
+  expect(text).toMatch(/durable commits of the four teams +[1-9][\d,]*, \d+\/s; this disk makes [1-9]/)
+  expect(text).toContain(findPython() ? 'standard library only, over plain HTTP' : 'no Python 3')
   expect(text).not.toContain('DIFFERS')
 })
 

@@ -86,7 +86,11 @@ describe('the recorder of emails', () => {
     expect((await call('POST', `${recorder.url}/emails`, { body, headers })).status).toBe(503)
     await failing
     expect((await call('POST', `${recorder.url}/emails`, { body, headers })).status).toBe(200)
-    expect({ refused: recorder.refused, emails: recorder.sent.size }).toEqual({ refused: 1, emails: 1 })
+    expect({ calls: recorder.calls, refused: recorder.refused, emails: recorder.sent.size }).toEqual({
+      calls: 2,
+      refused: 1,
+      emails: 1,
+    })
   })
 })
 
