@@ -44,7 +44,13 @@ export async function postRate({ url }: Peer, run: PublishRun): Promise<Rate> {
 
 /** One publish call for each message, coalesced by the client. */
 export function remotePublishRate(run: PublishRun): Promise<Rate> {
-  return withServer((broker) => publishAll(broker, run))
+  return withServer(async (broker) => {
+    const rate = await publishAll(broker, run)
+    const { head } = await broker.topic(caller, topic)
+    if (!head.endsWith(`.${run.messages}`))
+      throw new Error(`${run.messages} messages were answered; the head is ${head}.`)
+    return rate
+  })
 }
 
 /** A stream whose deliveries are settled one by one, in calls that hold whatever has come meanwhile. */

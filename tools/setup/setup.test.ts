@@ -39,6 +39,21 @@ test('set-up installs again when the lock file has changed', async () => {
   expect(await setUp()).toBe('0 leaves it')
 })
 
+test.each([
+  ['20.18.3', 1],
+  ['18.20.8', 1],
+  ['20.19.0', 0],
+  ['22.0.0', 0],
+])('set-up on Node %s ends with %i: 20.19 is the floor', async (version, status) => {
+  const { folder, setUp } = clone('floor')
+  await setUp()
+  const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+  const parameters = ['--import', `data:text/javascript,${pretend}`, 'tools/setup/setup.mjs', '--no-build']
+  const outcome = await execute(process.execPath, parameters, folder)
+  expect(outcome.status, outcome.output).toBe(status)
+  if (status === 1) expect(outcome.output).toContain(`Tidings needs Node 20.19 or later; this is ${version}.`)
+})
+
 test('set-up fails, and is tried again, when the installation fails', async () => {
   const { folder, setUp, writeLock } = clone('failing')
   writeFileSync(join(folder, 'package-lock.json'), 'not a lock file')
