@@ -76,6 +76,28 @@ export const deadLetterCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'dead letters are listed oldest first, with reason and attempts, in pages',
+    async run(context) {
+      const scene = await Scene.open(context)
+      for (const id of ['1', '2', '3']) {
+        await scene.publish(event(id, id))
+        await scene.kill(id)
+      }
+      const list = (after?: string) =>
+        scene.broker.deadLetters(context.caller, { subscription, limit: 2, ...(after !== undefined && { after }) })
+      const first = await list()
+      const second = await list(first.next)
+      assertEqual(
+        [first, second].map(({ deadLetters }) => deadLetters.map(({ event: { id } }) => id)),
+        [['1', '2'], ['3']],
+        'each once',
+      )
+      assertEqual(second.next, undefined, 'the last page says so')
+      const [{ reason, attempts } = {}] = first.deadLetters
+      assertEqual([reason, attempts], ['it breaks', 2], 'why, and after how many attempts')
+    },
+  },
+  {
     name: 'two operators redriving one dead letter make one delivery',
     async run(context) {
       const scene = await Scene.open(context)

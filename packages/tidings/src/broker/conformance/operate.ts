@@ -47,6 +47,53 @@ export const operateCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'seek() goes on after a position or at the end, and each replay says what is to be done with it',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'b'), event('3', 'c'))
+      const deliveries = await scene.pull(3)
+      await scene.ack(...deliveries)
+      const after = deliveries.find((delivery) => delivery.event.id === '1')!.position
+      for (const effects of ['run', 'missing', 'skip'] as const) {
+        await scene.broker.seek(context.caller, { subscription, to: after, effects })
+        const again = await scene.pullNow()
+        assertEqual(ids(again).sort(), ['2', '3'], 'what lies behind the position')
+        assertEqual(new Set(again.map(({ replay }) => replay)).size, 1, 'all of them alike')
+        assertEqual(again[0]?.replay, effects, 'as the operator chose')
+        await scene.ack(...again)
+      }
+      await scene.broker.seek(context.caller, { subscription, to: 'end', effects: 'run' })
+      assertEqual(await scene.pullNow(), [], 'nothing lies behind the end')
+    },
+  },
+  {
+    name: 'read() pages through a topic from a position, whatever its subscriptions do',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(...['1', '2', '3', '4', '5'].map((id) => event(id, id)))
+      const found: string[] = []
+      const sizes: number[] = []
+      for (let after: string | undefined, more = true; more;) {
+        const page = await scene.broker.read(context.caller, { topic, limit: 2, ...(after !== undefined && { after }) })
+        found.push(...page.events.map((each) => each.event.id))
+        sizes.push(page.events.length)
+        more = page.until !== page.head
+        after = page.until
+      }
+      assertEqual(
+        [found, sizes],
+        [
+          ['1', '2', '3', '4', '5'],
+          [2, 2, 1],
+        ],
+        'each event once, in order',
+      )
+      const { events } = await scene.broker.read(context.caller, { topic, after: 'end' })
+      assertEqual(events, [], 'nothing lies behind the end')
+      assertEqual((await scene.pull(5)).length, 5, 'reading takes nothing from anybody')
+    },
+  },
+  {
     name: 'seek() refuses positions of another life and beyond the end',
     async run(context) {
       const scene = await Scene.open(context)

@@ -10,8 +10,14 @@ export const streamCases: readonly BrokerCase[] = [
       const probe = await scene.stream()
       probe.stream.grant(2)
       await probe.received(2)
-      assertEqual(ids(await scene.pullNow()), ['3'], 'the third is free for others')
+      await scene.publish(event('4', '4'))
+      assertEqual(ids(await scene.pullNow()).sort(), ['3', '4'], 'the others are free for everybody')
       assertEqual(probe.ids(), ['1', '2'], 'the stream has two')
+      await scene.ack(...probe.deliveries)
+      await scene.publish(event('5', '5'))
+      probe.stream.grant(1)
+      await probe.received(3)
+      assertEqual(probe.ids(), ['1', '2', '5'], 'and one more for one more credit')
       await probe.stream.close()
     },
   },
