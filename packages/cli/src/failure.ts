@@ -33,6 +33,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'topic-unknown': 'tidings topics list shows those that exist, tidings topics create makes one.',
   'subscription-unknown': 'tidings subscriptions list shows those that exist, tidings subscriptions create makes one.',
   'namespace-unknown': 'Choose one with --namespace; tidings server --namespace <name> makes one.',
+  'position-unknown': 'tidings topics show <topic> shows the position of its newest event in its present life.',
   'dead-letter-unknown': 'tidings dead-letters list shows those that are there.',
   'service-conflict': 'tidings services replace says that the other database takes the place of the first.',
   unauthenticated: 'Give a token with TIDINGS_TOKEN, or with --token where nobody else sees your processes.',

@@ -16,7 +16,15 @@ const table: readonly BadRequest[] = [
     'schema-violation',
     /\/total must be number.*rule #\/properties\/total\/type/,
   ],
-  ['an unknown topic', 'POST', '/topics/no.topic/events', { json: {} }, 404, 'topic-unknown', /no\.topic/],
+  [
+    'an unknown topic',
+    'POST',
+    '/topics/no.topic/events',
+    { json: {} },
+    404,
+    'topic-unknown',
+    /no topic no\.topic .*create it first, or check the name/,
+  ],
   [
     'a key that is too long',
     'POST',
@@ -24,7 +32,7 @@ const table: readonly BadRequest[] = [
     { json: {} },
     400,
     'key-invalid',
-    /at most 512/,
+    /513 bytes in UTF-8; a key has at most 512\. Hash it or shorten it/,
   ],
   [
     'another payload under a known identity',
@@ -33,7 +41,7 @@ const table: readonly BadRequest[] = [
     { json: { other: 1 } },
     409,
     'id-conflict',
-    /new id/,
+    /"known" of the source .* already stored .*give a different event a new id/,
   ],
   [
     'malformed JSON as a payload',
@@ -42,7 +50,7 @@ const table: readonly BadRequest[] = [
     { body: '{"a":', headers: json },
     400,
     'event-invalid',
-    /The payload is not acceptable JSON/,
+    /The payload is not acceptable JSON: a value was expected at character 5/,
   ],
   [
     'JSON that is not UTF-8',
@@ -61,7 +69,7 @@ const table: readonly BadRequest[] = [
     { body: '{"specversion":"1.0"}', headers: structured },
     400,
     'event-invalid',
-    /"id" is missing/,
+    /the attribute "id" is missing; add it/,
   ],
   [
     'a CloudEvent of another version',
@@ -115,7 +123,7 @@ const table: readonly BadRequest[] = [
     { body: Uint8Array.of(1, 0, 0, 0, 9, 1), headers: frame },
     400,
     'protocol-violation',
-    /ends at byte/,
+    /A frame is malformed: .*ends at byte .*Nothing of it was done; .*docs\/protocol\.md/,
   ],
   [
     'a frame of another version',
@@ -133,7 +141,7 @@ const table: readonly BadRequest[] = [
     { body: `"${'x'.repeat(1_048_576)}"`, headers: json },
     413,
     'payload-too-large',
-    /at most 1048576/,
+    /has 1048578 bytes; .*at most 1048576\. Send a reference to the data/,
   ],
   [
     'a body over the limit',
@@ -142,7 +150,7 @@ const table: readonly BadRequest[] = [
     { body: new Uint8Array(8_388_609), headers: frame },
     413,
     'payload-too-large',
-    /more than 8388608 bytes/,
+    /more than 8388608 bytes; send fewer events/,
   ],
 ]
 

@@ -2,7 +2,7 @@ import { connect } from 'tidings'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { decodeFrame, type ServerMessage } from 'tidings/protocol'
-import { caller, expectUntouched, openShop } from './shop.fixture.ts'
+import { caller, expectToGoOn, expectUntouched, openShop } from './shop.fixture.ts'
 import type { Bench } from './bench.fixture.ts'
 
 const hello = { type: 'hello', protocol: 1, features: [], namespace: 'default', principal: 'tester' }
@@ -52,6 +52,7 @@ describe('a WebSocket', () => {
     expect(problem.detail).toMatch(detail)
     await client.ended
     await expectUntouched(bench)
+    await expectToGoOn(bench)
   })
 
   it('answers a request that is wrong in one field and goes on', async () => {

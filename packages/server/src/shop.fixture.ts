@@ -9,7 +9,7 @@ export const pull = '/subscriptions/mail.all/pull'
 export const settle = '/subscriptions/mail.all/settle'
 export const json = { 'content-type': 'application/json' }
 
-/** A request that must be refused, with what must stand in the message: what is wrong, or what to do. */
+/** A request that must be refused, with what must stand in the message: what is wrong, and what to do where that is not plain. */
 export type BadRequest = readonly [
   title: string,
   method: string,
@@ -20,7 +20,7 @@ export type BadRequest = readonly [
   detail: RegExp,
 ]
 
-/** Sends it to a server with one event in it: the answer must be clear, and the event untouched. */
+/** Sends it to a server with one event in it: the answer must be clear, the event untouched, and later work done as ever. */
 export async function expectRefusal([, method, path, options, status, code, detail]: BadRequest): Promise<void> {
   await using bench = await openShop()
   const answer = await bench.call(method, path, options)
@@ -29,6 +29,7 @@ export async function expectRefusal([, method, path, options, status, code, deta
   expect(answer.status).toBe(status)
   expect(answer.body['detail']).toMatch(detail)
   await expectUntouched(bench)
+  await expectToGoOn(bench)
 }
 
 export function ack(lease: string): object {
@@ -55,4 +56,17 @@ export async function expectUntouched({ broker }: Bench): Promise<void> {
   const { events: stored } = await broker.read(caller, { topic: 'shop.order' })
   expect(stored.map(({ event }) => event.id)).toEqual(['known'])
   expect(await broker.stats(caller, 'mail.all')).toMatchObject({ pending: 1, leased: 0 })
+}
+
+/** A later event is stored, and both are delivered, each for the first time. */
+export async function expectToGoOn({ broker, call }: Bench): Promise<void> {
+  expect((await call('POST', `${events}?id=later`, { json: { a: 2 } })).status).toBe(200)
+  const { deliveries } = await broker.pull(caller, { subscription: 'mail.all', max: 10, waitMs: 1_000 })
+  expect(deliveries.map(({ event, attempt }) => [event.id, attempt])).toEqual([
+    ['known', 1],
+    ['later', 1],
+  ])
+  const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
+  await broker.settle(caller, { subscription: 'mail.all', outcomes })
+  expect(await broker.stats(caller, 'mail.all')).toMatchObject({ acknowledged: 2, pending: 0 })
 }

@@ -108,7 +108,7 @@ function digits(value: unknown): unknown {
 
 function requiredText(attributes: Attributes, name: string): string {
   const value = attributes.get(name)
-  if (value === undefined || value === null) throw invalid(`the attribute "${name}" is missing`)
+  if (value === undefined || value === null) throw invalid(`the attribute "${name}" is missing; add it`)
   return text(name, value)
 }
 

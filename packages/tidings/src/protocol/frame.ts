@@ -94,5 +94,9 @@ function take(bytes: Uint8Array, at: number): Uint8Array {
 }
 
 function violation(reason: string, cause?: unknown): TidingsError {
-  return new TidingsError('protocol-violation', `A frame is malformed: ${reason}. Nothing of it was done.`, { cause })
+  return new TidingsError(
+    'protocol-violation',
+    `A frame is malformed: ${reason}. Nothing of it was done; docs/protocol.md has its form.`,
+    { cause },
+  )
 }
