@@ -87,7 +87,7 @@ describe('doctor', () => {
     ['a clock that is a minute off', { skewMs: 120_000 }, 'clock', /^failed: .*\d+ s apart/, 3],
     ['a clock that is seconds off', { skewMs: 10_000 }, 'clock', /^warning: .*\d+ s apart/, 0],
     ['no time at all', { skewMs: undefined }, 'clock', /^skipped/, 0],
-    ['a server that is not ready', { status: 503 }, 'server', /^warning: .*starting or stopping/, 0],
+    ['a server that is not ready', { status: 503 }, 'server', /^warning: .*is not ready\. The disk is full\./, 0],
   ])('says what is wrong with %s', async (_, server, check, finding, expected) => {
     await using other = await serverWith({ protocol: '1', version: commandVersion, skewMs: 0, status: 200, ...server })
     const { code, of } = await doctor(['--url', other.url])
@@ -159,7 +159,7 @@ async function serverWith({
     response.sendDate = false
     if (skewMs !== undefined) response.setHeader('date', new Date(Date.now() - skewMs).toUTCString())
     response.writeHead(request.url === '/health/ready' ? status : 200, { 'tidings-protocol': protocol })
-    response.end(JSON.stringify({ info: { version }, topics: [] }))
+    response.end(JSON.stringify({ info: { version }, topics: [], detail: 'The disk is full.' }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

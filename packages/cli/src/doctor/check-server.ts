@@ -41,10 +41,12 @@ export async function askWhoAnswers(url: string): Promise<Answerer> {
 
 function detailOf(problem: string): string {
   try {
-    return String((JSON.parse(problem) as { detail?: unknown }).detail)
+    const { detail } = JSON.parse(problem) as { detail?: unknown }
+    if (typeof detail === 'string') return detail
   } catch {
-    return 'It does not say why.'
+    // What stands between may answer anything.
   }
+  return 'It does not say why.'
 }
 
 /** The header counts whole seconds, so half of one is the best guess. */
