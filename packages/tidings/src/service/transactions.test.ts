@@ -78,6 +78,17 @@ describe('tx.changed()', () => {
     ])
   })
 
+  it('publishes each of several entities that one transaction changed', async () => {
+    await service.transaction(async (tx) => {
+      for (const sku of [9, 7, 8]) {
+        await tx.query(insert, [sku, `lamp ${sku}`])
+        await tx.changed(shop.product, sku)
+      }
+    })
+    await bench.environment.advance(1_000)
+    expect(await products()).toEqual([7, 8, 9].map((sku) => expect.objectContaining({ sku, name: `lamp ${sku}` })))
+  })
+
   it('refuses a row that breaks the schema, names the path and the rule, and nothing is committed', async () => {
     const refused = service.transaction(async (tx) => {
       await tx.query(`insert into products (sku, name, "onSale", tags) values (1, 'lamp', 1, '[1]')`)

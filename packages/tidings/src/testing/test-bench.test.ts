@@ -1,8 +1,10 @@
 import Libsql from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect } from '../client/index.ts'
+import { defineContract } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { TerminalError } from '../errors.ts'
 import { createService, waitFor } from '../service/index.ts'
 import { crm, marketing, sales } from '../service/service.fixture.ts'
 import { mulberry32, testBench, type TestBench } from './index.ts'
@@ -10,6 +12,7 @@ import { mulberry32, testBench, type TestBench } from './index.ts'
 let database: Database
 let bench: TestBench
 const mails: string[] = []
+const operator = { namespace: 'default', principal: 'operator' }
 
 beforeEach(async () => {
   mails.length = 0
@@ -115,6 +118,70 @@ describe('a test bench', () => {
     await expect(bench.crashAt('after-commit')).rejects.toThrow(
       'No handler reached "after-commit": there was nothing to handle.',
     )
+  })
+
+  it('is settled in spite of what waits behind a dead letter, and lists that dead letter', async () => {
+    bench = await testBench(
+      marketingService((id) => {
+        if (id === 'bad') throw new TerminalError('nobody lives there')
+      }),
+    )
+    await bench.publish(crm.customer.created, { id: 'c1', email: 'c1@example.com' })
+    for (const id of ['bad', 'bad', 'good']) await bench.publish(sales.order.created, { id, customerId: 'c1' })
+    await bench.settled()
+    expect(await emails()).toEqual([{ order_id: 'good' }])
+    expect(await bench.deadLetters()).toEqual([
+      expect.objectContaining({
+        subscription: 'marketing.thank-buyer',
+        reason: expect.stringContaining('nobody lives'),
+      }),
+    ])
+    expect(await bench.broker.stats(operator, 'marketing.thank-buyer')).toMatchObject({ dead: 1, parked: 1 })
+  })
+
+  it('is settled when its outbox is empty, however long that takes, and then knows what was published', async () => {
+    bench = await testBench(marketingService())
+    const order = async (id: string): Promise<void> => {
+      await bench.publish(crm.customer.updated, { id: 'c1', email: 'c1@example.com' })
+      await bench.publish(sales.order.created, { id, customerId: 'c1' })
+    }
+    await order('o1')
+    await bench.settled()
+    // A relay that the broker has replaced has to begin again, with pauses.
+    const producer = { id: 'marketing:0', epoch: bench.environment.clock.now() + 1_000_000, counter: 1_000 }
+    const event = { id: 'fence', source: 'marketing', type: 'marketing.email-sent.fence', key: 'fence' }
+    await bench.broker.publish(
+      { namespace: 'default', principal: 'marketing' },
+      { topic: 'marketing.email-sent', events: [{ event, producer }] },
+    )
+    await order('o2')
+    await bench.settled()
+    expect(bench.published(marketing.emailSent).map(({ data }) => data.orderId)).toEqual(['o1', 'o2'])
+  })
+
+  it('says which replica is not ready when it does not settle', async () => {
+    bench = await testBench(marketingService())
+    await bench.broker.removeTopic(operator, 'crm.customer')
+    await expect(bench.settled({ withinMs: 5_000 })).rejects.toThrow(/replica crm\.customer is (filling|rebuilding)/)
+  })
+
+  it('knows every event that was published, however many, and lets tasks be sent to services that are not there', async () => {
+    const contract = defineContract('audit', {})
+    const service = createService({ contract, broker: connect('http://127.0.0.1:1'), database, report: () => {} })
+    service.on('write', sales.returned, { from: 'beginning' }, async ({ event, transaction }) => {
+      if (event.data.orderId === 'o0')
+        await transaction((tx) => tx.publish(marketing.sendLetter, { to: event.data.orderId }))
+    })
+    bench = await testBench(service)
+    await bench.publish(sales.returned, { orderId: 'o0' })
+    const events = Array.from({ length: 1_000 }, (_, index) => {
+      const data = new TextEncoder().encode(JSON.stringify({ orderId: `o${index + 1}` }))
+      return { event: { id: `r${index}`, source: 'sales', type: sales.returned.type, key: `o${index + 1}`, data } }
+    })
+    await bench.broker.publish({ namespace: 'default', principal: 'sales' }, { topic: sales.returned.topic, events })
+    await bench.settled()
+    expect(bench.published(sales.returned)).toHaveLength(1_001)
+    expect(bench.published(marketing.sendLetter).map(({ data }) => data)).toEqual([{ to: 'o0' }])
   })
 
   it('refuses to publish what the contract refuses', async () => {
