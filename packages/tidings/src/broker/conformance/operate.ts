@@ -73,7 +73,7 @@ export const operateCases: readonly BrokerCase[] = [
       await scene.publish(...['1', '2', '3', '4', '5'].map((id) => event(id, id)))
       const found: string[] = []
       const sizes: number[] = []
-      for (let after: string | undefined, more = true; more;) {
+      for (let after: string | undefined, more = true; more && sizes.length < 5;) {
         const page = await scene.broker.read(context.caller, { topic, limit: 2, ...(after !== undefined && { after }) })
         found.push(...page.events.map((each) => each.event.id))
         sizes.push(page.events.length)
