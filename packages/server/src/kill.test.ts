@@ -1,17 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import Libsql from 'libsql'
-import { connect, consume, createService, defineContract, defineEvent, type Consumer, type Service } from 'tidings'
+import { connect, consume, type Consumer } from 'tidings'
 import type { Broker, PublishAnswer } from 'tidings/broker'
-import { sqliteDatabase } from 'tidings/databases/sqlite'
 import type { Event } from 'tidings/event'
 import { mulberry32 } from 'tidings/testing'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { z } from 'zod'
 
 /** The built server in a process of its own, as users run it. */
 const program = `
@@ -20,9 +18,36 @@ const program = `
   const server = await startServer({ path, port: Number(port) })
   console.log(server.url)
 `
+/**
+ * A service whose handler writes a row for each event; nothing in its table keeps the same row from being there twice.
+ * It is killed too: one that lives remembers what it has handled, and is not handed it again.
+ */
+const effectsProgram = `
+  import Libsql from 'libsql'
+  import { connect, createService, defineContract, defineEvent } from 'tidings'
+  import { sqliteDatabase } from 'tidings/databases/sqlite'
+  import { WebSocket } from 'ws'
+  import { z } from 'zod'
+  const [file, url] = process.argv.slice(1)
+  const client = new Libsql(file)
+  client.exec('pragma journal_mode = wal; create table if not exists effect (id text not null)')
+  const load = defineContract('load', { event: defineEvent({ schema: z.object({ text: z.string() }) }) })
+  const service = createService({
+    contract: defineContract('audit', {}),
+    broker: connect(url, { WebSocket }),
+    database: sqliteDatabase({ client }),
+    report: () => undefined,
+  })
+  service.on('write-down', load.event, { from: 'beginning' }, ({ event, transaction }) =>
+    transaction((tx) => tx.query('insert into effect (id) values (?)', [event.id])),
+  )
+  await service.start()
+  console.log('started')
+`
 const caller = { namespace: 'default', principal: 'operator' }
 const topic = 'load.event'
 const subscription = 'load.all'
+const effectsSubscription = 'audit.write-down'
 const lives = 20
 const producers = 4
 const eventsPerBatch = 10
@@ -30,32 +55,34 @@ const seed = 7
 
 it(
   'after kill -9 at 20 random moments under load every acknowledged event is there, once and in order, and no database effect happened twice',
-  { timeout: 180_000 },
+  { timeout: 240_000 },
   async () => {
     const path = await mkdtemp(join(tmpdir(), 'tidings-kill-'))
     const random = mulberry32(seed)
     const load = new Load()
-    const effects = new Effects(join(path, 'effects.db'))
-    let server = await startProcess(join(path, 'store'), 0)
+    const store = join(path, 'store')
+    const effectsFile = join(path, 'effects.db')
+    let server = await startProcess(program, store, '0')
+    let effects = await startProcess(effectsProgram, effectsFile, server.line)
     try {
-      const port = Number(new URL(server.url).port)
-      const broker = connect(server.url, { WebSocket })
+      const port = Number(new URL(server.line).port)
+      const broker = connect(server.line, { WebSocket })
       await broker.putTopic(caller, { topic, kind: 'event', owner: 'load' })
       await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
       const running = load.run(broker)
       const consumer = load.consume(broker)
-      await effects.start(broker)
       for (let life = 0; life < lives; life++) {
         await Promise.race([load.progress(), running])
         await pause(random() * 60)
-        server.process.kill('SIGKILL')
-        await server.ended
-        server = await startProcess(join(path, 'store'), port)
+        await server.kill()
+        if (life % 4 === 0) await effects.kill()
+        server = await startProcess(program, store, String(port))
+        if (life % 4 === 0) effects = await startProcess(effectsProgram, effectsFile, server.line)
       }
       load.stop()
       await running
-      for (const each of [subscription, effects.subscription])
-        while ((await broker.stats(caller, each)).pending > 0) await pause(20)
+      for (const each of [subscription, effectsSubscription])
+        while (effects.isAlive() && (await broker.stats(caller, each)).pending > 0) await pause(20)
       await consumer.stop()
 
       const stored = await readAll(broker)
@@ -70,16 +97,35 @@ it(
       expect(load.deliveredAfterSettled).toEqual([])
       expect(load.handled).toEqual(distinct)
       expect(load.settled.size).toBeGreaterThan(0)
-      expect(effects.twice()).toEqual([])
-      expect(effects.all()).toEqual(distinct)
+      await effects.kill()
+      const written = readEffects(effectsFile)
+      expect(written.filter((id, index) => written.indexOf(id) !== index)).toEqual([])
+      expect(new Set(written)).toEqual(distinct)
     } finally {
-      await effects.stop()
-      server.process.kill('SIGKILL')
-      await server.ended
+      await Promise.all([server.kill(), effects.kill()])
       await rm(path, { recursive: true })
     }
   },
 )
+
+it('a service whose server was killed lives on, and goes on when there is one again', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tidings-kill-'))
+  const [store, effectsFile] = [join(path, 'store'), join(path, 'effects.db')]
+  let server = await startProcess(program, store, '0')
+  const effects = await startProcess(effectsProgram, effectsFile, server.line)
+  try {
+    await server.kill()
+    server = await startProcess(program, store, new URL(server.line).port)
+    const broker = connect(server.line, { WebSocket })
+    await broker.putTopic(caller, { topic, kind: 'event', owner: 'load' })
+    await broker.publish(caller, { topic, events: [{ event: eventOf(0, 1) }] })
+    while (effects.isAlive() && readEffects(effectsFile).length === 0) await pause(20)
+    expect(readEffects(effectsFile)).toEqual(['0-1'])
+  } finally {
+    await Promise.all([server.kill(), effects.kill()])
+    await rm(path, { recursive: true })
+  }
+})
 
 /** Producers and a consumer that go on through every outage, and remember what they were told. */
 class Load {
@@ -134,44 +180,12 @@ class Load {
   }
 }
 
-/** A service whose handler writes a row for each event; nothing in its table keeps the same row from being there twice. */
-class Effects {
-  readonly subscription = 'audit.write-down'
-  readonly #client: Libsql.Database
-  #service: Service | undefined
-
-  constructor(file: string) {
-    this.#client = new Libsql(file)
-    this.#client.exec('pragma journal_mode = wal; create table effect (id text not null)')
-  }
-
-  async start(broker: Broker): Promise<void> {
-    const source = defineContract('load', { event: defineEvent({ schema: z.object({ text: z.string() }) }) })
-    const database = sqliteDatabase({ client: this.#client })
-    const service = createService({ contract: defineContract('audit', {}), broker, database, report: () => undefined })
-    service.on('write-down', source.event, { from: 'beginning' }, ({ event, transaction }) =>
-      transaction((tx) => tx.query('insert into effect (id) values (?)', [event.id])),
-    )
-    this.#service = service
-    await service.start()
-  }
-
-  all(): Set<string> {
-    return new Set(this.#ids('select id from effect'))
-  }
-
-  twice(): string[] {
-    return this.#ids('select id from effect group by id having count(*) > 1')
-  }
-
-  async stop(): Promise<void> {
-    await this.#service?.stop()
-    this.#client.close()
-  }
-
-  #ids(query: string): string[] {
-    return (this.#client.prepare(query).all() as { id: string }[]).map(({ id }) => id)
-  }
+/** What the service wrote down, with repetitions. */
+function readEffects(file: string): string[] {
+  const client = new Libsql(file)
+  const rows = client.prepare('select id from effect').all() as { id: string }[]
+  client.close()
+  return rows.map(({ id }) => id)
 }
 
 const data = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(90) }))
@@ -203,20 +217,28 @@ async function readAll(broker: Broker): Promise<string[]> {
 }
 
 interface RunningProcess {
-  readonly process: ChildProcess
-  readonly url: string
-  readonly ended: Promise<void>
+  /** The first line that it printed. */
+  readonly line: string
+  isAlive(): boolean
+  kill(): Promise<void>
 }
 
-async function startProcess(path: string, port: number): Promise<RunningProcess> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, path, String(port)], {
+async function startProcess(source: string, ...values: string[]): Promise<RunningProcess> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source, ...values], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (line: Buffer) => resolve(line.toString().trim()))
-    void ended.then(() => reject(new Error('The server ended before it was ready.')))
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (printed: Buffer) => resolve(printed.toString().trim()))
+    void ended.then(() => reject(new Error('The process ended before it was ready.')))
   })
-  return { process: child, url, ended }
+  return {
+    line,
+    isAlive: () => child.exitCode === null && child.signalCode === null,
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
 }

@@ -95,7 +95,9 @@ class Run {
       onAnswered: (finished, answer, stream) => this.#answered(finished, answer, stream),
       onRefused: (batch, error) => this.#refused(batch, error),
     })
-    this.#loop = this.#keepStream()
+    // While the broker is away nothing else may be left that keeps the process.
+    const letGo = this.#environment.timers.keepAlive?.()
+    this.#loop = this.#keepStream().finally(letGo)
   }
 
   // ---------------------------------------------------------------------------------------------------------- stream

@@ -19,6 +19,11 @@ export interface Clock {
 export interface Timers {
   /** Calls `run` once after `delayMs`; the returned function cancels it. A pending timer keeps no process alive. */
   after(delayMs: number, run: () => void): () => void
+  /**
+   * Keeps the process alive until the returned function is called: for what was started and has to outlive every
+   * connection that it has. Absent where no process ends by itself, as in simulated time.
+   */
+  keepAlive?(): () => void
 }
 
 export interface Ids {

@@ -16,6 +16,10 @@ export const systemEnvironment: Environment = {
       timer.unref?.()
       return () => clearTimeout(timer)
     },
+    keepAlive() {
+      const timer = setInterval(() => undefined, longestTimerMs)
+      return () => clearInterval(timer)
+    },
   },
   ids: { next: () => crypto.randomUUID() },
   random: { next: () => Math.random() },

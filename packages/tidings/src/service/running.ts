@@ -48,6 +48,8 @@ export class Running {
   readonly #stopping = new AbortController()
   #connecting: Promise<void> | undefined
   #handlers: readonly SubscribedHandler[] = []
+  /** A started service keeps its process, also while the broker is away and no connection does. */
+  #letGo: (() => void) | undefined
 
   constructor(definition: ServiceDefinition, parts: ServiceParts) {
     const { name, caller } = definition
@@ -70,6 +72,7 @@ export class Running {
 
   async start(): Promise<void> {
     const { database, environment } = this.#parts
+    this.#letGo ??= environment.timers.keepAlive?.()
     await database.start()
     await database.migrate(inboxMigrations)
     const identity = await databaseIdentity(database, environment)
@@ -87,6 +90,7 @@ export class Running {
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
     await this.#outbox.stop()
+    this.#letGo?.()
   }
 
   async #register(identity: string): Promise<void> {
