@@ -4,7 +4,7 @@ import type { Check } from '../proof/proof.ts'
 import type { Delays, TidingsRun } from '../tidings/run.ts'
 import { count, type Screen } from './screen.ts'
 
-const nameWidth = 27
+const nameWidth = 28
 const columnWidth = 18
 
 /** Both columns side by side: what the same orders and the same faults came to. */
