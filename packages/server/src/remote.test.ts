@@ -154,6 +154,48 @@ it('a client that goes away while it waits takes nothing with it', async () => {
   expect(deliveries).toMatchObject([{ attempt: 1 }])
 })
 
+it('a server of another version is refused, saying which side to upgrade, and nothing is published', async () => {
+  await using bench = await openBench()
+  await prepare(bench.broker)
+  const seen: string[] = []
+  const remote = connect(bench.server.url, {
+    WebSocket: null,
+    async fetch(input) {
+      seen.push(new URL(input as string).pathname)
+      return new Response('{"results":[]}', { headers: { 'tidings-protocol': '2' } })
+    },
+  })
+  const upgrade = {
+    code: 'protocol-version',
+    retryable: false,
+    message: expect.stringMatching(/server speaks version 2 .*upgrade the client/),
+  }
+  await expect(remote.publish(caller, { topic: 'things.odd', events: [{ event: awkward }] })).rejects.toMatchObject(
+    upgrade,
+  )
+  expect(seen).toHaveLength(1)
+  await using right = connect(bench.server.url, { WebSocket: null })
+  expect((await right.publish(caller, { topic: 'things.odd', events: [{ event: awkward }] }))[0]?.status).toBe('stored')
+})
+
+it('a server of another version is refused on a WebSocket as well', async () => {
+  await using bench = await openBench()
+  class Newer extends WebSocket {
+    override emit(name: string, ...given: unknown[]): boolean {
+      if (name !== 'message') return super.emit(name, ...given)
+      return super.emit(name, Buffer.from(String(given[0]).replace('"protocol":1', '"protocol":2')), false)
+    }
+  }
+  await prepare(bench.broker)
+  await using remote = connect(bench.server.url, { WebSocket: Newer })
+  const request = { subscription: 'tests.all', holder: 'one', ...watch().listeners }
+  await expect(remote.stream(caller, request)).rejects.toMatchObject({
+    code: 'protocol-version',
+    message: expect.stringMatching(/server speaks version 2 .*upgrade the client/),
+  })
+  expect(await bench.broker.stats(caller, 'tests.all')).toMatchObject({ leased: 0 })
+})
+
 it('a principal that is no name is refused before it is sent', async () => {
   const remote = connect('http://localhost:1')
   await expect(remote.topics({ ...caller, principal: '名' })).rejects.toMatchObject({ code: 'name-invalid' })

@@ -47,14 +47,20 @@ describe('startServer()', () => {
     const failed = startServer({ path, port })
     await expect(failed).rejects.toMatchObject({ code: 'port-in-use', details: { port } })
     await expect(failed).rejects.toThrow(/stop that one or choose another port/)
+    await expect((await fetch(`${first.url}/health/ready`)).json()).resolves.toEqual({ status: 'ready' })
     await using again = await startServer({ path, port: 0 })
     expect(again.url).not.toBe(first.url)
   })
 
   it('refuses a folder that another server has', async () => {
     await using first = await startServer({ path, port: 0 })
-    expect(first.url).toMatch(/^http:/)
-    await expect(startServer({ path, port: 0 })).rejects.toMatchObject({ code: 'store-locked' })
+    await using remote = connect(first.url)
+    await remote.putTopic(caller, order)
+    await expect(startServer({ path, port: 0 })).rejects.toMatchObject({
+      code: 'store-locked',
+      message: expect.stringMatching(/in use by .*; stop it, or choose another path/),
+    })
+    expect(await remote.topics(caller)).toMatchObject([{ topic: order.topic }])
   })
 
   it('touches no store when its address is refused', async () => {

@@ -73,7 +73,12 @@ describe('start()', () => {
   it('refuses another database under a known name, until an operator says that it takes the place', async () => {
     const { service } = await startMarketing('first', 'end')
     await stop(service)
-    await expect(startMarketing('second', 'end')).rejects.toMatchObject({ code: 'service-conflict' })
+    await expect(startMarketing('second', 'end')).rejects.toMatchObject({
+      code: 'service-conflict',
+      message: expect.stringMatching(
+        /service marketing is known with another database .*registering it with "replace"/,
+      ),
+    })
     const again = await startMarketing('first', 'end')
     await stop(again.service)
   })

@@ -39,9 +39,13 @@ export function checkClient(client: unknown, what: 'client' | 'reader'): void {
 export function databaseError(error: unknown, doing: string): unknown {
   const code = sqliteCode(error)
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new TidingsError('database-busy', `The database is locked by somebody else, while ${doing}; try again.`, {
-      cause: error,
-    })
+    return new TidingsError(
+      'database-busy',
+      `The database is locked by another connection, while ${doing}. Try again; where it stays locked, find who keeps a transaction open, or wait longer with busyTimeoutMs.`,
+      {
+        cause: error,
+      },
+    )
   }
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
     return new TidingsError(

@@ -171,7 +171,14 @@ describe('a damaged store', () => {
     ]) {
       await copyFile(join(path, 'whole'), dataFile())
       await truncate(dataFile(), length)
-      expect([length, await start()]).toEqual([length, 'store-corrupt'])
+      const refused = embeddedEngine({ path }).start()
+      await expect(refused, `cut off at ${length}`).rejects.toMatchObject({
+        code: 'store-corrupt',
+        message: expect.stringMatching(
+          /data\.mdb is damaged: .*Restore the folder from a backup; nothing in it was changed/,
+        ),
+      })
+      expect((await stat(dataFile())).size).toBe(length)
     }
     await copyFile(join(path, 'whole'), dataFile())
     expect(await start()).toBe('started')
@@ -181,7 +188,10 @@ describe('a damaged store', () => {
     await fill(embeddedEngine({ path }))
     for (const content of ['', 'not a database', randomBytes(50_000), Buffer.alloc(100_000)]) {
       await writeFile(dataFile(), content)
-      expect(await start()).toBe('store-corrupt')
+      await expect(embeddedEngine({ path }).start()).rejects.toMatchObject({
+        code: 'store-corrupt',
+        message: expect.stringMatching(/data\.mdb.*[Rr]estore .*from a backup/),
+      })
       expect(await readFile(dataFile())).toEqual(Buffer.from(content))
     }
     await rm(dataFile())

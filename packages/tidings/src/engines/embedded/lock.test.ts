@@ -39,7 +39,12 @@ describe('the lock of a folder', () => {
     await holder.printed(1)
     const refused = embeddedEngine({ path }).start()
     await expect(refused).rejects.toMatchObject({ code: 'store-locked', details: { path, pid: holder.child.pid } })
-    await expect(refused).rejects.toThrow(`in use by process ${holder.child.pid}`)
+    await expect(refused).rejects.toThrow(
+      `The store in ${path} is in use by process ${holder.child.pid}; stop it, or choose another path.`,
+    )
+    // The first one goes on: nobody has touched its store.
+    expect(holder.lines).toEqual(['started'])
+    expect(holder.child.exitCode).toBeNull()
     holder.child.kill('SIGKILL')
     await holder.ended
     expect(await codeOf(embeddedEngine({ path }))).toBe('started')
