@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBench, type Bench } from './command.fixture.ts'
@@ -85,5 +85,39 @@ describe('bad input on the command line says what is wrong and what to do, and l
     other.close()
     expect(code).toBe(1)
     expect(stderr).toMatch(/server speaks version 2 of the protocol, this side version 1; upgrade the client/)
+  })
+
+  test('a store that is damaged or cut off is refused at start, left as it is, and served again when it is whole', async () => {
+    const serve = async (): Promise<{ url: string; stop: () => Promise<unknown> }> => {
+      const running = bench.start(['server', '--port', '0', '--data', 'store'])
+      const [, url = ''] = await running.printed(/listening on (\S+)\n/)
+      const stop = (): Promise<unknown> => (running.child.kill('SIGTERM'), running.ended)
+      return { url, stop }
+    }
+    const first = await serve()
+    await bench.tidings('topics', 'create', 'a.b', '--url', first.url)
+    await bench.tidings('publish', 'a.b', '"kept"', '--url', first.url)
+    await first.stop()
+    const file = join(bench.folder, 'store/data.mdb')
+    const whole = readFileSync(file)
+    for (const damage of [
+      () => writeFileSync(file, Buffer.from(whole).fill(7, 0, 64)),
+      () => truncateSync(file, 9_000),
+    ]) {
+      writeFileSync(file, whole)
+      damage()
+      const damaged = readFileSync(file)
+      const refused = await bench.tidings('server', '--port', '0', '--data', 'store')
+      expect(refused).toMatchObject({ code: 1, stdout: '' })
+      expect(refused.stderr).toMatch(
+        /store\/data\.mdb is damaged: .*Restore the folder from a backup; nothing in it was changed/,
+      )
+      expect(readFileSync(file).equals(damaged)).toBe(true)
+    }
+    writeFileSync(file, whole)
+    const second = await serve()
+    const { stdout } = await bench.tidings('topics', 'read', 'a.b', '--url', second.url)
+    expect(stdout).toContain('kept')
+    await second.stop()
   })
 })

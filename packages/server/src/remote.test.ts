@@ -161,7 +161,7 @@ it('a server of another version is refused, saying which side to upgrade, and no
   const remote = connect(bench.server.url, {
     WebSocket: null,
     async fetch(input) {
-      seen.push(new URL(input as string).pathname)
+      seen.push(new URL(input).pathname)
       return new Response('{"results":[]}', { headers: { 'tidings-protocol': '2' } })
     },
   })
