@@ -111,7 +111,12 @@ export class ManagedProcess {
     if (this.#stopping) return this.#giveUp(`${this.name} was stopped before it was ready.`)
     this.#failures += 1
     if (this.#failures > failuresInARow) {
-      const tail = readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
+      const lines = readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n')
+      // The places in the code that an error passed through are many and would push its message out.
+      const tail = lines
+        .filter((line) => !/^ +at /.test(line))
+        .slice(-15)
+        .join('\n')
       const how = child.signalCode ?? `exit code ${child.exitCode}`
       this.problem = `${this.name} does not start (${how}). The end of ${this.#options.logFile}:\n${tail}`
       return this.#giveUp(this.problem)
