@@ -73,11 +73,14 @@ it(
       const consumer = load.consume(broker)
       for (let life = 0; life < lives; life++) {
         await Promise.race([load.progress(), running])
+        // Only a service that is at work can have an effect twice.
+        const before = readEffects(effectsFile).length
+        while (effects.isAlive() && readEffects(effectsFile).length === before) await pause(5)
         await pause(random() * 60)
         await server.kill()
-        if (life % 4 === 0) await effects.kill()
+        if (life % 4 === 3) await effects.kill()
         server = await startProcess(program, store, String(port))
-        if (life % 4 === 0) effects = await startProcess(effectsProgram, effectsFile, server.line)
+        if (life % 4 === 3) effects = await startProcess(effectsProgram, effectsFile, server.line)
       }
       load.stop()
       await running
@@ -98,9 +101,8 @@ it(
       expect(load.handled).toEqual(distinct)
       expect(load.settled.size).toBeGreaterThan(0)
       await effects.kill()
-      const written = readEffects(effectsFile)
-      expect(written.filter((id, index) => written.indexOf(id) !== index)).toEqual([])
-      expect(new Set(written)).toEqual(distinct)
+      expect(readEffects(effectsFile, 'group by id having count(*) > 1')).toEqual([])
+      expect(new Set(readEffects(effectsFile))).toEqual(distinct)
     } finally {
       await Promise.all([server.kill(), effects.kill()])
       await rm(path, { recursive: true })
@@ -160,6 +162,8 @@ class Load {
       this.refused.push(...answers.filter(({ status }) => status === 'refused'))
       this.acknowledged.push(...events.map(({ event }) => event.id))
       this.#progressed()
+      // So that consumers keep up.
+      await pause(40)
     }
   }
 
@@ -181,9 +185,9 @@ class Load {
 }
 
 /** What the service wrote down, with repetitions. */
-function readEffects(file: string): string[] {
+function readEffects(file: string, grouping = ''): string[] {
   const client = new Libsql(file)
-  const rows = client.prepare('select id from effect').all() as { id: string }[]
+  const rows = client.prepare(`select id from effect ${grouping}`).all() as { id: string }[]
   client.close()
   return rows.map(({ id }) => id)
 }
@@ -191,7 +195,8 @@ function readEffects(file: string): string[] {
 const data = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(90) }))
 
 function eventOf(producer: number, number: number): Event {
-  return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}`, data }
+  // Each has a key of its own: what a killed service holds must not hold up everything else.
+  return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}-${number}`, data }
 }
 
 async function untilAnswered<Answer>(call: () => Promise<Answer>): Promise<Answer> {
