@@ -86,7 +86,7 @@ class LocalBroker implements Broker {
         return { service, database: request.database }
       throw new TidingsError(
         'service-conflict',
-        `The service ${service} is known with another database (${present.database}); this one is ${request.database}. If it takes the first one's place, an operator says so by registering it with "replace".`,
+        `The service ${service} is known with another database (${present.database}); this one is ${request.database}. Check which database this service has opened. If it takes the first one's place, an operator says so by registering it with "replace": tidings services replace ${service} ${request.database}`,
         { details: { service, known: present.database, database: request.database } },
       )
     })
