@@ -3,7 +3,7 @@ import { formatStructured, type Event } from 'tidings/event'
 import { encodeFrame, frameType } from 'tidings/protocol'
 
 /** The lists of answers whose elements carry an event. */
-const eventLists = new Set(['events', 'deliveries', 'deadLetters'])
+const eventLists = new Set(['events', 'deliveries', 'deadLetters', 'scheduled'])
 
 /** Sends what an operation answered: nothing, plain JSON, or JSON or a frame with events. */
 export function sendAnswer(
@@ -13,18 +13,22 @@ export function sendAnswer(
   base64: boolean,
 ): FastifyReply {
   if (answer === undefined) return reply.code(204).send()
-  const withEvents = Object.keys(answer).some((name) => eventLists.has(name))
+  const withEvents = Object.entries(answer).some(([name, value]) => holdsEvents(name, value))
   if (withEvents && (request.headers.accept ?? '').includes(frameType)) {
     return reply.type(frameType).send(Buffer.from(encodeFrame(answer).buffer))
   }
   return reply.type('application/json').send(withEvents ? textOf(answer, base64) : JSON.stringify(answer))
 }
 
+function holdsEvents(name: string, value: unknown): boolean {
+  return eventLists.has(name) && Array.isArray(value)
+}
+
 /** JSON built by hand where payloads are, because these must not pass through a parser. */
 function textOf(answer: object, base64: boolean): string {
   const members = Object.entries(answer).flatMap(([name, value]: [string, unknown]) => {
     if (value === undefined) return []
-    if (!eventLists.has(name)) return [`${JSON.stringify(name)}:${JSON.stringify(value)}`]
+    if (!holdsEvents(name, value)) return [`${JSON.stringify(name)}:${JSON.stringify(value)}`]
     const elements = (value as readonly { event: Event }[]).map(({ event, ...rest }) => {
       return `${JSON.stringify(rest).slice(0, -1)},"event":${formatStructured(event, { base64 })}}`
     })

@@ -78,6 +78,14 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   redrive: async ({ broker, caller, names, body }) => ({
     results: await broker.redrive(caller, { subscription: names.subscription, ...body }),
   }),
+  discard: async ({ broker, caller, names, body }) => ({
+    results: await broker.discard(caller, { subscription: names.subscription, ...body }),
+  }),
+  scheduled: ({ broker, caller, names, query }) =>
+    broker.scheduled(caller, { subscription: names.subscription, ...pageOf(query) }),
+  cancel: async ({ broker, caller, names, body }) => ({
+    results: await broker.cancel(caller, { subscription: names.subscription, ...body }),
+  }),
   stats: ({ broker, caller, names }) => broker.stats(caller, names.subscription),
   explain: ({ broker, caller, names, query }) =>
     broker.explain(caller, { subscription: names.subscription, event: referenceOf(query) }),

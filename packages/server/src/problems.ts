@@ -10,6 +10,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'topic-unknown': 404,
   'subscription-unknown': 404,
   'dead-letter-unknown': 404,
+  'scheduled-unknown': 404,
   'topic-conflict': 409,
   'subscription-conflict': 409,
   'service-conflict': 409,

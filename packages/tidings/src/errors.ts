@@ -22,6 +22,7 @@ const errorTable = {
   'lease-lost': { retryable: false },
   'lease-out-of-order': { retryable: false },
   'dead-letter-unknown': { retryable: false },
+  'scheduled-unknown': { retryable: false },
   forbidden: { retryable: false },
   unauthenticated: { retryable: false },
   'ownership-lost': { retryable: true },

@@ -41,9 +41,16 @@ function meaning(subscription: string, explanation: Explanation): string {
     case 'behind':
       return `${explanation.head} is the first open event of its key "${explanation.key}"; explain that one.`
     case 'parked':
+      if (explanation.deadLetter === undefined)
+        return `waits behind others of its key "${explanation.key}", which go on one after the other.`
       return (
         `behind the dead letter ${explanation.deadLetter} of its key "${explanation.key}"; ` +
         `tidings dead-letters redrive ${subscription} ${explanation.deadLetter} lets it go on.`
+      )
+    case 'scheduled':
+      return (
+        `waits for its time, ${time(explanation.at)}; ` +
+        `tidings scheduled cancel ${subscription} ${explanation.position} takes it back.`
       )
     case 'leased': {
       const until = explanation.until === undefined ? 'as long as it is connected' : `until ${time(explanation.until)}`

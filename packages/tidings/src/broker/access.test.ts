@@ -33,6 +33,9 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   seek: (broker, caller) => broker.seek(caller, { subscription, to: 'beginning', effects: 'skip' }),
   deadLetters: (broker, caller) => broker.deadLetters(caller, { subscription }),
   redrive: (broker, caller) => broker.redrive(caller, { subscription, positions: 'all' }),
+  discard: (broker, caller) => broker.discard(caller, { subscription, positions: [] }),
+  scheduled: (broker, caller) => broker.scheduled(caller, { subscription }),
+  cancel: (broker, caller) => broker.cancel(caller, { subscription, positions: [] }),
   stats: (broker, caller) => broker.stats(caller, subscription),
   explain: (broker, caller) => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } }),
 }

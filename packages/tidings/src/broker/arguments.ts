@@ -22,3 +22,16 @@ export function refuseTwice(values: readonly string[], what: string): void {
     seen.add(value)
   }
 }
+
+/** What a request may ask for, and what it gets where it asks for nothing. */
+export const limits = {
+  limit: { name: 'limit', least: 1, most: 1_000, otherwise: 100 },
+  max: { name: 'max', least: 1, most: 1_000, otherwise: 1 },
+  waitMs: { name: 'waitMs', least: 0, most: 60_000, otherwise: 0 },
+  leaseMs: { name: 'leaseMs', least: 1_000, most: 43_200_000, otherwise: 30_000 },
+} as const
+
+export function checkEffects(effects: string): void {
+  if (['skip', 'run', 'missing'].includes(effects)) return
+  throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${effects}.`)
+}

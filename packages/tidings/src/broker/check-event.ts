@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import { hasControlCharacter, hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
+import { deliverAt, hasControlCharacter, hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
 import type { TopicKind } from '../engine/index.ts'
 
 /** Compiles a JSON Schema to a check of payloads: `undefined`, or a sentence that names the path and the rule. */
@@ -29,6 +29,7 @@ export function checkEvent(event: Event, rules: EventRules): void {
   }
   for (const [name, value] of Object.entries(event.extensions ?? {})) checkExtension(name, value)
   checkVersion(event)
+  checkDeliverAt(event, rules)
   if (rules.kind === 'entity') checkEntityEvent(event, rules.topic)
   checkPayload(event, rules)
 }
@@ -64,6 +65,21 @@ function checkVersion(event: Event): void {
   }
   if (event.sourceepoch !== undefined && !(Number.isSafeInteger(event.sourceepoch) && event.sourceepoch >= 0)) {
     throw invalid('The attribute "sourceepoch" must be an integer of 0 or more.')
+  }
+}
+
+function checkDeliverAt(event: Event, { kind, topic }: EventRules): void {
+  const due = deliverAt(event)
+  if (due === undefined) return
+  if (Number.isNaN(due)) {
+    throw invalid(
+      `The attribute "deliverat" must be a time as RFC 3339 has it, such as 2031-05-01T08:00:00Z; it was ${String(event.extensions?.deliverat)}.`,
+    )
+  }
+  if (kind === 'entity') {
+    throw invalid(
+      `The topic ${topic} tells the states of an entity, and these cannot come later than they are; leave "deliverat" out, or publish a task or an event that is due then.`,
+    )
   }
 }
 

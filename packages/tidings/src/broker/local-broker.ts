@@ -1,14 +1,16 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine } from '../engine/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
-import { formatPosition, validateName, type Position } from '../event/index.ts'
+import { validateName, type Position } from '../event/index.ts'
 import type { Authorize } from './access.ts'
-import { refuseTwice, wholeNumber } from './arguments.ts'
+import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
 import { Entrance } from './entrance.ts'
 import { Namespace } from './namespace.ts'
+import * as aside from './aside.ts'
 import * as operate from './operate.ts'
 import type * as port from './port.ts'
+import { readEvents, readLatest } from './read.ts'
 import type { Broker, Caller } from './port.ts'
 
 export interface BrokerOptions {
@@ -30,12 +32,6 @@ export function createBroker(options: BrokerOptions): Broker {
 }
 
 const mebibyte = 1_048_576
-const limits = {
-  limit: { name: 'limit', least: 1, most: 1_000, otherwise: 100 },
-  max: { name: 'max', least: 1, most: 1_000, otherwise: 1 },
-  waitMs: { name: 'waitMs', least: 0, most: 60_000, otherwise: 0 },
-  leaseMs: { name: 'leaseMs', least: 1_000, most: 43_200_000, otherwise: 30_000 },
-} as const
 
 class LocalBroker implements Broker {
   readonly #options: BrokerOptions
@@ -134,41 +130,15 @@ class LocalBroker implements Broker {
   }
 
   async read(caller: Caller, request: port.ReadRequest): Promise<port.ReadPage> {
-    const { topic, after = 'beginning' } = request
     const limit = wholeNumber(request.limit, limits.limit)
-    const namespace = await this.#entrance.topic(caller, 'read', topic)
-    const offset = await namespace.offsetAfter(topic, after)
-    const page = await this.#options.engine.log.read({ namespace: caller.namespace, topic }, { after: offset, limit })
-    const { head, incarnation, kind } = await namespace.describe(topic)
-    const events = page.records
-      .filter(({ erased }) => !erased)
-      .map((record) => operate.positioned(record, incarnation, kind))
-    return { events, until: formatPosition(incarnation, page.until), head: formatPosition(incarnation, head) }
+    const namespace = await this.#entrance.topic(caller, 'read', request.topic)
+    return readEvents(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
   }
 
   async latest(caller: Caller, request: port.LatestRequest): Promise<port.LatestPage> {
-    const { topic, cursor } = request
     const limit = wholeNumber(request.limit, limits.limit)
-    const namespace = await this.#entrance.topic(caller, 'read', topic)
-    const { kind, incarnation } = await namespace.describe(topic)
-    if (kind !== 'entity') {
-      throw new TidingsError(
-        'bad-request',
-        `Topic ${topic} is a topic of ${kind}s; only entity topics keep the newest event of each key. Read it instead.`,
-      )
-    }
-    const page = await this.#options.engine.log.latest(
-      { namespace: caller.namespace, topic },
-      { limit, ...(cursor === undefined ? {} : { cursor }) },
-    )
-    return {
-      events: page.records
-        .filter(({ erased }) => !erased)
-        .map((record) => operate.positioned(record, incarnation, kind)),
-      from: formatPosition(incarnation, page.from),
-      until: formatPosition(incarnation, page.until),
-      ...(page.next === undefined ? {} : { next: page.next }),
-    }
+    const namespace = await this.#entrance.topic(caller, 'read', request.topic)
+    return readLatest(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
   }
 
   // ---------------------------------------------------------------------------------------------------- subscriptions
@@ -249,12 +219,11 @@ class LocalBroker implements Broker {
 
   async seek(caller: Caller, request: port.SeekRequest): Promise<port.SubscriptionDescription> {
     const { subscription, to, effects = 'skip' } = request
-    if (!['skip', 'run', 'missing'].includes(effects)) {
-      throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${effects}.`)
-    }
+    checkEffects(effects)
     const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
     const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
-    await (await namespace.runner(subscription)).change((shard) => shard.seek(offset, effects))
+    const runner = await namespace.runner(subscription)
+    await Promise.all(runner.shards.map((shard) => shard.seek(offset, effects)))
     return operate.describeSubscription(namespace, subscription)
   }
 
@@ -263,7 +232,7 @@ class LocalBroker implements Broker {
     const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
     const [after = 0] =
       request.after === undefined ? [] : await this.#entrance.offsets(caller, request.subscription, [request.after])
-    return operate.listDeadLetters(runner, after, limit)
+    return aside.listDeadLetters(runner, after, limit)
   }
 
   async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
@@ -272,7 +241,25 @@ class LocalBroker implements Broker {
       request.positions === 'all'
         ? 'all'
         : await this.#entrance.offsets(caller, request.subscription, request.positions)
-    return operate.redrive(runner, offsets)
+    return aside.redrive(runner, offsets)
+  }
+
+  async discard(caller: Caller, request: port.DiscardRequest): Promise<readonly port.DiscardAnswer[]> {
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
+    refuseTwice(request.positions, 'position')
+    return aside.discard(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
+  }
+
+  async scheduled(caller: Caller, request: port.ScheduledRequest): Promise<port.ScheduledPage> {
+    const limit = wholeNumber(request.limit, limits.limit)
+    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
+    return aside.listScheduled(runner, request.cursor, limit)
+  }
+
+  async cancel(caller: Caller, request: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
+    refuseTwice(request.positions, 'position')
+    return aside.cancel(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
   }
 
   async stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {

@@ -263,7 +263,11 @@ function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
       'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.',
     )
   }
-  return { onDeadLetter, retry }
+  const { delayMs = 0 } = policy
+  if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
+    throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
+  }
+  return { onDeadLetter, retry, delayMs }
 }
 
 function conflict(topic: string, why: string): TidingsError {

@@ -1,19 +1,13 @@
 import { TidingsError } from '../errors.ts'
-import type { Engine, LogRecord, TopicKind } from '../engine/index.ts'
-import { parkedBehind, shardCounts, standing, type ShardCounts } from '../delivery/index.ts'
+import type { Engine, LogRecord } from '../engine/index.ts'
+import { asideKeys, shardCounts, standing, type ShardCounts } from '../delivery/index.ts'
 import { formatPosition, parsePosition } from '../event/index.ts'
-import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
 import type * as port from './port.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
 const scanPageSize = 1_000
-
-export function positioned(record: LogRecord, incarnation: string, kind: TopicKind): port.PositionedEvent {
-  const { event, offset, appendedAt } = record
-  return { position: formatPosition(incarnation, offset), appendedAt, event: versioned(event, offset, kind) }
-}
 
 export async function describeTopic(namespace: Namespace, name: string): Promise<port.TopicDescription> {
   const topic = await namespace.topic(name)
@@ -49,53 +43,6 @@ export function checkOutcome(outcome: port.Outcome): void {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- dead letters
-
-export async function listDeadLetters(
-  runner: SubscriptionRunner,
-  after: number,
-  limit: number,
-): Promise<port.DeadLetterPage> {
-  const dead = runner.shards.flatMap((shard) =>
-    [...shard.machine.state.dead.values()].map((entry) => ({ shard, entry })),
-  )
-  const wanted = dead
-    .filter(({ entry }) => entry.offset > after)
-    .sort((left, right) => left.entry.offset - right.entry.offset)
-  const deadLetters = await Promise.all(
-    wanted.slice(0, limit).map(async ({ shard, entry }): Promise<port.DeadLetter> => {
-      const record = await shard.hydrate(entry)
-      return {
-        position: runner.position(entry.offset),
-        reason: entry.reason ?? '',
-        attempts: entry.attempts,
-        at: entry.dead?.at ?? 0,
-        parked: parkedBehind(entry),
-        event: record?.event ?? { id: 'gone', source: 'gone', type: 'gone' },
-      }
-    }),
-  )
-  const last = deadLetters.at(-1)
-  return wanted.length > limit && last ? { deadLetters, next: last.position } : { deadLetters }
-}
-
-export async function redrive(
-  runner: SubscriptionRunner,
-  offsets: readonly number[] | 'all',
-): Promise<readonly port.RedriveAnswer[]> {
-  const redriven = await runner.change((shard) => {
-    const wanted = offsets === 'all' ? [...shard.machine.state.dead.keys()] : offsets
-    return wanted.filter((offset) => shard.machine.redrive(offset))
-  })
-  const done = new Set(redriven.flat())
-  return (offsets === 'all' ? [...done] : offsets).map((offset): port.RedriveAnswer => {
-    const position = runner.position(offset)
-    if (done.has(offset)) return { position, status: 'redriven' }
-    const message = 'There is no dead letter at this position: it was redriven, superseded, or never was one.'
-    return { position, status: 'refused', code: 'dead-letter-unknown', message }
-  })
-}
-
 // ---------------------------------------------------------------------------------------------------------------- figures
 
 export async function subscriptionStats(
@@ -109,7 +56,7 @@ export async function subscriptionStats(
   const { topic } = await namespace.subscription(name)
   const { head, incarnation } = await namespace.describe(topic)
   const counts = runner.shards.map((shard) => shardCounts(shard.machine)).reduce(add)
-  const { acknowledged, filtered, superseded, skipped, dead } = counts
+  const { acknowledged, filtered, superseded, skipped, discarded, dead, carried } = counts
   const { start } = runner.shards[0]!.machine.state
   const { generation, floor } = runner.progress()
   const floorOffset = parsePosition(floor, incarnation)
@@ -124,7 +71,7 @@ export async function subscriptionStats(
     floor,
     head: formatPosition(incarnation, head),
     ...counts,
-    pending: head - start - acknowledged - filtered - superseded - skipped - dead,
+    pending: head - start + carried - acknowledged - filtered - superseded - skipped - discarded - dead,
     oldestPendingMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0,
     consumers: runner.consumers,
   }
@@ -158,13 +105,17 @@ export async function explain(
     )
   }
   const shard = runner.shards[record.shard]!
-  return { position: runner.position(record.offset), ...withPositions(runner, shard, record) } as port.Explanation
+  return {
+    position: runner.position(record.offset),
+    ...(await withPositions(runner, shard, record)),
+  } as port.Explanation
 }
 
-function withPositions(runner: SubscriptionRunner, shard: ShardRunner, record: LogRecord): object {
-  const found = standing(shard.machine, record)
+async function withPositions(runner: SubscriptionRunner, shard: ShardRunner, record: LogRecord): Promise<object> {
+  const found = standing(shard.machine, record, await shard.find(asideKeys(shard.machine, record)))
   if (found.state === 'behind') return { ...found, head: runner.position(found.head) }
-  if (found.state === 'parked') return { ...found, deadLetter: runner.position(found.deadLetter) }
+  if (found.state === 'parked' && found.deadLetter !== undefined)
+    return { ...found, deadLetter: runner.position(found.deadLetter) }
   return found
 }
 

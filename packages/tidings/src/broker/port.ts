@@ -65,6 +65,12 @@ export interface Broker {
   /** Starts a new generation from another place. */
   seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription>
   deadLetters(caller: Caller, request: DeadLettersRequest): Promise<DeadLetterPage>
+  /** Gives dead letters up for good; their keys go on without them. Answers as `redrive` does. */
+  discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]>
+  /** Events that wait for their time, in the order in which they are due. */
+  scheduled(caller: Caller, request: ScheduledRequest): Promise<ScheduledPage>
+  /** Takes back events that are not due yet, for this subscription. Answers as `redrive` does. */
+  cancel(caller: Caller, request: CancelRequest): Promise<readonly CancelAnswer[]>
   /** Hands dead letters back to their subscription; those that are not dead any more are answered `dead-letter-unknown`. */
   redrive(caller: Caller, request: RedriveRequest): Promise<readonly RedriveAnswer[]>
   stats(caller: Caller, subscription: string): Promise<SubscriptionStats>
@@ -181,6 +187,8 @@ export interface SubscriptionPolicy {
   /** What happens to a key whose head is a dead letter; `park` by default. */
   readonly onDeadLetter?: 'park' | 'supersede' | 'continue'
   readonly retry?: Partial<RetryPolicy>
+  /** Events are handed out so many milliseconds after they were appended; 0 by default. */
+  readonly delayMs?: number
 }
 
 export interface RetryPolicy {
@@ -197,7 +205,11 @@ export interface SubscriptionDescription {
   readonly subscription: string
   readonly topic: string
   readonly filter: SubscriptionFilter
-  readonly policy: { readonly onDeadLetter: 'park' | 'supersede' | 'continue'; readonly retry: RetryPolicy }
+  readonly policy: {
+    readonly onDeadLetter: 'park' | 'supersede' | 'continue'
+    readonly retry: RetryPolicy
+    readonly delayMs: number
+  }
   readonly generation: number
   /** Everything up to here is settled or did not match. */
   readonly floor: Position
@@ -349,9 +361,58 @@ export type RedriveAnswer =
       readonly message: string
     }
 
+export interface DiscardRequest {
+  readonly subscription: string
+  readonly positions: readonly Position[]
+}
+
+export type DiscardAnswer =
+  | { readonly position: Position; readonly status: 'discarded' }
+  | {
+      readonly position: Position
+      readonly status: 'refused'
+      readonly code: 'dead-letter-unknown'
+      readonly message: string
+    }
+
+export interface ScheduledRequest {
+  readonly subscription: string
+  /** The `next` of the page before. */
+  readonly cursor?: string
+  /** 1 to 1,000. */
+  readonly limit?: number
+}
+
+export interface ScheduledEvent {
+  readonly position: Position
+  /** When it is due: milliseconds since 1970. */
+  readonly at: number
+  readonly event: Event
+}
+
+export interface ScheduledPage {
+  readonly scheduled: readonly ScheduledEvent[]
+  readonly next?: string
+}
+
+export interface CancelRequest {
+  readonly subscription: string
+  readonly positions: readonly Position[]
+}
+
+export type CancelAnswer =
+  | { readonly position: Position; readonly status: 'cancelled' }
+  | {
+      readonly position: Position
+      readonly status: 'refused'
+      readonly code: 'scheduled-unknown'
+      readonly message: string
+    }
+
 /**
  * Counts of one subscription since its generation began. They obey the law of conservation:
- * acknowledged + filtered + superseded + skipped + dead + pending = the events from its start to `head`.
+ * acknowledged + filtered + superseded + skipped + discarded + dead + pending = the events from its start to `head`
+ * + carried.
  */
 export interface SubscriptionStats {
   readonly subscription: string
@@ -364,15 +425,20 @@ export interface SubscriptionStats {
   readonly superseded: number
   /** Stale, damaged or trimmed before they could be delivered. */
   readonly skipped: number
+  /** Dead letters and scheduled events that an operator gave up. */
+  readonly discarded: number
   readonly dead: number
-  /** Not settled: `ready` + `leased` + `retrying` + `waiting` + `parked` + those not looked at yet. */
+  /** Dead, parked and scheduled events from before the start, which the seek left where they were. */
+  readonly carried: number
+  /** Not settled: `ready` + `leased` + `retrying` + `waiting` + `parked` + `scheduled` + those not looked at yet. */
   readonly pending: number
   readonly ready: number
   readonly leased: number
   readonly retrying: number
   readonly waiting: number
   readonly parked: number
-  /** Age of the oldest event that is not settled; 0 when there is none. */
+  readonly scheduled: number
+  /** Age of the oldest event that is at hand or not looked at yet, and not settled; 0 when there is none. */
   readonly oldestPendingMs: number
   readonly consumers: number
 }
@@ -385,7 +451,8 @@ export type Explanation = { readonly position: Position } &
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
-    | { readonly state: 'parked'; readonly key: string; readonly deadLetter: Position }
+    | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
+    | { readonly state: 'scheduled'; readonly at: number }
     | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
     | {
         readonly state: 'retrying' | 'waiting'

@@ -1,24 +1,18 @@
-import { TidingsError } from '../errors.ts'
-import type { Engine, LedgerChange, LedgerId, LogRecord, Ownership, TopicId } from '../engine/index.ts'
+import type { Engine, LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership, TopicId } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import {
   DeliveryMachine,
-  exceptionRange,
-  initialState,
-  readException,
-  readState,
-  stateKey,
   type DeliveryPolicy,
   type Entry,
+  type Load,
   type Moment,
   type ReplayEffects,
-  type StoredException,
-  type StoredState,
+  type ShardCommit,
 } from '../delivery/index.ts'
+import { seekShard, sweepShard } from './shard-seek.ts'
+import { isFull, loadStored, ShardLedger } from './shard-ledger.ts'
 
 const pageSize = 500
-const ledgerPageSize = 1_000
-const commitRetryMs = 500
 /** Hints may be lost, so an idle shard looks at the log this often by itself. */
 const lookAgainMs = 5_000
 
@@ -47,44 +41,48 @@ export class ShardRunner {
   floor: number
   generation: number
   readonly #options: ShardRunnerOptions
-  readonly #ownership: Ownership
+  readonly #ledger: ShardLedger
   readonly #stopWatching: () => void
   #reading: Promise<void> | undefined
   #readAgain = false
   /** Nothing more was there at the last look, and nobody has hinted at more since. */
   #atEnd = false
-  #committing = false
-  #waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
-  /** Changes that the ledger refused for want of room, to be sent again with the next. */
-  #unsaved: LedgerChange[] = []
   #cancelTimer: () => void = () => undefined
+  #comingBack = false
+  #busy: Promise<unknown> = Promise.resolve()
   #stopped = false
 
-  private constructor(options: ShardRunnerOptions, ownership: Ownership, machine: DeliveryMachine, floor: number) {
+  private constructor(options: ShardRunnerOptions, machine: DeliveryMachine, ownership: Ownership) {
+    const { engine, environment, topic, subscription } = options
     this.#options = options
-    this.#ownership = ownership
     this.machine = machine
-    this.floor = floor
+    this.floor = machine.state.floor()
     this.generation = machine.state.generation
-    this.#stopWatching = options.engine.log.watch(options.topic, () => this.readOn())
+    this.#stopWatching = engine.log.watch(topic, () => this.readOn())
+    this.#ledger = new ShardLedger({
+      engine,
+      environment,
+      ownership,
+      subscription,
+      take: () => machine.takeCommit(),
+      onCommitted: (commit) => this.#advance(commit),
+      onFailed: (error) => this.#lose(error),
+    })
   }
 
   static async start(options: ShardRunnerOptions): Promise<ShardRunner> {
     const { engine, topic, subscription, shard, policy, types, environment } = options
     const id: LedgerId = { namespace: topic.namespace, ledger: subscription, shard }
     const ownership = await engine.ledger.own(id)
-    const [entry] = await engine.ledger.load(id, { from: stateKey, to: `${stateKey}!` }, 1)
-    const state = entry ? readState(entry.value) : initialState(options.start)
-    const exceptions = await loadExceptions(engine, id)
-    const open = await loadOpen(options, state)
     const machine = new DeliveryMachine(
       { shard, epoch: ownership.epoch, policy, types, random: environment.random },
-      { state, exceptions, open },
+      await loadStored(options, id),
       moment(environment),
     )
-    const runner = new ShardRunner(options, ownership, machine, machine.state.floor())
-    if (!entry) machine.state.touch()
+    const runner = new ShardRunner(options, machine, ownership)
+    machine.state.unsaved.touch()
     await runner.commit()
+    if (machine.state.sweeping) await sweepShard(machine, runner.#ledger)
     runner.readOn()
     return runner
   }
@@ -102,13 +100,15 @@ export class ShardRunner {
   followUp(): void {
     if (this.#stopped) return
     if (this.machine.intake.hungry && !this.#atEnd) this.readOn()
-    if (this.machine.state.dirty) this.commit().catch(() => undefined)
+    if (this.machine.state.unsaved.dirty) this.commit().catch(() => undefined)
+    void this.#comeBack()
     this.#setTimer()
   }
 
   #setTimer(): void {
     this.#cancelTimer()
-    const delayMs = Math.min(this.machine.nextDueAt() - this.#options.environment.clock.monotonic(), lookAgainMs)
+    const now = this.now()
+    const delayMs = Math.min(this.machine.nextDueAt(now) - now.monotonic, lookAgainMs)
     this.#cancelTimer = this.#options.environment.timers.after(Math.max(0, delayMs), () => {
       this.readOn()
       this.#options.onMovement()
@@ -141,7 +141,7 @@ export class ShardRunner {
           continue
         }
         const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
-        this.machine.intake.offer(page.records, page.until, missing)
+        this.machine.intake.offer(page.records, page.until, this.now(), missing)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)
@@ -150,57 +150,104 @@ export class ShardRunner {
     }
   }
 
-  /** Begins a new generation after `start`, and reads from there. */
-  seek(start: number, effects: ReplayEffects): void {
-    this.machine.seek(start, effects)
-    this.readOn()
-  }
-
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */
   async hydrate(entry: Entry): Promise<LogRecord | undefined> {
-    if (entry.record) return entry.record
-    const page = await this.#options.engine.log.read(this.#options.topic, { after: entry.offset - 1, limit: 1 })
-    const record = page.records[0]
-    if (record?.offset !== entry.offset || record.erased) return undefined
-    entry.record = record
+    const record = entry.record ?? (await this.fetch(entry.offset))
+    if (record) entry.record = record
     return record
+  }
+
+  async fetch(offset: number): Promise<LogRecord | undefined> {
+    const page = await this.#options.engine.log.read(this.#options.topic, { after: offset - 1, limit: 1 })
+    const [record] = page.records
+    return record?.offset === offset && !record.erased ? record : undefined
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ aside
+
+  /** Reads back from the ledger what may go on; one reader at a time. */
+  async #comeBack(): Promise<void> {
+    if (this.#comingBack || this.#stopped) return
+    this.#comingBack = true
+    try {
+      await this.#alone(async () => {
+        for (let load = this.#nextLoad(); load; load = this.#nextLoad()) {
+          await this.commit()
+          this.machine.loaded(load, await this.#ledger.load(load.range, load.limit))
+          this.#options.onMovement()
+        }
+      })
+    } catch (error) {
+      if (!isFull(error)) this.#lose(error as Error)
+    } finally {
+      this.#comingBack = false
+    }
+  }
+
+  #nextLoad(): Load | undefined {
+    return this.#stopped ? undefined : this.machine.nextLoad(this.now())
+  }
+
+  /** Does something that reads the ledger and changes what it says, after what others of the kind have begun. */
+  #alone<Result>(action: () => Promise<Result>): Promise<Result> {
+    const run = this.#busy.then(action)
+    this.#busy = run.catch(() => undefined)
+    return run
+  }
+
+  /** Finds entries by their keys, and tells the machine to do something with each; durable when it resolves. */
+  act(keys: readonly string[], action: (entry: LedgerEntry) => void): Promise<readonly LedgerEntry[]> {
+    return this.#alone(async () => {
+      const found = await this.find(keys)
+      for (const entry of found) action(entry)
+      this.#options.onMovement()
+      await this.commit()
+      return found
+    })
+  }
+
+  /** Entries as they stand in the ledger, and in memory: nothing has left its place since. */
+  async find(keys: readonly string[]): Promise<readonly LedgerEntry[]> {
+    const { state } = this.machine
+    for (;;) {
+      await this.commit()
+      const { returns } = state
+      const found: LedgerEntry[] = []
+      for (const key of keys) found.push(...(await this.#ledger.load({ from: key, to: `${key}!` }, 1)))
+      if (state.returns === returns) return found
+    }
+  }
+
+  /** A page of a range of the ledger, with everything in it that changed until now. */
+  async list(range: LedgerRange, limit: number): Promise<readonly LedgerEntry[]> {
+    await this.commit()
+    return this.#ledger.load(range, limit)
+  }
+
+  /** Begins a new generation after `start`, and reads from there. */
+  seek(start: number, effects: ReplayEffects): Promise<void> {
+    return this.#alone(async () => {
+      try {
+        await seekShard(this.machine, this.#ledger, { start, effects })
+        this.readOn()
+        this.#options.onMovement()
+      } catch (error) {
+        // Before the new generation has begun nothing has changed; afterwards only a new start can finish it.
+        if (this.machine.state.sweeping) this.#lose(error as Error)
+        else this.machine.seeking.end()
+        throw error
+      }
+    })
   }
 
   // ------------------------------------------------------------------------------------------------------- committing
 
   /** Resolves once everything that changed until now is durable. Whatever changes meanwhile shares the next commit. */
   commit(): Promise<void> {
-    if (this.#stopped)
-      return Promise.reject(new TidingsError('stopped', `Subscription ${this.#options.subscription} was stopped.`))
-    const durable = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
-    if (!this.#committing) void this.#commitAll()
-    return durable
+    return this.#ledger.commit()
   }
 
-  async #commitAll(): Promise<void> {
-    this.#committing = true
-    while (this.#waiters.length > 0) {
-      const waiters = this.#waiters
-      this.#waiters = []
-      const commit = this.machine.state.takeCommit()
-      const { generation } = this.machine.state
-      if (commit) this.#unsaved.push(...commit.changes)
-      try {
-        if (this.#unsaved.length > 0)
-          await this.#options.engine.ledger.commit(this.#ownership, latestOfEach(this.#unsaved))
-        this.#unsaved = []
-        if (commit) this.#advance(commit.floor, generation)
-        for (const waiter of waiters) waiter.resolve()
-      } catch (error) {
-        for (const waiter of waiters) waiter.reject(error)
-        if (!(error instanceof TidingsError) || error.code !== 'store-full') this.#lose(error as Error)
-        else this.#options.environment.timers.after(commitRetryMs, () => void this.commit().catch(() => undefined))
-      }
-    }
-    this.#committing = false
-  }
-
-  #advance(floor: number, generation: number): void {
+  #advance({ floor, generation }: ShardCommit): void {
     if (floor === this.floor && generation === this.generation) return
     this.floor = floor
     this.generation = generation
@@ -217,8 +264,7 @@ export class ShardRunner {
     this.#stopped = true
     this.#cancelTimer()
     this.#stopWatching()
-    const stopped = new TidingsError('stopped', `Subscription ${this.#options.subscription} was stopped.`)
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(stopped)
+    this.#ledger.stop()
   }
 
   /** Commits what is open and lets go. */
@@ -232,34 +278,4 @@ export class ShardRunner {
 
 function moment({ clock }: Environment): Moment {
   return { monotonic: clock.monotonic(), wall: clock.now() }
-}
-
-/** A later change of an entry replaces an earlier one that was not saved. */
-function latestOfEach(changes: readonly LedgerChange[]): readonly LedgerChange[] {
-  return [...new Map(changes.map((change) => [change.key, change])).values()]
-}
-
-async function loadExceptions(engine: Engine, id: LedgerId): Promise<StoredException[]> {
-  const exceptions: StoredException[] = []
-  let from: string = exceptionRange.from
-  for (;;) {
-    const page = await engine.ledger.load(id, { from, to: exceptionRange.to }, ledgerPageSize)
-    exceptions.push(...page.map(readException))
-    const last = page.at(-1)
-    if (!last || page.length < ledgerPageSize) return exceptions
-    from = `${last.key}!`
-  }
-}
-
-async function loadOpen({ engine, topic }: ShardRunnerOptions, state: StoredState): Promise<LogRecord[]> {
-  const wanted = new Set(state.open)
-  const records: LogRecord[] = []
-  let after = (state.open[0] ?? 0) - 1
-  while (wanted.size > 0) {
-    const page = await engine.log.read(topic, { after, limit: pageSize })
-    records.push(...page.records.filter(({ offset }) => wanted.has(offset)))
-    if (page.until === after || page.until >= state.through) break
-    after = page.until
-  }
-  return records
 }

@@ -244,6 +244,21 @@ export class RemoteBroker implements Broker {
     return (await this.#call<Results<port.RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
   }
 
+  async discard(
+    caller: Caller,
+    { subscription, ...body }: port.DiscardRequest,
+  ): Promise<readonly port.DiscardAnswer[]> {
+    return (await this.#call<Results<port.DiscardAnswer>>('discard', caller, { names: { subscription }, body })).results
+  }
+
+  scheduled(caller: Caller, { subscription, ...query }: port.ScheduledRequest): Promise<port.ScheduledPage> {
+    return this.#call('scheduled', caller, { names: { subscription }, query })
+  }
+
+  async cancel(caller: Caller, { subscription, ...body }: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
+    return (await this.#call<Results<port.CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
+  }
+
   stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
     return this.#call('stats', caller, { names: { subscription } })
   }

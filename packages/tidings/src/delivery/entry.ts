@@ -1,17 +1,24 @@
 import type { LogRecord } from '../engine/index.ts'
+import type { KeyQueue } from './key-queue.ts'
 
 /**
- * One event that a subscription has not finished with.
+ * One event that a subscription has not finished with, and that is at hand.
  *
- * | state    | it is …                                       | leaves it by                                          |
- * |----------|-----------------------------------------------|-------------------------------------------------------|
- * | ready    | to be handed out when its turn in its key comes | claim → leased · newer state → superseded            |
- * | leased   | with a holder                                 | ack → settled · retry · wait · dead-letter · lost → ready |
- * | retrying | failed; handed out again when due             | due → ready · newer state → superseded                |
- * | waiting  | short of data; handed out again when due or woken | due, wake → ready · newer state → superseded       |
- * | dead     | given up                                      | redrive → ready · newer state → superseded            |
+ * | state    | it is …                                         | leaves it by                                              |
+ * |----------|-------------------------------------------------|-----------------------------------------------------------|
+ * | ready    | to be handed out when its turn in its key comes | claim → leased · newer state → superseded                 |
+ * | leased   | with a holder                                   | ack → settled · retry · wait · dead-letter · lost → ready |
+ * | retrying | failed; handed out again when due               | due → ready · newer state → superseded                    |
+ * | waiting  | short of data; handed out again when due or woken | due, wake → ready · newer state → superseded            |
  *
- * Settled and superseded events have no entry any more.
+ * Settled and superseded events have no entry any more. Three more states have none either, because they may last for
+ * months and be many; those events are aside, in the ledger only (see `aside.ts`):
+ *
+ * | state     | it is …                               | leaves it by                                       |
+ * |-----------|---------------------------------------|----------------------------------------------------|
+ * | scheduled | not due yet                           | due → ready · cancel → discarded                   |
+ * | parked    | behind one of its key that is held up | its key moves → ready                              |
+ * | dead      | given up                              | redrive → ready · newer state → superseded · discard |
  */
 export interface Entry {
   readonly offset: number
@@ -27,16 +34,15 @@ export interface Entry {
   /** When it is due, on the monotonic clock; the wall-clock time is kept for the ledger and for people. */
   due?: { readonly monotonic: number; readonly wall: number; readonly delayMs: number }
   reason?: string
-  /** When it became a dead letter, in milliseconds since 1970, and whether it ever reported that it failed. */
-  dead?: { readonly at: number; readonly crashed: boolean }
-  /** Whether the ledger has an entry of its own for it; once stored, always stored until it is finished. */
+  /** Whether the ledger has an entry of its own for it; once stored, always stored until it is gone. */
   stored: boolean
-  finished: boolean
+  /** Settled, superseded or put aside: whoever still refers to it forgets it. */
+  gone: boolean
   /** The event itself, where it is at hand. */
   record?: LogRecord
 }
 
-export type EntryState = 'ready' | 'leased' | 'retrying' | 'waiting' | 'dead'
+export type EntryState = 'ready' | 'leased' | 'retrying' | 'waiting'
 
 export interface Lease {
   /** Unique for ever: `<epoch>-<number>`. */
@@ -50,49 +56,4 @@ export interface Lease {
 export interface Moment {
   readonly monotonic: number
   readonly wall: number
-}
-
-/**
- * The unfinished events of one key, oldest first. The leased ones are a run: neighbours with one holder. An event
- * without a key has a queue of its own.
- */
-export class KeyQueue {
-  readonly key: string | undefined
-  readonly entries: Entry[] = []
-  /** How many are leased at present; all of them to `holder`. */
-  leased = 0
-  holder: string | undefined
-
-  constructor(key: string | undefined) {
-    this.key = key
-  }
-
-  get head(): Entry | undefined {
-    return this.entries[0]
-  }
-
-  /** Puts an entry where its offset belongs: nearly always the end. */
-  insert(entry: Entry): void {
-    let index = this.entries.length
-    while (index > 0 && this.entries[index - 1]!.offset > entry.offset) index--
-    this.entries.splice(index, 0, entry)
-  }
-
-  remove(entry: Entry): void {
-    if (this.entries[0] === entry) this.entries.shift()
-    else this.entries.splice(this.entries.indexOf(entry), 1)
-  }
-
-  /** The oldest leased entry: the only one that may be settled. */
-  firstLeased(): Entry | undefined {
-    return this.leased === 0 ? undefined : this.entries.find((entry) => entry.state === 'leased')
-  }
-
-  /** The entry that may extend the run of the present holder, if the run has room. */
-  nextOfRun(longestRun: number): Entry | undefined {
-    if (this.leased === 0 || this.leased >= longestRun) return undefined
-    const next = this.entries[this.leased]
-    // Everything before it must be part of the run: a redriven entry in front of the run ends it.
-    return next && this.entries[this.leased - 1]?.state === 'leased' && this.head?.state === 'leased' ? next : undefined
-  }
 }

@@ -42,7 +42,7 @@ describe('a retry', () => {
       bench.advance(100)
     }
     expect(bench.claim('h')).toEqual([])
-    expect(bench.machine.state.dead.get(1)).toMatchObject({ state: 'dead', reason: 'last', attempts: 2 })
+    expect(bench.deadLetter(1)).toMatchObject({ reason: 'last', attempts: 2 })
   })
 })
 
@@ -107,8 +107,7 @@ describe('a late settle', () => {
     const bench = new Bench()
     bench.publish('a')
     const late = bench.machine.token(bench.claim('h')[0]!)
-    bench.machine.seek(0, 'run')
-    bench.feed()
+    bench.seek(0, 'run')
     expect(bench.machine.settle(late, { action: 'ack' }, bench.now())).toBe('lease-lost')
     expect(offsets(bench.claim('h'))).toEqual([1])
   })
@@ -124,7 +123,7 @@ describe('behind a dead letter', () => {
     bench.crash()
     expect(offsets(bench.claim('h'))).toEqual([3])
     expect(shardCounts(bench.machine)).toMatchObject({ dead: 1, parked: 1 })
-    bench.machine.redrive(1)
+    bench.redrive(1)
     expect(offsets(bench.claim('h'))).toEqual([1, 2])
   })
 
@@ -196,7 +195,7 @@ describe('redrive()', () => {
     }
     fail()
     fail()
-    expect(bench.machine.redrive(1)).toBe(true)
+    bench.redrive(1)
     fail()
     expect(offsets(bench.claim('h'))).toEqual([1])
   })

@@ -108,7 +108,7 @@ export class Holders {
   #forget(holder: string): void {
     this.#state.holders.delete(holder)
     this.#missing.delete(holder)
-    this.#state.touch()
+    this.#state.unsaved.touch()
     this.#endReserveIfComplete()
   }
 

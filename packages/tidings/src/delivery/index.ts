@@ -1,11 +1,21 @@
+export type { Load } from './aside.ts'
 export type { Entry, Moment } from './entry.ts'
-export { parkedBehind, shardCounts, standing, type ShardCounts } from './inspect.ts'
+export { asideKeys, parkedBehind, shardCounts, standing, type ShardCounts } from './inspect.ts'
 export {
+  crashedRange,
+  deadKey,
+  deadRange,
+  dueKey,
+  dueOf,
   exceptionRange,
+  heldKeyRange,
   initialState,
+  offsetOf,
   readException,
   readState,
+  scheduledRange,
   stateKey,
+  unacknowledgedRange,
   type StoredException,
   type StoredState,
 } from './ledger-form.ts'
@@ -14,3 +24,6 @@ export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-toke
 export { DeliveryMachine } from './machine.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'
 export { defaultPolicy, defaultRetryPolicy, retryDelayMs, type DeliveryPolicy, type ReplayEffects } from './policy.ts'
+export type { Stored } from './recovery.ts'
+export type { ShardCommit } from './shard-state.ts'
+export { asideRanges, sweptRanges } from './seek.ts'

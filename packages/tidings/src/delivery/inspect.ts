@@ -1,5 +1,6 @@
-import type { LogRecord } from '../engine/index.ts'
+import type { LedgerEntry, LogRecord } from '../engine/index.ts'
 import type { Entry } from './entry.ts'
+import { deadKey, dueKey, parkedKey, readException } from './ledger-form.ts'
 import type { DeliveryMachine } from './machine.ts'
 
 /** Counts of one shard; see `SubscriptionStats` of the broker. */
@@ -8,21 +9,23 @@ export interface ShardCounts {
   readonly filtered: number
   readonly superseded: number
   readonly skipped: number
+  readonly discarded: number
+  readonly carried: number
   readonly dead: number
   readonly ready: number
   readonly leased: number
   readonly retrying: number
   readonly waiting: number
   readonly parked: number
+  readonly scheduled: number
 }
 
 export function shardCounts({ state }: DeliveryMachine): ShardCounts {
-  const counts = { ready: 0, leased: 0, retrying: 0, waiting: 0, parked: 0, dead: 0 }
-  for (const entry of state.entries.values()) counts[isParked(entry) ? 'parked' : entry.state]++
+  const atHand = { ready: 0, leased: 0, retrying: 0, waiting: 0 }
+  for (const entry of state.entries.values()) atHand[entry.state]++
   return {
-    ...counts,
-    acknowledged: state.counts.acknowledged,
-    superseded: state.counts.superseded,
+    ...state.counts,
+    ...atHand,
     filtered: state.counts.filtered + state.passed.waiting('filtered'),
     skipped: state.counts.skipped + state.passed.waiting('skipped'),
   }
@@ -32,19 +35,38 @@ export function shardCounts({ state }: DeliveryMachine): ShardCounts {
 export type Standing =
   | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
   | { readonly state: 'behind'; readonly key: string; readonly head: number }
-  | { readonly state: 'parked'; readonly key: string; readonly deadLetter: number }
+  | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: number }
   | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
   | { readonly state: 'retrying' | 'waiting'; readonly at: number; readonly attempts: number; readonly reason: string }
+  | { readonly state: 'scheduled'; readonly at: number }
   | { readonly state: 'dead'; readonly reason: string; readonly attempts: number; readonly at: number }
 
-export function standing(machine: DeliveryMachine, record: LogRecord): Standing {
+/** The keys of the ledger that say whether an event is aside; what they hold goes to `standing`. */
+export function asideKeys({ state }: DeliveryMachine, { offset, event }: LogRecord): readonly string[] {
+  const place = event.key === undefined ? undefined : state.queues.get(event.key)?.place
+  const keys = [deadKey(offset), dueKey(offset)]
+  return place === undefined ? keys : [...keys, parkedKey(place, offset)]
+}
+
+export function standing(machine: DeliveryMachine, record: LogRecord, found: readonly LedgerEntry[]): Standing {
   const { state } = machine
   const entry = state.entries.get(record.offset)
   if (entry) return entryStanding(entry)
+  const [aside] = found
+  if (aside) return asideStanding(machine, record, aside)
   if (record.offset <= state.start) return { state: 'before-start' }
   if (record.offset > state.cursor) return { state: 'unread' }
   if (record.stale || record.erased) return { state: 'skipped' }
   return { state: machine.intake.matches(record) ? 'settled' : 'filtered' }
+}
+
+function asideStanding({ state }: DeliveryMachine, { event }: LogRecord, aside: LedgerEntry): Standing {
+  if (aside.key.startsWith('s/')) return { state: 'scheduled', at: Number(aside.value) }
+  const { reason = '', attempts, deadAt = 0 } = readException(aside)
+  if (aside.key.startsWith('d/')) return { state: 'dead', reason, attempts, at: deadAt }
+  const key = event.key ?? ''
+  const deadLetter = state.queues.get(key)?.dead[0]
+  return { state: 'parked', key, ...(deadLetter === undefined ? {} : { deadLetter }) }
 }
 
 function entryStanding(entry: Entry): Standing {
@@ -57,22 +79,16 @@ function entryStanding(entry: Entry): Standing {
     case 'retrying':
     case 'waiting':
       return { state: entry.state, at: entry.due!.wall, attempts, reason }
-    case 'dead':
-      return { state: 'dead', reason, attempts, at: entry.dead!.at }
     case 'ready': {
       const head = queue.head!
       if (head === entry || queue.key === undefined) return { state: 'ready' }
-      if (head.state === 'dead') return { state: 'parked', key: queue.key, deadLetter: head.offset }
       return { state: 'behind', key: queue.key, head: head.offset }
     }
   }
 }
 
-function isParked(entry: Entry): boolean {
-  return entry.state === 'ready' && entry.queue.head !== entry && entry.queue.head?.state === 'dead'
-}
-
 /** How many events of its key wait behind a dead letter. */
-export function parkedBehind(entry: Entry): number {
-  return entry.queue.head === entry ? entry.queue.entries.length - 1 : 0
+export function parkedBehind({ state }: DeliveryMachine, offset: number, key: string | undefined): number {
+  const queue = key === undefined ? undefined : state.queues.get(key)
+  return queue?.dead[0] === offset ? queue.parked : 0
 }

@@ -1,20 +1,32 @@
+import { deliverAt } from '../event/index.ts'
 import type { LogRecord } from '../engine/index.ts'
+import type { Aside } from './aside.ts'
+import type { Moment } from './entry.ts'
+import type { Schedule } from './schedule.ts'
 import type { ShardState } from './shard-state.ts'
 import type { Transitions } from './transitions.ts'
 
 const wantedReadyKeys = 500
 const longestReadAhead = 4_000
 
-/** Takes events in from the log: filters them and puts each behind the others of its key. */
+/** Takes events in from the log: filters them, and puts each behind the others of its key, or aside. */
 export class Intake {
   /** The event types that the subscription wants; all where absent. */
   types: ReadonlySet<string> | undefined
   readonly #state: ShardState
   readonly #transitions: Transitions
+  readonly #aside: Aside
+  readonly #schedule: Schedule
 
-  constructor(state: ShardState, transitions: Transitions, types: ReadonlySet<string> | undefined) {
+  constructor(
+    state: ShardState,
+    parts: { transitions: Transitions; aside: Aside; schedule: Schedule },
+    types: ReadonlySet<string> | undefined,
+  ) {
     this.#state = state
-    this.#transitions = transitions
+    this.#transitions = parts.transitions
+    this.#aside = parts.aside
+    this.#schedule = parts.schedule
     this.types = types
   }
 
@@ -24,35 +36,44 @@ export class Intake {
 
   /** Whether more events would help: too few keys may move, and memory is not full of those that may not. */
   get hungry(): boolean {
-    return this.#state.ready.size < wantedReadyKeys && this.#state.openSize < longestReadAhead
+    const { ready, unsaved, seeking } = this.#state
+    return !seeking && ready.size < wantedReadyKeys && unsaved.openSize < longestReadAhead
   }
 
   /**
    * Takes the next records of the log, in order, up to `until`. `missing` counts events in between that are not there
    * any more or cannot be read.
    */
-  offer(records: readonly LogRecord[], until: number, missing = 0): void {
-    const { passed } = this.#state
+  offer(records: readonly LogRecord[], until: number, now: Moment, missing = 0): void {
+    if (this.#state.seeking) return
+    const { passed, unsaved } = this.#state
     if (missing > 0) passed.add(records[0]?.offset ?? until, 'skipped', missing)
     for (const record of records) {
       if (record.stale || record.erased) passed.add(record.offset, 'skipped')
-      else if (this.matches(record)) this.#enqueue(record)
+      else if (this.matches(record)) this.#enqueue(record, now)
       else passed.add(record.offset, 'filtered')
     }
     if (until <= this.#state.cursor) return
     this.#state.cursor = until
-    this.#state.touch()
+    unsaved.touch()
   }
 
-  #enqueue(record: LogRecord): void {
-    const entry = this.#state.addEntry(record.offset, record.event.key, record)
-    this.#state.addOpen(entry)
-    if (entry.queue.head?.state === 'dead') {
-      // Behind a dead letter it may wait for months: the ledger remembers it, memory forgets its payload.
-      this.#state.store(entry)
-      delete entry.record
-    }
+  #enqueue(record: LogRecord, now: Moment): void {
+    const { offset, event } = record
+    const due = this.dueAt(record)
+    if (due > now.wall) return this.#schedule.add(offset, event.key, due)
+    const known = event.key === undefined ? undefined : this.#state.queues.get(event.key)
+    if (known) this.#transitions.supersedeDead(known)
+    if (known?.parks(offset)) return this.#aside.park(known, offset)
+    const entry = this.#state.addEntry(offset, event.key, record)
+    this.#state.unsaved.addOpen(entry)
     this.#transitions.supersede(entry.queue)
     this.#state.refresh(entry.queue)
+  }
+
+  /** When an event may be handed out, in milliseconds since 1970; 0 for at once. */
+  dueAt({ event, appendedAt }: LogRecord): number {
+    const { delayMs } = this.#transitions.policy
+    return Math.max(deliverAt(event) ?? 0, delayMs > 0 ? appendedAt + delayMs : 0)
   }
 }

@@ -1,15 +1,67 @@
 import { TidingsError } from '../errors.ts'
-import type { LedgerChange, LedgerEntry } from '../engine/index.ts'
+import type { LedgerChange, LedgerEntry, LedgerRange } from '../engine/index.ts'
 import type { Entry, Moment } from './entry.ts'
 
 /**
- * How the state of one shard of a subscription stands in its ledger: one entry `state` for everything that changes with
- * nearly every commit, and one `x/<offset>` for each event with a story of its own.
+ * How one shard of a subscription stands in its ledger. What changes with nearly every commit is one entry, `state`;
+ * every event with a story of its own has an entry, in the place that says what it is. Offsets and times are padded, so
+ * that their order is that of the ledger's keys.
+ *
+ * | key                          | what                                              | loaded                  |
+ * |------------------------------|---------------------------------------------------|-------------------------|
+ * | `state`                      | how far the shard is, and its counts              | at start                |
+ * | `x/<offset>`                 | an event at hand with a story                     | at start                |
+ * | `k/<place>`                  | a key that is held up: its dead letters           | at start                |
+ * | `c/<offset>`                 | a dead letter whose consumer never answered       | at start                |
+ * | `d/<offset>`                 | a dead letter                                     | when somebody asks      |
+ * | `p/<place>/<offset>`         | a parked event                                    | when its key moves      |
+ * | `t/<due>/<offset>`           | a scheduled event                                 | an hour before it is due |
+ * | `s/<offset>`                 | when a scheduled event is due                     | when somebody asks      |
+ * | `e/<generation>/<part>`      | offsets that a generation did not acknowledge     | at start                |
  */
 export const stateKey = 'state'
 export const exceptionRange = { from: 'x/', to: 'x0' } as const
+export const heldKeyRange = { from: 'k/', to: 'k0' } as const
+export const crashedRange = { from: 'c/', to: 'c0' } as const
+export const deadRange = { from: 'd/', to: 'd0' } as const
+export const parkedRange = { from: 'p/', to: 'p0' } as const
+export const scheduledRange = { from: 't/', to: 't0' } as const
+export const dueRange = { from: 's/', to: 's0' } as const
+export const unacknowledgedRange = { from: 'e/', to: 'e0' } as const
 
-const formatVersion = 1
+const formatVersion = 2
+
+const pad = (number: number): string => String(number).padStart(16, '0')
+
+export const exceptionKey = (offset: number): string => `x/${pad(offset)}`
+export const heldKeyKey = (place: number): string => `k/${pad(place)}`
+export const crashedKey = (offset: number): string => `c/${pad(offset)}`
+export const deadKey = (offset: number): string => `d/${pad(offset)}`
+export const parkedKey = (place: number, offset: number): string => `p/${pad(place)}/${pad(offset)}`
+export const scheduledKey = (due: number, offset: number): string => `t/${pad(due)}/${pad(offset)}`
+export const dueKey = (offset: number): string => `s/${pad(offset)}`
+const unacknowledgedKey = (generation: number, part: number): string => `e/${pad(generation)}/${pad(part)}`
+const partSize = 10_000
+
+/** The entries of one place with offsets from `from` on, below `to`. */
+export function parkedBetween(place: number, from: number, to: number): LedgerRange {
+  return { from: parkedKey(place, from), to: to === Infinity ? `p/${pad(place)}0` : parkedKey(place, to) }
+}
+
+/** The offset at the end of any key but `state`. */
+export function offsetOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf('/') + 1))
+}
+
+/** The place of a `p/` key. */
+export function placeOf(key: string): number {
+  return Number(key.slice(2, key.lastIndexOf('/')))
+}
+
+/** When the event of a `t/` key is due, in milliseconds since 1970. */
+export function dueOf(key: string): number {
+  return Number(key.slice(2, key.lastIndexOf('/')))
+}
 
 export interface StoredState {
   readonly generation: number
@@ -24,7 +76,9 @@ export interface StoredState {
   readonly holders: readonly string[]
   readonly counts: StoredCounts
   readonly watermark: number
-  readonly earlier: readonly EarlierGeneration[]
+  readonly earlier: readonly StoredGeneration[]
+  /** A seek to `start` has begun, and entries of the generation before that lie above are still to be removed. */
+  readonly sweeping?: true
 }
 
 export interface StoredCounts {
@@ -32,13 +86,20 @@ export interface StoredCounts {
   readonly filtered: number
   readonly superseded: number
   readonly skipped: number
+  readonly discarded: number
+  /** What stands aside in the ledger at present. */
+  readonly dead: number
+  readonly parked: number
+  readonly scheduled: number
+  /** How much of that was there when the generation began. */
+  readonly carried: number
 }
 
-/** What an earlier generation had acknowledged when a seek ended it: (`start`, `through`] without `exceptions`, of `types`. */
-export interface EarlierGeneration {
+/** An earlier generation, as a seek ended it: it had acknowledged (`start`, `through`], of `types`, with exceptions. */
+export interface StoredGeneration {
+  readonly generation: number
   readonly start: number
   readonly through: number
-  readonly exceptions: readonly number[]
   readonly types?: readonly string[]
   readonly effects: 'skip' | 'run' | 'missing'
 }
@@ -49,15 +110,22 @@ export interface StoredException {
   readonly state: Entry['state']
   readonly attempts: number
   /** Whether the attempt under way is in `attempts` already. */
-  readonly counted: boolean
-  readonly suspect: boolean
+  readonly counted?: boolean
+  readonly suspect?: boolean
   readonly lease?: string
   readonly due?: { readonly wall: number; readonly delayMs: number }
   readonly reason?: string
-  readonly dead?: { readonly at: number; readonly crashed: boolean }
+  /** Of a dead letter: since when, in milliseconds since 1970. */
+  readonly deadAt?: number
 }
 
-const emptyCounts: StoredCounts = { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 }
+export interface StoredHeldKey {
+  readonly place: number
+  readonly key: string
+  readonly dead: readonly number[]
+  readonly parkedFrom?: number
+  readonly parked: number
+}
 
 export function initialState(start: number): StoredState {
   return {
@@ -67,10 +135,22 @@ export function initialState(start: number): StoredState {
     open: [],
     leaseMark: start,
     holders: [],
-    counts: emptyCounts,
+    counts: noCounts,
     watermark: 0,
     earlier: [],
   }
+}
+
+export const noCounts: StoredCounts = {
+  acknowledged: 0,
+  filtered: 0,
+  superseded: 0,
+  skipped: 0,
+  discarded: 0,
+  dead: 0,
+  parked: 0,
+  scheduled: 0,
+  carried: 0,
 }
 
 export function storeState(state: StoredState): LedgerChange {
@@ -81,41 +161,64 @@ export function storeState(state: StoredState): LedgerChange {
     before = offset
     return distance
   })
-  return { key: stateKey, value: JSON.stringify({ v: formatVersion, ...state, open }) }
+  return { key: stateKey, value: write({ ...state, open }) }
 }
 
 export function readState(value: string): StoredState {
-  const { v, open, ...state } = JSON.parse(value) as StoredState & { v: number }
-  if (v !== formatVersion) throw unknownVersion(v)
+  const { open, ...state } = read<StoredState>(value)
   let before = state.start
   return { ...state, open: open.map((distance) => (before += distance)) }
 }
 
-export function exceptionKey(offset: number): string {
-  return `x/${String(offset).padStart(16, '0')}`
-}
-
-export function storeException(entry: Entry): LedgerChange {
-  const stored: Omit<StoredException, 'offset'> & { v: number } = {
-    v: formatVersion,
-    ...(entry.queue.key === undefined ? {} : { key: entry.queue.key }),
+export function storeException(entry: Entry, deadAt?: number): string {
+  const { key } = entry.queue
+  return write({
+    ...(key === undefined ? {} : { key }),
     // A stream's lease does not outlive the broker: after a crash its holder presents it again or is missed.
     state: entry.state === 'leased' && !entry.lease?.pull ? 'ready' : entry.state,
     attempts: entry.attempts,
-    counted: entry.counted,
-    suspect: entry.suspect,
+    ...(entry.counted ? { counted: true } : {}),
+    ...(entry.suspect ? { suspect: true } : {}),
     ...(entry.lease?.pull ? { lease: entry.lease.id } : {}),
     ...(entry.due ? { due: { wall: entry.due.wall, delayMs: entry.due.delayMs } } : {}),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
-    ...(entry.dead ? { dead: entry.dead } : {}),
-  }
-  return { key: exceptionKey(entry.offset), value: JSON.stringify(stored) }
+    ...(deadAt === undefined ? {} : { deadAt }),
+  })
 }
 
 export function readException({ key, value }: LedgerEntry): StoredException {
-  const { v, ...stored } = JSON.parse(value) as Omit<StoredException, 'offset'> & { v: number }
-  if (v !== formatVersion) throw unknownVersion(v)
-  return { ...stored, offset: Number(key.slice(exceptionRange.from.length)) }
+  return { ...read<Omit<StoredException, 'offset'>>(value), offset: offsetOf(key) }
+}
+
+export function storeHeldKey(held: StoredHeldKey): LedgerChange {
+  const { place, ...rest } = held
+  return { key: heldKeyKey(place), value: write(rest) }
+}
+
+export function readHeldKey({ key, value }: LedgerEntry): StoredHeldKey {
+  return { ...read<Omit<StoredHeldKey, 'place'>>(value), place: offsetOf(key) }
+}
+
+/** An event that is aside before it was ever handed out: only its key is not in its place already. */
+export function storeUntried(key: string | undefined): string {
+  return write({ ...(key === undefined ? {} : { key }), state: 'ready', attempts: 0 })
+}
+
+/** The exceptions of a generation, in parts, because there may be a million. */
+export function storeUnacknowledged(generation: number, offsets: readonly number[]): LedgerChange[] {
+  const parts = Array.from({ length: Math.ceil(offsets.length / partSize) }, (_, part) =>
+    offsets.slice(part * partSize, (part + 1) * partSize),
+  )
+  return parts.map((part, index) => ({ key: unacknowledgedKey(generation, index), value: write({ offsets: part }) }))
+}
+
+export function readUnacknowledged({ key, value }: LedgerEntry): { generation: number; offsets: readonly number[] } {
+  return { generation: Number(key.slice(2, key.lastIndexOf('/'))), ...read<{ offsets: readonly number[] }>(value) }
+}
+
+/** Which entries to remove once a generation is too old to matter. */
+export function unacknowledgedKeys(generation: number, count: number): readonly string[] {
+  return Array.from({ length: Math.ceil(count / partSize) }, (_, part) => unacknowledgedKey(generation, part))
 }
 
 /** A stored due time on the clocks of this process; a wall clock that was set back cannot postpone it beyond its delay. */
@@ -124,9 +227,15 @@ export function restoreDue(due: { wall: number; delayMs: number }, now: Moment):
   return { monotonic: now.monotonic + remainingMs, wall: now.wall + remainingMs, delayMs: due.delayMs }
 }
 
-function unknownVersion(version: unknown): TidingsError {
-  return new TidingsError(
+function write(value: object): string {
+  return JSON.stringify({ v: formatVersion, ...value })
+}
+
+function read<Value>(text: string): Value {
+  const { v, ...value } = JSON.parse(text) as Value & { v: number }
+  if (v === formatVersion) return value as Value
+  throw new TidingsError(
     'store-version',
-    `The ledger was written in format ${String(version)}; this version of Tidings reads format ${formatVersion}. Use the version that wrote it, or a newer one.`,
+    `The ledger was written in format ${String(v)}; this version of Tidings reads format ${formatVersion}. Use the version that wrote it, or a newer one.`,
   )
 }

@@ -1,18 +1,29 @@
-import type { LogRecord } from '../engine/index.ts'
+import type { LedgerEntry, LedgerRange, LogRecord } from '../engine/index.ts'
 import type { Event } from '../event/index.ts'
 import type { Entry, Moment } from './entry.ts'
 import {
-  DeliveryMachine,
+  asideRanges,
+  crashedRange,
+  deadKey,
+  deadRange,
   defaultPolicy,
+  DeliveryMachine,
+  dueKey,
   exceptionRange,
   formatLeaseToken,
+  heldKeyRange,
   initialState,
+  offsetOf,
   readException,
   readState,
   stateKey,
+  sweptRanges,
+  unacknowledgedRange,
   type DeliveryPolicy,
+  type ReplayEffects,
   type SettleAction,
   type SettleStatus,
+  type StoredException,
 } from './index.ts'
 
 /** A machine over a log and a ledger in memory, whose commits, crashes and clock a test drives by hand. */
@@ -25,11 +36,12 @@ export class Bench {
   nowMs = 1_000_000
   wallMs = 1_900_000_000_000
   epoch = 0
-  readonly #policy: DeliveryPolicy
+  onCommit: () => void = () => undefined
+  readonly policy: DeliveryPolicy
   readonly #random: () => number
 
   constructor(policy: Partial<DeliveryPolicy> = {}, random: () => number = () => 0.5) {
-    this.#policy = { ...defaultPolicy, ...policy }
+    this.policy = { ...defaultPolicy, ...policy }
     this.#random = random
     this.machine = this.#open()
   }
@@ -37,19 +49,29 @@ export class Bench {
   #open(): DeliveryMachine {
     const stored = this.ledger.get(stateKey)
     const state = stored === undefined ? initialState(0) : readState(stored)
-    const exceptions = [...this.ledger]
-      .filter(([key]) => key >= exceptionRange.from && key < exceptionRange.to)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, value]) => readException({ key, value }))
     const open = this.log.filter(({ offset }) => state.open.includes(offset))
     const options = {
       shard: 0,
       epoch: ++this.epoch,
-      policy: this.#policy,
+      policy: this.policy,
       types: undefined,
       random: { next: this.#random },
     }
-    return new DeliveryMachine(options, { state, exceptions, open }, this.now())
+    const before = {
+      state,
+      open,
+      exceptions: this.entries(exceptionRange),
+      heldKeys: this.entries(heldKeyRange),
+      crashed: this.entries(crashedRange),
+      unacknowledged: this.entries(unacknowledgedRange),
+    }
+    return new DeliveryMachine(options, before, this.now())
+  }
+
+  /** What stands in a range of the ledger, in order. */
+  entries({ from = '', to = '~' }: LedgerRange, limit = Infinity): LedgerEntry[] {
+    const keys = [...this.ledger.keys()].filter((key) => key >= from && key < to).sort()
+    return keys.slice(0, limit).map((key) => ({ key, value: this.ledger.get(key)! }))
   }
 
   now(): Moment {
@@ -60,10 +82,26 @@ export class Bench {
     this.nowMs += milliseconds
     this.wallMs += milliseconds
     this.machine.tick(this.now())
+    this.load()
+  }
+
+  /** Reads from the ledger what the machine wants to see. */
+  load(): void {
+    for (let load = this.machine.nextLoad(this.now()); load; load = this.machine.nextLoad(this.now())) {
+      this.commit()
+      this.machine.loaded(load, this.entries(load.range, load.limit))
+      this.machine.tick(this.now())
+    }
   }
 
   publish(...keys: (string | undefined)[]): void {
     for (const key of keys) this.log.push(record(this.log.length + 1, key))
+    this.feed()
+  }
+
+  /** Publishes one event that is due in so many milliseconds. */
+  publishLater(delayMs: number, key?: string): void {
+    this.log.push(record(this.log.length + 1, key, new Date(this.wallMs + delayMs).toISOString()))
     this.feed()
   }
 
@@ -73,10 +111,59 @@ export class Bench {
     this.machine.intake.offer(
       this.log.filter(({ offset }) => offset > cursor),
       this.log.length,
+      this.now(),
     )
   }
 
+  /** Offsets of the dead letters. */
+  dead(): number[] {
+    this.commit()
+    return this.entries(deadRange).map(({ key }) => offsetOf(key))
+  }
+
+  /** A dead letter as the ledger has it. */
+  deadLetter(offset: number): StoredException | undefined {
+    this.commit()
+    const value = this.ledger.get(deadKey(offset))
+    return value === undefined ? undefined : readException({ key: deadKey(offset), value })
+  }
+
+  redrive(offset: number): void {
+    const dead = this.deadLetter(offset)
+    if (dead) this.machine.aside.redrive(dead)
+    this.load()
+  }
+
+  discard(offset: number): void {
+    const dead = this.deadLetter(offset)
+    if (dead) this.machine.aside.discard(dead)
+    this.load()
+  }
+
+  cancel(offset: number): void {
+    this.commit()
+    this.machine.schedule.cancel(offset, Number(this.ledger.get(dueKey(offset))))
+  }
+
+  seek(start: number, effects: ReplayEffects): void {
+    const { seeking } = this.machine
+    seeking.fence()
+    this.commit()
+    const aside = asideRanges.flatMap((range) => this.entries(range).map(({ key }) => offsetOf(key)))
+    seeking.begin({ start, effects, aside, types: undefined })
+    this.sweep()
+    this.feed()
+  }
+
+  sweep(): void {
+    this.commit()
+    for (const range of sweptRanges) this.machine.seeking.sweep(this.entries(range).map(({ key }) => key))
+    this.machine.seeking.end()
+    this.commit()
+  }
+
   claim(holder: string, max = 100, leaseMs?: number): Entry[] {
+    this.load()
     const claim = this.machine.claim({ holder, max, ...(leaseMs === undefined ? {} : { leaseMs }) }, this.now())
     if (claim.commitFirst) this.commit()
     return [...claim.entries]
@@ -98,17 +185,25 @@ export class Bench {
       else this.ledger.set(key, value)
     }
     this.floor = commit.floor
+    this.onCommit()
   }
 
   /** Forgets everything that was not committed. */
   crash(): void {
     this.machine = this.#open()
+    if (this.machine.state.sweeping) this.sweep()
     this.feed()
   }
 }
 
-export function record(offset: number, key: string | undefined): LogRecord {
-  const event: Event = { id: String(offset), source: '/x', type: 't', ...(key === undefined ? {} : { key }) }
+export function record(offset: number, key: string | undefined, deliverat?: string): LogRecord {
+  const event: Event = {
+    id: String(offset),
+    source: '/x',
+    type: 't',
+    ...(key === undefined ? {} : { key }),
+    ...(deliverat === undefined ? {} : { extensions: { deliverat } }),
+  }
   return { offset, appendedAt: 0, shard: 0, stale: false, erased: false, event }
 }
 

@@ -1,15 +1,18 @@
-import type { LogRecord } from '../engine/index.ts'
+import type { LedgerEntry } from '../engine/index.ts'
 import type { Random } from '../environment/index.ts'
-import type { Entry, KeyQueue, Moment } from './entry.ts'
-import type { StoredException, StoredState } from './ledger-form.ts'
+import { Aside, type Load } from './aside.ts'
+import type { Entry, Moment } from './entry.ts'
 import { Intake } from './intake.ts'
+import type { KeyQueue } from './key-queue.ts'
 import type { LeaseToken } from './lease-token.ts'
 import type { SettleAction, SettleStatus } from './outcome.ts'
 import type { DeliveryPolicy, ReplayEffects } from './policy.ts'
-import { beginGeneration, replayOf } from './generations.ts'
+import { acknowledgeEarlier, replayOf } from './generations.ts'
 import { Holders } from './holders.ts'
-import { recover } from './recovery.ts'
-import { ShardState, type ShardCommit } from './shard-state.ts'
+import { recover, type Stored } from './recovery.ts'
+import { Schedule } from './schedule.ts'
+import { Seek } from './seek.ts'
+import type { ShardCommit, ShardState } from './shard-state.ts'
 import { Suspects } from './suspects.ts'
 import { Transitions } from './transitions.ts'
 
@@ -58,32 +61,38 @@ export class DeliveryMachine {
   readonly intake: Intake
   /** Who has streams. */
   readonly holders: Holders
+  /** Dead letters and parked events. */
+  readonly aside: Aside
+  readonly schedule: Schedule
+  /** Moves to another place of the log. */
+  readonly seeking: Seek
   readonly #options: MachineOptions
   readonly #transitions: Transitions
   readonly #suspects: Suspects
   #leases = 0
   #commitFirst = false
 
-  constructor(
-    options: MachineOptions,
-    stored: { state: StoredState; exceptions: readonly StoredException[]; open: readonly LogRecord[] },
-    now: Moment,
-  ) {
+  constructor(options: MachineOptions, stored: Stored, now: Moment) {
     this.#options = options
-    this.state = new ShardState(stored.state)
-    this.#transitions = new Transitions(this.state, options.policy, options.random)
+    this.state = recover(stored, now)
+    this.aside = new Aside(this.state)
+    this.schedule = new Schedule(this.state, this.aside)
+    this.#transitions = new Transitions(this.state, this.aside, options.policy, options.random)
     this.#suspects = new Suspects(this.state, this.#transitions)
-    this.intake = new Intake(this.state, this.#transitions, options.types && new Set(options.types))
-    recover(this.state, stored, now)
-    this.#transitions.continuePastDead()
+    const { aside, schedule } = this
+    const types = options.types && new Set(options.types)
+    this.intake = new Intake(this.state, { transitions: this.#transitions, aside, schedule }, types)
+    this.seeking = new Seek(this.state, this.aside, this.schedule)
+    this.#transitions.applyPolicy()
     this.holders = new Holders(options.shard, this.state, this.#transitions, now)
     for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
+    for (const queue of this.state.queues.values()) this.state.refresh(queue)
   }
 
   configure(policy: DeliveryPolicy, types: readonly string[] | undefined): void {
     this.#transitions.policy = policy
     this.intake.types = types && new Set(types)
-    this.#transitions.continuePastDead()
+    this.#transitions.applyPolicy()
   }
 
   // -------------------------------------------------------------------------------------------------------- handing out
@@ -94,6 +103,7 @@ export class DeliveryMachine {
       this.#lease(entry, holder, leaseMs, now)
       taken.push(entry)
     }
+    if (this.state.seeking) return { entries: taken, commitFirst: false }
     if (leaseMs === undefined && !this.state.holders.has(holder)) this.#attach(holder)
     if (!noSuspects) for (const suspect of this.#suspects.take(max, now)) take(suspect)
     for (const queue of this.state.ready) {
@@ -123,7 +133,7 @@ export class DeliveryMachine {
 
   #attach(holder: string): void {
     this.state.holders.add(holder)
-    this.state.touch()
+    this.state.unsaved.touch()
     this.#commitFirst = true
   }
 
@@ -159,6 +169,7 @@ export class DeliveryMachine {
     if (outcome.action === 'ack') {
       this.state.unlease(entry)
       this.state.finish(entry, 'acknowledged')
+      acknowledgeEarlier(this.state, entry.offset)
     } else {
       this.#transitions.returnRest(entry)
       this.state.unlease(entry)
@@ -203,7 +214,8 @@ export class DeliveryMachine {
 
   #leased(token: LeaseToken): Entry | undefined {
     const entry = this.state.entries.get(token.offset)
-    return token.generation === this.state.generation && entry?.lease?.id === token.id ? entry : undefined
+    const holds = token.generation === this.state.generation && entry?.lease?.id === token.id
+    return holds && !this.state.seeking ? entry : undefined
   }
 
   /** Makes a pull's lease, and those of its run, last `leaseMs` from now. */
@@ -222,18 +234,32 @@ export class DeliveryMachine {
 
   /** Does what is due. */
   tick(now: Moment): void {
+    if (this.state.seeking) return
     while (this.state.due.earliest <= now.monotonic) {
       const entry = this.state.due.takeFirst()!
-      if (entry.finished || !entry.due || entry.due.monotonic > now.monotonic) continue
+      if (entry.gone || !entry.due || entry.due.monotonic > now.monotonic) continue
       if (entry.state === 'leased') this.#transitions.suspect(entry, now)
       else this.#transitions.makeReady(entry)
     }
+    this.schedule.tick(now)
     this.holders.tick(now)
   }
 
   /** When `tick` has something to do, on the monotonic clock; `Infinity` when never. */
-  nextDueAt(): number {
-    return Math.min(this.state.due.earliest, this.holders.nextDueAt())
+  nextDueAt(now: Moment): number {
+    if (this.state.seeking) return Infinity
+    return Math.min(this.state.due.earliest, this.schedule.nextDueAt(now), this.holders.nextDueAt())
+  }
+
+  /** A part of the ledger to be read, once what changed before is committed; what it holds goes to `loaded`. */
+  nextLoad(now: Moment): Load | undefined {
+    if (this.state.seeking) return undefined
+    return this.schedule.nextLoad(now) ?? this.aside.nextLoad()
+  }
+
+  loaded(load: Load, entries: readonly LedgerEntry[]): void {
+    if (load.of === 'schedule') this.schedule.loaded(entries)
+    else this.aside.loaded(entries)
   }
 
   // ------------------------------------------------------------------------------------------------------------ operators
@@ -246,36 +272,28 @@ export class DeliveryMachine {
     return true
   }
 
-  /** Hands a dead letter back, with all its attempts; `false` when it is not dead (any more). */
-  redrive(offset: number): boolean {
-    const entry = this.state.dead.get(offset)
-    if (!entry) return false
-    this.state.dead.delete(offset)
-    delete entry.dead
-    entry.attempts = 0
-    entry.suspect = false
-    this.state.holdFloor(entry)
-    if (!entry.queue.entries.includes(entry)) {
-      const { key } = entry.queue
-      if (key !== undefined) entry.queue = this.state.queueOf(key)
-      entry.queue.insert(entry)
-    }
-    this.#transitions.makeReady(entry)
-    return true
-  }
-
-  /** Begins a new generation after `start`: fences all leases and drops every retry, park and dead letter. */
-  seek(start: number, effects: ReplayEffects): void {
-    beginGeneration(this.state, { start, effects, types: this.intake.types })
-  }
-
   keepWatermark(watermark: number): void {
     if (watermark <= this.state.watermark) return
     this.state.watermark = watermark
-    this.state.touch()
+    this.state.unsaved.touch()
   }
 
   takeCommit(): ShardCommit | undefined {
+    this.#makeRoom()
     return this.state.takeCommit()
+  }
+
+  /** Where too many events are unfinished in memory alone, the oldest get a place of their own in the ledger. */
+  #makeRoom(): void {
+    for (const entry of this.state.unsaved.overflow()) {
+      if (entry.gone) continue
+      const { queue } = entry
+      if (queue.isHeldUp && queue.head !== entry) {
+        this.aside.parkFrom(entry)
+      } else {
+        this.state.store(entry)
+        if (entry.state !== 'leased') delete entry.record
+      }
+    }
   }
 }

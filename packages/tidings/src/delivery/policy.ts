@@ -3,6 +3,8 @@ export interface DeliveryPolicy {
   /** What happens to a key whose head is a dead letter. */
   readonly onDeadLetter: 'park' | 'supersede' | 'continue'
   readonly retry: RetryPolicy
+  /** Nothing is handed out before it is so old, in milliseconds. */
+  readonly delayMs: number
 }
 
 export interface RetryPolicy {
@@ -25,7 +27,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   maxAttempts: 24,
 }
 
-export const defaultPolicy: DeliveryPolicy = { onDeadLetter: 'park', retry: defaultRetryPolicy }
+export const defaultPolicy: DeliveryPolicy = { onDeadLetter: 'park', retry: defaultRetryPolicy, delayMs: 0 }
 
 /**
  * How long to wait after the given number of failed attempts: the quick delays first, then exponential backoff with

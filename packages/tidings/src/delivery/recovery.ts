@@ -1,43 +1,76 @@
-import type { LogRecord } from '../engine/index.ts'
+import type { LedgerEntry, LogRecord } from '../engine/index.ts'
 import type { Entry, Moment } from './entry.ts'
-import { restoreDue, type StoredException, type StoredState } from './ledger-form.ts'
-import type { ShardState } from './shard-state.ts'
+import type { EarlierGeneration } from './generations.ts'
+import {
+  offsetOf,
+  readException,
+  readHeldKey,
+  readUnacknowledged,
+  restoreDue,
+  type StoredException,
+  type StoredState,
+} from './ledger-form.ts'
+import { ShardState } from './shard-state.ts'
 
-/**
- * Builds the books again from what the last owner committed: the events with a story of their own, and those that
- * `state.open` names, whose records the caller has read from the log.
- */
-export function recover(
-  state: ShardState,
-  stored: { state: StoredState; exceptions: readonly StoredException[]; open: readonly LogRecord[] },
-  now: Moment,
-): void {
-  for (const exception of stored.exceptions) restoreException(state, exception, now)
-  for (const record of stored.open) {
-    if (!state.entries.has(record.offset)) state.addOpen(state.addEntry(record.offset, record.event.key, record))
+/** What the last owner committed, as far as it is read at start: see the table in `ledger-form.ts`. */
+export interface Stored {
+  readonly state: StoredState
+  readonly exceptions: readonly LedgerEntry[]
+  readonly heldKeys: readonly LedgerEntry[]
+  readonly crashed: readonly LedgerEntry[]
+  readonly unacknowledged: readonly LedgerEntry[]
+  /** The records of the events that `state.open` names. */
+  readonly open: readonly LogRecord[]
+}
+
+/** Builds the books again. */
+export function recover(stored: Stored, now: Moment): ShardState {
+  const state = new ShardState(stored.state, earlierGenerations(stored))
+  for (const held of stored.heldKeys.map(readHeldKey)) {
+    const queue = state.queueOf(held.key)
+    queue.place = held.place
+    queue.dead = held.dead
+    queue.parkedFrom = held.parkedFrom
+    queue.parked = held.parked
   }
+  for (const offset of stored.crashed.map(({ key }) => offsetOf(key))) {
+    state.crashed.add(offset)
+    state.holdFloor({ offset })
+  }
+  for (const exception of stored.exceptions.map(readException)) restoreException(state, exception, now)
+  for (const record of stored.open) {
+    if (!state.entries.has(record.offset))
+      state.unsaved.addOpen(state.addEntry(record.offset, record.event.key, record))
+  }
+  return state
+}
+
+function earlierGenerations({ state, unacknowledged }: Stored): readonly EarlierGeneration[] {
+  const exceptions = new Map<number, number[]>()
+  for (const { generation, offsets } of unacknowledged.map(readUnacknowledged)) {
+    const known = exceptions.get(generation)
+    if (known) known.push(...offsets)
+    else exceptions.set(generation, [...offsets])
+  }
+  return state.earlier.map((stored) => ({ ...stored, exceptions: exceptions.get(stored.generation) ?? [] }))
 }
 
 function restoreException(state: ShardState, stored: StoredException, now: Moment): void {
   const entry: Entry = state.addEntry(stored.offset, stored.key, undefined)
   entry.stored = true
   entry.attempts = stored.attempts
-  entry.suspect = stored.suspect
+  entry.suspect = stored.suspect ?? false
   if (stored.reason !== undefined) entry.reason = stored.reason
   if (stored.state === 'leased' && stored.lease !== undefined) {
     state.lease(entry, { id: stored.lease, holder: 'pull-of-before', pull: true })
-    entry.counted = stored.counted
-    if (stored.suspect) state.suspectsInFlight.add(entry)
+    entry.counted = stored.counted ?? false
+    if (entry.suspect) state.suspectsInFlight.add(entry)
   } else {
     entry.state = stored.state
   }
-  if (stored.due && entry.state !== 'ready' && entry.state !== 'dead') {
+  if (stored.due && entry.state !== 'ready') {
     entry.due = restoreDue(stored.due, now)
     state.due.add(entry.due.monotonic, entry)
-  }
-  if (stored.dead) {
-    entry.dead = stored.dead
-    state.dead.set(entry.offset, entry)
   }
   state.holdFloor(entry)
 }

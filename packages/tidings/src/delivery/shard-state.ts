@@ -1,29 +1,25 @@
 import type { LedgerChange, LogRecord } from '../engine/index.ts'
 import { DueTimes } from './due-times.ts'
-import { KeyQueue, type Entry, type Lease, type Moment } from './entry.ts'
-import {
-  exceptionKey,
-  storeException,
-  storeState,
-  type EarlierGeneration,
-  type StoredCounts,
-  type StoredState,
-} from './ledger-form.ts'
-
+import type { Entry, Lease, Moment } from './entry.ts'
+import type { EarlierGeneration } from './generations.ts'
+import { KeyQueue } from './key-queue.ts'
+import { noCounts, type StoredCounts, type StoredState } from './ledger-form.ts'
 import { Passed } from './passed.ts'
-
-/** Unfinished events that have no ledger entry of their own stand in the `state` entry; beyond so many the oldest get their own. */
-const longestOpenList = 2_048
+import { Unsaved } from './unsaved.ts'
 
 export interface ShardCommit {
   readonly changes: readonly LedgerChange[]
-  /** The floor that holds once the changes are durable, and not before. */
+  /** The floor and the generation that hold once the changes are durable, and not before. */
   readonly floor: number
+  readonly generation: number
 }
 
+/** How an event leaves the books for good. */
+export type Ending = 'acknowledged' | 'superseded' | 'skipped' | 'discarded'
+
 /**
- * The books of one shard of a subscription: which events are unfinished, which keys may move, what is due when, and what
- * of all that the ledger does not know yet. It decides nothing; the delivery machine does.
+ * The books of one shard of a subscription: which events are unfinished and at hand, which keys may move, what is due
+ * when. It decides nothing; the delivery machine does.
  */
 export class ShardState {
   generation: number
@@ -35,13 +31,20 @@ export class ShardState {
   earlier: readonly EarlierGeneration[]
   readonly holders: Set<string>
   readonly counts: { -readonly [Count in keyof StoredCounts]: number }
+  /** A seek has begun: no lease of before counts any more. */
+  fenced = false
+  /** Entries of the generation before are still to be removed from the ledger. */
+  sweeping: boolean
+  /** How often something left its place aside: whoever reads the ledger looks whether that happened meanwhile. */
+  returns = 0
 
   readonly entries = new Map<number, Entry>()
   readonly queues = new Map<string, KeyQueue>()
   /** Keys whose head may be handed out, longest ready first; those with a suspect at the head apart. */
   readonly ready = new Set<KeyQueue>()
   readonly suspects = new Set<KeyQueue>()
-  readonly dead = new Map<number, Entry>()
+  /** Keys that could go on with events that are parked. */
+  readonly unparkable = new Set<KeyQueue>()
   readonly due = new DueTimes<Entry>()
   readonly passed = new Passed()
   /** Keys that each holder has. */
@@ -51,48 +54,35 @@ export class ShardState {
   suspectsAtOnce = 1
   /** After a crash: nothing at or below it is handed out until the holders of before have spoken. */
   reservedThrough = -1
+  readonly unsaved: Unsaved
+  /** Dead letters whose consumer never answered: nobody knows whether they were applied, so they hold the floor. */
+  readonly crashed = new Set<number>()
 
-  /** Unfinished entries without a ledger entry of their own, by offset; finished ones are dropped lazily. */
-  #open: Entry[] = []
-  /** Offsets of unfinished stored entries that hold the floor; checked lazily. */
-  readonly #holdingFloor = new DueTimes<Entry>()
-  /** The highest offset that was handed out or changed: up to here the ledger must know each story. */
-  #touched: number
-  readonly #changed = new Set<Entry>()
-  readonly #removed = new Set<number>()
-  #dirty = false
+  /** What holds the floor beside events in memory alone: stored entries and crashed dead letters; checked lazily. */
+  readonly #holdingFloor = new DueTimes<{ readonly offset: number; readonly gone?: boolean }>()
 
-  constructor(stored: StoredState) {
+  constructor(stored: StoredState, earlier: readonly EarlierGeneration[]) {
     this.generation = stored.generation
     this.start = stored.start
     this.cursor = stored.through
-    this.#touched = stored.through
+    this.unsaved = new Unsaved(stored.through)
     this.leaseMark = stored.leaseMark
     this.watermark = stored.watermark
-    this.earlier = stored.earlier
+    this.earlier = earlier
     this.holders = new Set(stored.holders)
     this.counts = { ...stored.counts }
+    this.sweeping = stored.sweeping ?? false
   }
 
-  get dirty(): boolean {
-    return this.#dirty
-  }
-
-  /** Says that the `state` entry has to be written. */
-  touch(): void {
-    this.#dirty = true
+  /** Whether a seek is under way: nothing comes in and nothing goes out. */
+  get seeking(): boolean {
+    return this.fenced || this.sweeping
   }
 
   /** Says that an entry's own story changed: from now on the ledger keeps one for it. */
   store(entry: Entry): void {
-    if (!entry.stored) {
-      entry.stored = true
-      this.#holdingFloor.add(entry.offset, entry)
-    }
-    this.#touched = Math.max(this.#touched, entry.offset)
-    this.#changed.add(entry)
-    this.#removed.delete(entry.offset)
-    this.#dirty = true
+    if (!entry.stored) this.#holdingFloor.add(entry.offset, entry)
+    this.unsaved.story(entry)
   }
 
   addEntry(offset: number, key: string | undefined, record: LogRecord | undefined): Entry {
@@ -104,17 +94,12 @@ export class ShardState {
       counted: false,
       suspect: false,
       stored: false,
-      finished: false,
+      gone: false,
       ...(record ? { record } : {}),
     }
     this.entries.set(offset, entry)
     entry.queue.insert(entry)
     return entry
-  }
-
-  /** Entries come in order of their offsets, except at recovery. */
-  addOpen(entry: Entry): void {
-    this.#open.push(entry)
   }
 
   queueOf(key: string | undefined): KeyQueue {
@@ -126,13 +111,12 @@ export class ShardState {
 
   /** Files a key under what its head allows: hand it out, hand it out alone, or nothing. */
   refresh(queue: KeyQueue): void {
-    const head = queue.head
+    const { head } = queue
     const mayMove = head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head)
-    if (!mayMove || head.suspect) this.ready.delete(queue)
-    else this.ready.add(queue)
-    if (!mayMove || !head.suspect) this.suspects.delete(queue)
-    else this.suspects.add(queue)
-    if (!head && queue.key !== undefined && this.queues.get(queue.key) === queue) this.queues.delete(queue.key)
+    file(this.ready, queue, mayMove && !head.suspect)
+    file(this.suspects, queue, mayMove && head.suspect)
+    file(this.unparkable, queue, queue.mayUnpark)
+    if (!head && queue.key !== undefined && queue.place === undefined) this.queues.delete(queue.key)
   }
 
   isReserved(entry: Entry): boolean {
@@ -151,9 +135,8 @@ export class ShardState {
     keys.add(queue)
     this.ready.delete(queue)
     this.suspects.delete(queue)
-    this.#touched = Math.max(this.#touched, entry.offset)
+    this.unsaved.cover(entry.offset)
     if (entry.stored) this.store(entry)
-    this.#dirty = true
   }
 
   /** Takes a lease away; what becomes of the entry is the caller's to say, and to `refresh` its key. */
@@ -170,7 +153,7 @@ export class ShardState {
       queue.holder = undefined
     }
     if (entry.stored) this.store(entry)
-    this.#dirty = true
+    this.unsaved.touch()
   }
 
   schedule(entry: Entry, delayMs: number, now: Moment): void {
@@ -179,113 +162,75 @@ export class ShardState {
   }
 
   /** Ends an entry for good. */
-  finish(entry: Entry, count: 'acknowledged' | 'superseded' | 'skipped'): void {
-    entry.finished = true
+  finish(entry: Entry, ending: Ending): void {
+    this.remove(entry)
+    this.counts[ending]++
+  }
+
+  /** Takes an entry out of what is at hand. */
+  remove(entry: Entry): void {
+    entry.gone = true
     entry.queue.remove(entry)
     this.entries.delete(entry.offset)
-    this.dead.delete(entry.offset)
     delete entry.record
-    this.#changed.delete(entry)
-    if (entry.stored) this.#removed.add(entry.offset)
-    this.#touched = Math.max(this.#touched, entry.offset)
-    this.counts[count]++
-    this.#dirty = true
+    this.unsaved.forget(entry)
   }
 
-  /** Everything at or below is settled or did not match; as of now, not as of the last commit. */
+  /** Everything at or below is settled, aside or did not match; as of now, not as of the last commit. */
   floor(): number {
-    while (this.#open[0]?.finished || this.#open[0]?.stored) this.#open.shift()
     for (;;) {
-      const first = this.#holdingFloor.first
-      if (!first || holdsFloor(first)) break
+      const { first } = this.#holdingFloor
+      if (!first || (first.gone === undefined ? this.crashed.has(first.offset) : !first.gone)) break
       this.#holdingFloor.takeFirst()
     }
-    return Math.min(this.cursor, (this.#open[0]?.offset ?? Infinity) - 1, this.#holdingFloor.earliest - 1)
+    return Math.min(this.cursor, this.unsaved.firstOpen() - 1, this.#holdingFloor.earliest - 1)
   }
 
-  /** A dead letter that is handed back holds the floor again. */
-  holdFloor(entry: Entry): void {
-    this.#holdingFloor.add(entry.offset, entry)
+  /** What comes back holds the floor again, and so does a dead letter whose consumer never answered. */
+  holdFloor(holding: Entry | { readonly offset: number }): void {
+    this.#holdingFloor.add(holding.offset, holding)
   }
 
   /** What the ledger has to learn; `undefined` when it knows everything. */
   takeCommit(): ShardCommit | undefined {
-    if (!this.#dirty) return undefined
-    this.#spill()
-    const { through, open } = this.#settledThrough()
+    if (!this.unsaved.dirty) return undefined
+    const { through, open } = this.unsaved.settledThrough(this.cursor)
     this.passed.countThrough(through, this.counts)
-    const changes = [storeState(this.#stored(through, open))]
-    for (const entry of this.#changed) changes.push(storeException(entry))
-    for (const offset of this.#removed) changes.push({ key: exceptionKey(offset), value: null })
-    this.#changed.clear()
-    this.#removed.clear()
-    this.#dirty = false
-    return { changes, floor: this.floor() }
-  }
-
-  /** Forgets every entry, in memory and in the ledger: a seek. */
-  clear(start: number): void {
-    for (const entry of this.entries.values()) {
-      entry.finished = true
-      if (entry.stored) this.#removed.add(entry.offset)
-    }
-    for (const index of [this.entries, this.queues, this.ready, this.suspects, this.dead, this.held]) index.clear()
-    this.due.clear()
-    this.#holdingFloor.clear()
-    this.#changed.clear()
-    this.#open = []
-    this.passed.clear()
-    this.suspectsInFlight.clear()
-    this.suspectsAtOnce = 1
-    this.start = this.cursor = this.#touched = this.leaseMark = start
-    Object.assign(this.counts, { acknowledged: 0, filtered: 0, superseded: 0, skipped: 0 })
-    this.#dirty = true
-  }
-
-  /** Gives the oldest open entries an entry of their own where the list has grown too long. */
-  #spill(): void {
-    this.#open = this.#open.filter((entry) => !entry.finished && !entry.stored)
-    const untouched = this.#open.findIndex((entry) => entry.offset > this.#touched)
-    const listed = untouched < 0 ? this.#open.length : untouched
-    for (const entry of this.#open.slice(0, Math.max(0, listed - longestOpenList))) {
-      this.store(entry)
-      if (entry.state !== 'leased') delete entry.record
-    }
-  }
-
-  /** How far the `state` entry can speak for, and what is unfinished up to there. */
-  #settledThrough(): { through: number; open: number[] } {
-    const open: number[] = []
-    for (const entry of this.#open) {
-      if (entry.stored) continue
-      // Untouched entries at the end need no mention: they are read again from the log.
-      if (entry.offset > this.#touched) return { through: entry.offset - 1, open }
-      open.push(entry.offset)
-    }
-    return { through: this.cursor, open }
-  }
-
-  #stored(through: number, open: readonly number[]): StoredState {
-    return {
-      generation: this.generation,
-      start: this.start,
+    const { generation, start, leaseMark, watermark } = this
+    const changes = this.unsaved.take({
+      generation,
+      start,
       through,
       open,
-      leaseMark: this.leaseMark,
+      leaseMark,
+      watermark,
       holders: [...this.holders],
       counts: { ...this.counts },
-      watermark: this.watermark,
-      earlier: this.earlier,
-    }
+      earlier: this.earlier.map(({ exceptions: _, ...stored }) => stored),
+      ...(this.sweeping ? { sweeping: true } : {}),
+    })
+    return { changes, floor: this.floor(), generation }
   }
 
-  /** How many unfinished events are in memory alone. */
-  get openSize(): number {
-    return this.#open.length
+  /** Forgets what is at hand; what is aside stays. */
+  clear(start: number): void {
+    for (const entry of this.entries.values()) {
+      entry.gone = true
+      this.unsaved.forget(entry)
+    }
+    for (const index of [this.entries, this.ready, this.suspects, this.held, this.suspectsInFlight]) index.clear()
+    this.due.clear()
+    this.passed.clear()
+    this.unsaved.clear(start)
+    this.suspectsAtOnce = 1
+    this.reservedThrough = -1
+    this.start = this.cursor = this.leaseMark = start
+    const { dead, parked, scheduled } = this.counts
+    Object.assign(this.counts, noCounts, { dead, parked, scheduled, carried: dead + parked + scheduled })
   }
 }
 
-/** A dead letter is settled, unless its consumer died of it: then nobody knows whether it was applied. */
-function holdsFloor(entry: Entry): boolean {
-  return !entry.finished && (entry.state !== 'dead' || entry.dead?.crashed === true)
+function file(set: Set<KeyQueue>, queue: KeyQueue, belongs: boolean): void {
+  if (belongs) set.add(queue)
+  else set.delete(queue)
 }

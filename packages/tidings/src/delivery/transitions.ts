@@ -1,5 +1,7 @@
 import type { Random } from '../environment/index.ts'
-import type { Entry, KeyQueue, Moment } from './entry.ts'
+import type { Aside } from './aside.ts'
+import type { Entry, Moment } from './entry.ts'
+import type { KeyQueue } from './key-queue.ts'
 import { retryDelayMs, type DeliveryPolicy } from './policy.ts'
 import type { ShardState } from './shard-state.ts'
 
@@ -7,10 +9,12 @@ import type { ShardState } from './shard-state.ts'
 export class Transitions {
   policy: DeliveryPolicy
   readonly #state: ShardState
+  readonly #aside: Aside
   readonly #random: Random
 
-  constructor(state: ShardState, policy: DeliveryPolicy, random: Random) {
+  constructor(state: ShardState, aside: Aside, policy: DeliveryPolicy, random: Random) {
     this.#state = state
+    this.#aside = aside
     this.policy = policy
     this.#random = random
   }
@@ -25,16 +29,15 @@ export class Transitions {
     this.#state.store(entry)
   }
 
-  /** → dead. `crashed`: its consumer never said what became of it. */
+  /** → dead, or superseded where a newer state is there. `crashed`: its consumer never said what became of it. */
   bury(entry: Entry, reason: string, crashed: boolean, now: Moment): void {
-    entry.state = 'dead'
+    const { queue } = entry
+    const { onDeadLetter } = this.policy
     entry.reason = reason
-    entry.dead = { at: now.wall, crashed }
-    this.#state.dead.set(entry.offset, entry)
-    this.#state.store(entry)
-    if (this.policy.onDeadLetter === 'continue') entry.queue.remove(entry)
-    this.supersede(entry.queue)
-    this.#state.refresh(entry.queue)
+    if (onDeadLetter === 'supersede' && queue.key !== undefined && queue.entries.at(-1) !== entry)
+      this.#keepNewest(queue)
+    else this.#aside.bury(entry, { at: now.wall, crashed, stops: onDeadLetter !== 'continue' })
+    this.#state.refresh(queue)
   }
 
   /** leased → waiting, without an attempt. */
@@ -46,7 +49,7 @@ export class Transitions {
     this.#state.store(entry)
   }
 
-  /** retrying, waiting, dead → ready. */
+  /** retrying, waiting → ready. */
   makeReady(entry: Entry): void {
     entry.state = 'ready'
     delete entry.due
@@ -56,19 +59,25 @@ export class Transitions {
 
   /** Under the policy `supersede`, a head in trouble gives way to the newest state of its key. */
   supersede(queue: KeyQueue): void {
-    const head = queue.head
-    if (this.policy.onDeadLetter !== 'supersede' || !head || queue.leased > 0 || queue.key === undefined) return
-    if (head.state !== 'retrying' && head.state !== 'dead') return
+    if (this.policy.onDeadLetter !== 'supersede' || queue.leased > 0 || queue.key === undefined) return
+    if (queue.head?.state === 'retrying') this.#keepNewest(queue)
+  }
+
+  #keepNewest(queue: KeyQueue): void {
     for (const entry of queue.entries.slice(0, -1)) this.#state.finish(entry, 'superseded')
   }
 
-  /** Under the policy `continue` a dead letter stands beside its key, not in front of it. */
-  continuePastDead(): void {
-    if (this.policy.onDeadLetter !== 'continue') return
-    for (const { queue } of this.#state.dead.values()) {
-      if (queue.head?.state !== 'dead') continue
-      queue.remove(queue.head)
-      this.#state.refresh(queue)
+  /** A newer event of a key has come: under the policy `supersede` its dead letters are needed no more. */
+  supersedeDead(queue: KeyQueue): void {
+    if (this.policy.onDeadLetter === 'supersede' && queue.dead.length > 0) this.#aside.end(queue, 'superseded')
+  }
+
+  /** The policy may have changed: what stops keys under it stops them, and nothing else does. */
+  applyPolicy(): void {
+    for (const queue of this.#state.queues.values()) {
+      if (queue.dead.length === 0) continue
+      if (this.policy.onDeadLetter === 'continue') this.#aside.stepAside(queue)
+      else if (queue.parkedFrom !== undefined) this.supersedeDead(queue)
     }
   }
 

@@ -9,6 +9,7 @@ export {
   structuredType,
 } from './cloudevents-json.ts'
 export { appendEvent, decodeEvent, encodeEvent, type ByteTarget } from './codec.ts'
+export { deliverAt } from './deliver-at.ts'
 export {
   compareVersions,
   formatSequence,

@@ -68,6 +68,7 @@ export const subscriptionBody = object({
           maxAttempts: optional(integer(1, 1_000_000)),
         }),
       ),
+      delayMs: optional(delayMs),
     }),
   ),
 })
@@ -94,8 +95,9 @@ export const settleBody = object(settleFields)
 export const renewBody = object(renewFields)
 export const heldLeases = list(lease, 100_000)
 
-export const wakeBody = object({ positions: list(position, limits.events) })
 export const seekBody = object({ to: position, effects: optional(effects) })
 export const deadLettersQuery = object({ after: optional(position), limit: pageLimit, data })
 export const redriveBody = object({ positions: either(oneOf('all'), list(position, limits.events)) })
+export const positionsBody = object({ positions: list(position, limits.events) })
+export const scheduledQuery = object({ cursor: optional(text()), limit: pageLimit, data })
 export const explainQuery = object({ position: optional(position), source: optional(text()), id: optional(text()) })

@@ -88,7 +88,7 @@ export const routes = {
     method: 'POST',
     path: '/subscriptions/{subscription}/wake',
     summary: 'Hands out at once what was settled with "wait".',
-    body: requests.wakeBody,
+    body: requests.positionsBody,
   },
   seek: {
     method: 'POST',
@@ -107,6 +107,24 @@ export const routes = {
     path: '/subscriptions/{subscription}/dead-letters/redrive',
     summary: 'Hands dead letters back to their subscription.',
     body: requests.redriveBody,
+  },
+  discard: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/dead-letters/discard',
+    summary: 'Gives dead letters up for good.',
+    body: requests.positionsBody,
+  },
+  scheduled: {
+    method: 'GET',
+    path: '/subscriptions/{subscription}/scheduled',
+    summary: 'Lists the events that wait for their time.',
+    query: requests.scheduledQuery,
+  },
+  cancel: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/scheduled/cancel',
+    summary: 'Takes back events that are not due yet.',
+    body: requests.positionsBody,
   },
   stats: { method: 'GET', path: '/subscriptions/{subscription}/stats', summary: 'Counts of a subscription.' },
   explain: {

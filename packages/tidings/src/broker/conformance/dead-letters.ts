@@ -111,6 +111,54 @@ export const deadLetterCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'discard() gives a dead letter up: its key goes on without it, and nobody finds it again',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'a'))
+      await scene.kill('1')
+      const { position } = (await list(context)).deadLetters[0]!
+      const discard = async () =>
+        (await scene.broker.discard(context.caller, { subscription, positions: [position] }))[0]
+      assertEqual((await discard())?.status, 'discarded', 'the first time')
+      const deliveries = await scene.pullNow()
+      assertEqual(ids(deliveries), ['2'], 'the key goes on')
+      await scene.ack(...deliveries)
+      const again = await discard()
+      assertEqual(again?.status === 'refused' && again.code, 'dead-letter-unknown', 'the second time')
+      const { discarded, dead, parked, pending } = await scene.broker.stats(context.caller, subscription)
+      assertEqual([discarded, dead, parked, pending], [1, 0, 0, 0], 'the counts')
+    },
+  },
+  {
+    name: 'a seek leaves a dead letter from before its start where it is, and takes one that comes again',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.kill('1')
+      const end = await scene.broker.seek(context.caller, { subscription, to: 'end' })
+      assertEqual(
+        (await list(context)).deadLetters.map((letter) => letter.event.id),
+        ['1'],
+        'it is still there',
+      )
+      const stats = await scene.broker.stats(context.caller, subscription)
+      assertEqual([stats.dead, stats.carried, stats.pending], [1, 1, 0], 'the counts')
+      await scene.publish(event('2', 'a'))
+      assertEqual(ids(await scene.pullNow()), [], 'its key waits for it as before')
+      await scene.broker.seek(context.caller, { subscription, to: 'beginning' })
+      assertEqual((await list(context)).deadLetters, [], 'it comes again, so it is no dead letter')
+      const again = await scene.pullNow()
+      assertEqual(
+        again.map(({ event: { id }, generation, replay }) => [id, generation, replay]),
+        [
+          ['1', end.generation + 1, undefined],
+          ['2', end.generation + 1, undefined],
+        ],
+        'both are handed out for the first time',
+      )
+    },
+  },
+  {
     name: 'after all deliveries were dead-lettered, the same key is delivered again when it is published again',
     async run(context) {
       const scene = await Scene.open(context, { policy: { onDeadLetter: 'continue' } })

@@ -5,6 +5,7 @@ import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
 import { operateCases } from './operate.ts'
 import { publishCases } from './publish.ts'
+import { scheduleCases } from './schedule.ts'
 import { streamCases } from './stream.ts'
 
 /** The broker port as an executable contract, for local and remote brokers alike. */
@@ -13,6 +14,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...entityCases,
   ...deliverCases,
   ...deadLetterCases,
+  ...scheduleCases,
   ...streamCases,
   ...operateCases,
   ...badInputCases,

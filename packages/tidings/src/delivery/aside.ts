@@ -1,0 +1,202 @@
+import type { LedgerEntry, LedgerRange } from '../engine/index.ts'
+import type { Entry } from './entry.ts'
+import type { KeyQueue } from './key-queue.ts'
+import {
+  crashedKey,
+  deadKey,
+  heldKeyKey,
+  parkedBetween,
+  parkedKey,
+  readException,
+  storeException,
+  storeHeldKey,
+  storeUntried,
+  type StoredException,
+} from './ledger-form.ts'
+import type { Ending, ShardState } from './shard-state.ts'
+
+/** How many parked events of a key come back at once. */
+const parkedPage = 64
+
+/** A part of the ledger that the machine wants to see. */
+export interface Load {
+  readonly of: 'parked' | 'schedule'
+  readonly range: LedgerRange
+  readonly limit: number
+}
+
+/**
+ * Dead letters and the events that are parked behind what holds up their key. There may be millions of them, for months,
+ * so memory keeps the keys that are held up and nothing else; the events stand in the ledger and come back in ranges.
+ */
+export class Aside {
+  readonly #state: ShardState
+  /** The key whose parked events are being read, and the first that was parked meanwhile. */
+  #unparking: { readonly queue: KeyQueue; readonly upTo: number; parkedSince: number } | undefined
+
+  constructor(state: ShardState) {
+    this.#state = state
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ parking
+
+  /** A new event has to wait behind others of its key. */
+  park(queue: KeyQueue, offset: number, story = storeUntried(undefined)): void {
+    const { unsaved, counts } = this.#state
+    const place = (queue.place ??= offset)
+    unsaved.write(parkedKey(place, offset), story)
+    unsaved.cover(offset)
+    counts.parked++
+    queue.parked++
+    if (this.#unparking?.queue === queue) {
+      this.#unparking.parkedSince = Math.min(this.#unparking.parkedSince, offset)
+    }
+    queue.parkedFrom = Math.min(offset, queue.parkedFrom ?? Infinity)
+    this.describe(queue)
+  }
+
+  /** Parks everything of a key from this event on. */
+  parkFrom(first: Entry): void {
+    const { queue } = first
+    const following = queue.entries.filter((entry) => entry.offset >= first.offset)
+    for (const entry of following) this.parkEntry(entry)
+    this.#state.refresh(queue)
+  }
+
+  parkEntry(entry: Entry): void {
+    const { queue } = entry
+    this.#state.remove(entry)
+    this.park(queue, entry.offset, storeException(entry))
+  }
+
+  /** Keeps the ledger's note of a key: what stops it, and where its parked events begin. */
+  describe(queue: KeyQueue): void {
+    const { key, place, dead, parkedFrom, parked } = queue
+    if (place === undefined || key === undefined) return
+    if (dead.length === 0 && parkedFrom === undefined) {
+      this.#state.unsaved.write(heldKeyKey(place), null)
+      queue.place = undefined
+      return
+    }
+    const note = storeHeldKey({ place, key, dead, parked, ...(parkedFrom === undefined ? {} : { parkedFrom }) })
+    this.#state.unsaved.write(note.key, note.value)
+  }
+
+  /** What should be read so that a key can go on. Everything that changed before must be committed before it is read. */
+  nextLoad(): Load | undefined {
+    const [queue] = this.#state.unparkable
+    if (!queue) return undefined
+    const upTo = queue.dead[0] ?? Infinity
+    this.#unparking = { queue, upTo, parkedSince: Infinity }
+    return { of: 'parked', range: parkedBetween(queue.place!, queue.parkedFrom!, upTo), limit: parkedPage }
+  }
+
+  /** What was read: the oldest parked events of the key go on. */
+  loaded(entries: readonly LedgerEntry[]): void {
+    if (!this.#unparking) return
+    const { queue, upTo, parkedSince } = this.#unparking
+    this.#unparking = undefined
+    const read = entries.map((entry) => ({ ledgerKey: entry.key, ...readException(entry) }))
+    const last = read.at(-1)
+    let rest = last && read.length === parkedPage ? last.offset + 1 : upTo
+    for (const { ledgerKey, ...stored } of read) {
+      // Another one of the key may have died since.
+      if (stored.offset > (queue.dead[0] ?? Infinity)) rest = Math.min(rest, stored.offset)
+      else this.#unpark(queue, ledgerKey, stored)
+    }
+    rest = Math.min(rest, parkedSince)
+    queue.parkedFrom = rest === Infinity ? undefined : rest
+    this.describe(queue)
+    this.#state.refresh(queue)
+  }
+
+  #unpark(queue: KeyQueue, ledgerKey: string, stored: StoredException): void {
+    this.#state.unsaved.write(ledgerKey, null)
+    this.#state.counts.parked--
+    queue.parked--
+    const entry = this.#state.addEntry(stored.offset, queue.key, undefined)
+    entry.attempts = stored.attempts
+    entry.suspect = stored.suspect ?? false
+    if (stored.reason !== undefined) entry.reason = stored.reason
+    this.#state.store(entry)
+  }
+
+  // ------------------------------------------------------------------------------------------------------- dead letters
+
+  /** An entry is given up. `crashed`: its consumer never said what became of it. `stops`: so is, for now, its key. */
+  bury(entry: Entry, { at, crashed, stops }: { at: number; crashed: boolean; stops: boolean }): void {
+    const { queue, offset } = entry
+    const { unsaved, counts } = this.#state
+    this.#state.remove(entry)
+    unsaved.write(deadKey(offset), storeException({ ...entry, state: 'ready', suspect: false, counted: false }, at))
+    counts.dead++
+    if (crashed) {
+      unsaved.write(crashedKey(offset), '1')
+      this.#state.crashed.add(offset)
+      this.#state.holdFloor({ offset })
+    }
+    if (!stops || queue.key === undefined) return
+    queue.place ??= offset
+    queue.addDead(offset)
+    this.describe(queue)
+    for (const later of queue.entries.filter((other) => other.offset > offset)) this.parkEntry(later)
+  }
+
+  /** A dead letter is one no longer: it goes on, or ends. Answers the key that it stopped. */
+  exhume(offset: number, key: string | undefined): KeyQueue | undefined {
+    const { unsaved, counts, crashed, queues } = this.#state
+    unsaved.write(deadKey(offset), null)
+    unsaved.touch()
+    counts.dead--
+    this.#state.returns++
+    if (crashed.delete(offset)) unsaved.write(crashedKey(offset), null)
+    const queue = key === undefined ? undefined : queues.get(key)
+    if (!queue?.dead.includes(offset)) return undefined
+    queue.removeDead(offset)
+    this.describe(queue)
+    this.#state.refresh(queue)
+    return queue
+  }
+
+  /** The dead letters of a key are needed no more. */
+  end(queue: KeyQueue, ending: Ending): void {
+    for (const offset of queue.dead) {
+      this.exhume(offset, queue.key)
+      this.#state.counts[ending]++
+    }
+  }
+
+  /** A dead letter goes on, with all its attempts; behind another one of its key it is parked. */
+  redrive(stored: StoredException): void {
+    this.exhume(stored.offset, stored.key)
+    this.admit(stored.offset, stored.key, stored.reason)
+  }
+
+  /** Nobody needs a dead letter any more: its key goes on without it. */
+  discard(stored: StoredException): void {
+    this.exhume(stored.offset, stored.key)
+    this.#state.counts.discarded++
+  }
+
+  /** Dead letters stand beside their key from now on, not in front of it. */
+  stepAside(queue: KeyQueue): void {
+    for (const offset of queue.dead) queue.removeDead(offset)
+    this.describe(queue)
+    this.#state.refresh(queue)
+  }
+
+  /** Forgets what is being read: a new generation begins. */
+  clear(): void {
+    this.#unparking = undefined
+  }
+
+  /** An event that was aside takes its place among those at hand, or behind what holds up its key. */
+  admit(offset: number, key: string | undefined, reason?: string): void {
+    const queue = this.#state.queueOf(key)
+    if (queue.parks(offset)) return this.park(queue, offset)
+    const entry = this.#state.addEntry(offset, key, undefined)
+    if (reason !== undefined) entry.reason = reason
+    this.#state.store(entry)
+    this.#state.refresh(entry.queue)
+  }
+}
