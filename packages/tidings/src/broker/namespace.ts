@@ -1,11 +1,11 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, LogDescription } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
-import { defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
 import { parsePosition, validateName } from '../event/index.ts'
 import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
-import type { SubscriptionDefinition, SubscriptionPolicy, TopicDefinition } from './port.ts'
+import { checkFilter, resolvePolicy } from './policy.ts'
+import type { SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { Publisher } from './publisher.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -236,38 +236,6 @@ export class Namespace {
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
   }
-}
-
-function checkFilter(filter: SubscriptionDefinition['filter']): NonNullable<SubscriptionDefinition['filter']> {
-  const types = filter?.types
-  if (types === undefined) return {}
-  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== ''))
-    return { types }
-  throw new TidingsError(
-    'bad-request',
-    '"filter.types" must be a list of at least one event type; leave it out to receive all.',
-  )
-}
-
-function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
-  const onDeadLetter = policy.onDeadLetter ?? 'park'
-  const retry = { ...defaultRetryPolicy, ...policy.retry }
-  if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
-    throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${onDeadLetter}.`)
-  }
-  const delays = [...retry.quickDelaysMs, retry.minDelayMs, retry.maxDelayMs]
-  const sound = delays.every((delay) => Number.isFinite(delay) && delay >= 0) && retry.minDelayMs <= retry.maxDelayMs
-  if (!sound || !Number.isInteger(retry.maxAttempts) || retry.maxAttempts < 1) {
-    throw new TidingsError(
-      'bad-request',
-      'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.',
-    )
-  }
-  const { delayMs = 0 } = policy
-  if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
-    throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
-  }
-  return { onDeadLetter, retry, delayMs }
 }
 
 function conflict(topic: string, why: string): TidingsError {

@@ -1,0 +1,37 @@
+import { TidingsError } from '../errors.ts'
+import { defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
+import type { SubscriptionDefinition, SubscriptionPolicy } from './port.ts'
+
+/** The filter as it is kept; a `bad-request` where it could match nothing. */
+export function checkFilter(filter: SubscriptionDefinition['filter']): NonNullable<SubscriptionDefinition['filter']> {
+  const types = filter?.types
+  if (types === undefined) return {}
+  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== ''))
+    return { types }
+  throw new TidingsError(
+    'bad-request',
+    '"filter.types" must be a list of at least one event type; leave it out to receive all.',
+  )
+}
+
+/** The policy with its defaults; a `bad-request` says which part of it makes no sense. */
+export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
+  const onDeadLetter = policy.onDeadLetter ?? 'park'
+  const retry = { ...defaultRetryPolicy, ...policy.retry }
+  if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
+    throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${onDeadLetter}.`)
+  }
+  const delays = [...retry.quickDelaysMs, retry.minDelayMs, retry.maxDelayMs]
+  const sound = delays.every((delay) => Number.isFinite(delay) && delay >= 0) && retry.minDelayMs <= retry.maxDelayMs
+  if (!sound || !Number.isInteger(retry.maxAttempts) || retry.maxAttempts < 1) {
+    throw new TidingsError(
+      'bad-request',
+      'A retry policy needs delays of 0 or more, minDelayMs ≤ maxDelayMs and a whole maxAttempts of at least 1.',
+    )
+  }
+  const { delayMs = 0 } = policy
+  if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
+    throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
+  }
+  return { onDeadLetter, retry, delayMs }
+}
