@@ -27,6 +27,8 @@ function oneOf(...values: readonly string[]): JsonSchemaObject {
   return { enum: values }
 }
 
+const pause = members({ at: whole, by: text })
+
 export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
   Problem: members({
     type: text,
@@ -67,6 +69,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     generation: whole,
     floor: position,
     watermark: whole,
+    'paused?': pause,
   }),
   PositionedEvent: members({ position, appendedAt: whole, event }),
   Delivery: members({
@@ -119,6 +122,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
         'consumers',
       ].map((name) => [name, whole]),
     ),
+    'paused?': pause,
   }),
   Explanation: members({ position, state: text }),
 }
@@ -144,6 +148,8 @@ export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
   renew: members({ results: listOf(component('SettleAnswer')) }),
   wake: members({ woken: whole }),
   seek: component('Subscription'),
+  pause: component('Subscription'),
+  resume: component('Subscription'),
   deadLetters: members({ deadLetters: listOf(component('DeadLetter')), 'next?': position }),
   redrive: members({ results: listOf(component('RedriveAnswer')) }),
   discard: members({ results: listOf(component('DiscardAnswer')) }),

@@ -82,6 +82,8 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('scheduled', `${subscription}/scheduled`)
   await ask('cancel', `${subscription}/scheduled/cancel`, { positions: [position] })
   await ask('stats', `${subscription}/stats`)
+  await ask('pause', `${subscription}/pause`, {})
+  await ask('resume', `${subscription}/resume`, {})
   await ask('seek', `${subscription}/seek`, { to: 'end' })
   const silent = new Set<Operation>(['registerService', 'removeTopic', 'removeSubscription'])
   expect(answers.map(([operation]) => operation).sort()).toEqual(

@@ -37,7 +37,9 @@ function meaning(subscription: string, explanation: Explanation): string {
     case 'unread':
       return 'further on than the subscription has looked; it waits for consumers to take what is before it.'
     case 'ready':
-      return 'the next consumer gets it; where none comes, none is running.'
+      return explanation.heldBack === undefined
+        ? 'the next consumer gets it; where none comes, none is running.'
+        : `held back: ${heldBackBy(subscription)[explanation.heldBack]}.`
     case 'behind':
       return `${explanation.head} is the first open event of its key "${explanation.key}"; explain that one.`
     case 'parked':
@@ -66,6 +68,10 @@ function meaning(subscription: string, explanation: Explanation): string {
         `tidings dead-letters redrive ${subscription} ${explanation.position} tries it again.`
       )
   }
+}
+
+function heldBackBy(subscription: string): Readonly<Record<'paused', string>> {
+  return { paused: `an operator paused the subscription; tidings subscriptions resume ${subscription} ends that` }
 }
 
 function times(attempts: number): string {

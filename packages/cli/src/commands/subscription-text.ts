@@ -1,9 +1,9 @@
-import type { SubscriptionDescription } from 'tidings/broker'
-import { count, duration, fields } from '../text.ts'
+import type { Pause, SubscriptionDescription } from 'tidings/broker'
+import { count, duration, fields, time } from '../text.ts'
 
 /** A subscription for people. */
 export function describeSubscription(description: SubscriptionDescription): string {
-  const { subscription, topic, filter, policy, generation, floor } = description
+  const { subscription, topic, filter, policy, generation, floor, paused } = description
   const { quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts } = policy.retry
   const quick = quickDelaysMs.length === 0 ? '' : `after ${quickDelaysMs.map(duration).join(', ')}, then `
   return fields([
@@ -12,10 +12,15 @@ export function describeSubscription(description: SubscriptionDescription): stri
     ['types', filter.types?.join(', ') ?? 'all'],
     ['floor', floor],
     ['generation', String(generation)],
+    ['paused', paused ? pauseInWords(paused) : 'no'],
     ['on dead letter', policy.onDeadLetter],
     [
       'retries',
       `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`,
     ],
   ])
+}
+
+export function pauseInWords({ at, by }: Pause): string {
+  return `since ${time(at)}, by ${by}`
 }

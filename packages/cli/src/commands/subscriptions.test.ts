@@ -63,6 +63,21 @@ test('subscriptions stats counts what is open', async () => {
   expect(stdout).toMatch(/^ {2}leased +1$/m)
 })
 
+describe('subscriptions pause and resume', () => {
+  test('stop and go on; show, stats and explain say so', async () => {
+    await json('subscriptions', 'create', 'mail.pause', ...onOrders)
+    const paused = await json('subscriptions', 'pause', 'mail.pause')
+    expect(paused).toMatchObject({ subscription: 'mail.pause', paused: { by: expect.any(String) } })
+    expect(await json('subscriptions', 'stats', 'mail.pause')).toMatchObject({ paused: paused['paused'], pending: 3 })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.pause')
+    expect(stdout).toMatch(/^paused +since \d{4}-.*, by /m)
+    const explained = await bench.tidings('explain', 'mail.pause', 'shop', '1')
+    expect(explained.stdout).toContain('tidings subscriptions resume mail.pause')
+    expect(await json('subscriptions', 'resume', 'mail.pause')).not.toHaveProperty('paused')
+    expect(await json('subscriptions', 'stats', 'mail.pause')).not.toHaveProperty('paused')
+  })
+})
+
 describe('subscriptions seek', () => {
   test('insists on --yes, shows with --dry-run what it would do, and moves', async () => {
     await json('subscriptions', 'create', 'mail.seek', '--topic', 'shop.order', '--from', 'end')

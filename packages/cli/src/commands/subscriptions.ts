@@ -2,20 +2,22 @@ import type { SubscriptionStats } from 'tidings/broker'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { count, duration, fields, table } from '../text.ts'
-import { describeSubscription } from './subscription-text.ts'
+import { describeSubscription, pauseInWords } from './subscription-text.ts'
 import { addCreateSubscription } from './subscriptions-create.ts'
+import { addPause } from './subscriptions-pause.ts'
 import { addSeek } from './subscriptions-seek.ts'
 
 export function addSubscriptions(program: TidingsCommand): void {
   const subscriptions = program
     .command('subscriptions')
-    .description('Lists, creates, shows, moves and removes subscriptions.')
+    .description('Lists, creates, shows, pauses, moves and removes subscriptions.')
     .example('tidings subscriptions list', 'which subscriptions there are')
     .example('tidings subscriptions stats mail.thanks', 'what is waiting, and why')
   addList(subscriptions)
   addCreateSubscription(subscriptions)
   addShow(subscriptions)
   addStats(subscriptions)
+  addPause(subscriptions)
   addSeek(subscriptions)
   addRemove(subscriptions)
 }
@@ -91,6 +93,7 @@ function describeStats(stats: SubscriptionStats): string {
     ['  not looked at', unread.toLocaleString('en-US')],
     ['oldest pending', stats.pending === 0 ? 'none' : duration(oldestPendingMs)],
     ['consumers', String(consumers)],
+    ...(stats.paused ? [['paused', pauseInWords(stats.paused)] as const] : []),
   ])
 }
 

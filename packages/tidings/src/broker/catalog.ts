@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
-import type { JsonSchema, SubscriptionFilter } from './port.ts'
+import type { JsonSchema, Pause, SubscriptionFilter } from './port.ts'
 
 export interface StoredTopic {
   readonly topic: string
@@ -18,6 +18,7 @@ export interface StoredSubscription {
   readonly policy: DeliveryPolicy
   /** Its first generation delivers what comes after this offset. */
   readonly start: number
+  readonly paused?: Pause
 }
 
 export interface StoredService {

@@ -16,6 +16,7 @@ export type {
   LatestRequest,
   Outcome,
   OutcomeAction,
+  Pause,
   PositionedEvent,
   ProducerStamp,
   ProducerState,

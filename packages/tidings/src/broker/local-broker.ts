@@ -227,6 +227,18 @@ class LocalBroker implements Broker {
     return operate.describeSubscription(namespace, subscription)
   }
 
+  async pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
+    await namespace.setPaused(subscription, { at: this.#now(), by: caller.principal })
+    return operate.describeSubscription(namespace, subscription)
+  }
+
+  async resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
+    await namespace.setPaused(subscription, undefined)
+    return operate.describeSubscription(namespace, subscription)
+  }
+
   async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)

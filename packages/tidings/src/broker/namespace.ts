@@ -5,7 +5,7 @@ import { parsePosition, validateName } from '../event/index.ts'
 import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
 import { checkFilter, resolvePolicy } from './policy.ts'
-import type { SubscriptionDefinition, TopicDefinition } from './port.ts'
+import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { Publisher } from './publisher.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -135,7 +135,11 @@ export class Namespace {
       this.catalog.known('subscription', name) ??
       (await this.catalog.find('subscription', validateName(name, 'subscription')))
     if (known) return known
-    throw new TidingsError(
+    throw this.#unknownSubscription(name)
+  }
+
+  #unknownSubscription(name: string): TidingsError {
+    return new TidingsError(
       'subscription-unknown',
       `There is no subscription ${name} in namespace ${this.#options.namespace}; create it first, or check the name.`,
       { details: { subscription: name } },
@@ -169,11 +173,26 @@ export class Namespace {
         filter: checkFilter(definition.filter),
         policy: resolvePolicy(definition.policy),
         start,
+        ...(present?.paused ? { paused: present.paused } : {}),
       }
     })
-    const runner = await this.#runners.get(name)
-    for (const shard of runner?.shards ?? []) shard.machine.configure(stored!.policy, stored!.filter.types)
-    runner?.pump()
+    await this.#apply(stored!)
+  }
+
+  /** Pauses a subscription, or ends its pause. */
+  async setPaused(name: string, paused: Pause | undefined): Promise<void> {
+    const stored = await this.catalog.change('subscription', name, (present) => {
+      if (!present) throw this.#unknownSubscription(name)
+      const { paused: before, ...rest } = present
+      return paused ? { ...rest, paused: before ?? paused } : rest
+    })
+    await this.#apply(stored!)
+  }
+
+  /** Lets the subscription's runner, if there is one, go by what is stored. */
+  async #apply(stored: StoredSubscription): Promise<void> {
+    const runner = await this.#runners.get(stored.subscription)
+    runner?.configure(stored)
   }
 
   /** The offset after which a subscription that begins at `from` goes on. */

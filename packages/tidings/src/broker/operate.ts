@@ -16,9 +16,10 @@ export async function describeTopic(namespace: Namespace, name: string): Promise
 }
 
 export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {
-  const { subscription, topic, filter, policy } = await namespace.subscription(name)
+  const { subscription, topic, filter, policy, paused } = await namespace.subscription(name)
   const runner = await namespace.runner(name)
-  return { subscription, topic, filter, policy, ...runner.progress(), watermark: runner.watermark }
+  const { watermark } = runner
+  return { subscription, topic, filter, policy, ...runner.progress(), watermark, ...(paused && { paused }) }
 }
 
 /** Refuses an outcome that says something impossible, before any outcome of its call takes effect. */
@@ -53,7 +54,7 @@ export async function subscriptionStats(
   now: number,
 ): Promise<port.SubscriptionStats> {
   const runner = await namespace.runner(name)
-  const { topic } = await namespace.subscription(name)
+  const { topic, paused } = await namespace.subscription(name)
   const { head, incarnation } = await namespace.describe(topic)
   const counts = runner.shards.map((shard) => shardCounts(shard.machine)).reduce(add)
   const { acknowledged, filtered, superseded, skipped, discarded, dead, carried } = counts
@@ -74,6 +75,7 @@ export async function subscriptionStats(
     pending: head - start + carried - acknowledged - filtered - superseded - skipped - discarded - dead,
     oldestPendingMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0,
     consumers: runner.consumers,
+    ...(paused && { paused }),
   }
 }
 
@@ -116,7 +118,8 @@ async function withPositions(runner: SubscriptionRunner, shard: ShardRunner, rec
   if (found.state === 'behind') return { ...found, head: runner.position(found.head) }
   if (found.state === 'parked' && found.deadLetter !== undefined)
     return { ...found, deadLetter: runner.position(found.deadLetter) }
-  return found
+  const heldBack = found.state === 'ready' && runner.gate.heldBack()
+  return heldBack ? { ...found, heldBack } : found
 }
 
 async function findByIdentity(

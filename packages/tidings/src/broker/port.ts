@@ -64,6 +64,10 @@ export interface Broker {
 
   /** Starts a new generation from another place. */
   seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription>
+  /** Hands nothing out until `resume`, whatever happens meanwhile; what is leased may be settled. Pausing twice is once. */
+  pause(caller: Caller, subscription: string): Promise<SubscriptionDescription>
+  /** Ends a pause; without one it changes nothing. */
+  resume(caller: Caller, subscription: string): Promise<SubscriptionDescription>
   deadLetters(caller: Caller, request: DeadLettersRequest): Promise<DeadLetterPage>
   /** Gives dead letters up for good; their keys go on without them. Answers as `redrive` does. */
   discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]>
@@ -215,6 +219,15 @@ export interface SubscriptionDescription {
   readonly floor: Position
   /** The highest watermark that came with a settle; 0 before the first. */
   readonly watermark: number
+  /** An operator's word: nothing is handed out until `resume`. */
+  readonly paused?: Pause
+}
+
+export interface Pause {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Who asked for it. */
+  readonly by: string
 }
 
 export interface Delivery {
@@ -441,6 +454,7 @@ export interface SubscriptionStats {
   /** Age of the oldest event that is at hand or not looked at yet, and not settled; 0 when there is none. */
   readonly oldestPendingMs: number
   readonly consumers: number
+  readonly paused?: Pause
 }
 
 export type EventReference = { readonly position: Position } | { readonly source: string; readonly id: string }
@@ -449,7 +463,9 @@ export type EventReference = { readonly position: Position } | { readonly source
 export type Explanation = { readonly position: Position } &
   /** `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. */
   (
-    | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
+    | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }
+    /** `heldBack`: why it is not handed out, although it could be. */
+    | { readonly state: 'ready'; readonly heldBack?: 'paused' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
     | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
     | { readonly state: 'scheduled'; readonly at: number }

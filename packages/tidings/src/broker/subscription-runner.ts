@@ -4,6 +4,7 @@ import type { Environment } from '../environment/index.ts'
 import { formatPosition, type Position } from '../event/index.ts'
 import { parseLeaseToken, type LeaseToken, type SettleStatus } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
+import { Gate } from './gate.ts'
 import { handOut, type TopicView } from './hand-out.ts'
 import type {
   Delivery,
@@ -41,6 +42,7 @@ interface Claimed {
 /** Everything that one server does for one subscription: its shards, those who pull, those who stream. */
 export class SubscriptionRunner {
   readonly shards: readonly ShardRunner[]
+  readonly gate: Gate
   readonly #options: SubscriptionRunnerOptions
   readonly #view: TopicView
   readonly #streams = new Streams()
@@ -54,6 +56,7 @@ export class SubscriptionRunner {
     this.#options = options
     this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
+    this.gate = new Gate(options)
   }
 
   static async start(options: SubscriptionRunnerOptions): Promise<SubscriptionRunner> {
@@ -135,11 +138,12 @@ export class SubscriptionRunner {
     const deliveries: Promise<Delivery[]>[] = []
     let count = 0
     const first = this.#turn++
-    for (let turn = 0; turn < this.shards.length && count < max; turn++) {
+    const most = Math.min(max, this.gate.allowance())
+    for (let turn = 0; turn < this.shards.length && count < most; turn++) {
       const shard = this.shards[(first + turn) % this.shards.length]!
       const noSuspects = this.shards.some((other) => other !== shard && other.machine.state.suspectsInFlight.size > 0)
       const lease = leaseMs === undefined ? {} : { leaseMs }
-      const claim = shard.machine.claim({ holder, max: max - count, noSuspects, ...lease }, shard.now())
+      const claim = shard.machine.claim({ holder, max: most - count, noSuspects, ...lease }, shard.now())
       if (claim.entries.length === 0) continue
       count += claim.entries.length
       deliveries.push(handOut(shard, claim, this.#view))
@@ -203,6 +207,13 @@ export class SubscriptionRunner {
     const commits = [...shards].map((shard) => shard.commit())
     this.pump()
     await Promise.all(commits)
+  }
+
+  /** The subscription was changed. */
+  configure(definition: StoredSubscription): void {
+    for (const shard of this.shards) shard.machine.configure(definition.policy, definition.filter.types)
+    this.gate.configure(definition)
+    this.pump()
   }
 
   /** Does something to every shard, durably. */

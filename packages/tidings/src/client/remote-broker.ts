@@ -233,6 +233,14 @@ export class RemoteBroker implements Broker {
     return this.#call('seek', caller, { names: { subscription }, body })
   }
 
+  pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    return this.#call('pause', caller, { names: { subscription }, body: {} })
+  }
+
+  resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    return this.#call('resume', caller, { names: { subscription }, body: {} })
+  }
+
   deadLetters(caller: Caller, { subscription, ...query }: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
     return this.#call('deadLetters', caller, { names: { subscription }, query })
   }

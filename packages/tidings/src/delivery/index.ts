@@ -1,5 +1,6 @@
 export type { Load } from './aside.ts'
 export type { Entry, Moment } from './entry.ts'
+export { Flow, type HeldBack } from './flow.ts'
 export { asideKeys, parkedBehind, shardCounts, standing, type ShardCounts } from './inspect.ts'
 export {
   crashedRange,

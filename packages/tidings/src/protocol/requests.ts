@@ -96,6 +96,8 @@ export const renewBody = object(renewFields)
 export const heldLeases = list(lease, 100_000)
 
 export const seekBody = object({ to: position, effects: optional(effects) })
+/** Of a request that says everything with its path. */
+export const emptyBody = object({})
 export const deadLettersQuery = object({ after: optional(position), limit: pageLimit, data })
 export const redriveBody = object({ positions: either(oneOf('all'), list(position, limits.events)) })
 export const positionsBody = object({ positions: list(position, limits.events) })

@@ -96,6 +96,18 @@ export const routes = {
     summary: 'Starts a new generation from another place.',
     body: requests.seekBody,
   },
+  pause: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/pause',
+    summary: 'Hands nothing out until it is resumed.',
+    body: requests.emptyBody,
+  },
+  resume: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/resume',
+    summary: 'Ends a pause.',
+    body: requests.emptyBody,
+  },
   deadLetters: {
     method: 'GET',
     path: '/subscriptions/{subscription}/dead-letters',

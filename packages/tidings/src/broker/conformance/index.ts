@@ -3,6 +3,7 @@ import type { BrokerCase } from './case.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
+import { flowCases } from './flow.ts'
 import { operateCases } from './operate.ts'
 import { publishCases } from './publish.ts'
 import { scheduleCases } from './schedule.ts'
@@ -15,6 +16,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...deliverCases,
   ...deadLetterCases,
   ...scheduleCases,
+  ...flowCases,
   ...streamCases,
   ...operateCases,
   ...badInputCases,
