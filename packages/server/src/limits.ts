@@ -11,6 +11,8 @@ export interface ServerLimits {
   readonly requestMs: number
   /** How often a WebSocket must show a sign of life; three times this without one, and it is closed. */
   readonly pingIntervalMs: number
+  /** How long a client may take nothing of its answer before its connection is closed. */
+  readonly stalledMs: number
   readonly connections: number
 }
 
@@ -20,5 +22,6 @@ export const defaultLimits: ServerLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
   pingIntervalMs: protocolLimits.pingIntervalMs,
+  stalledMs: 30_000,
   connections: 10_000,
 }

@@ -82,7 +82,7 @@ class HttpServer implements Server {
     const app = createApp(limits, options.logger)
     this.#app = app
     this.#requests = new RunningRequests(app, environment)
-    guard(app, access)
+    guard(app, access, limits)
     serveHealth(app, { serving: () => this.#ready, engine: options.engine })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, access, environment, limits, stopping: () => this.#stopping !== undefined }
@@ -179,7 +179,7 @@ class RunningRequests {
 }
 
 /** What holds for every request: where it comes from and which version it speaks. */
-function guard(app: FastifyInstance, access: Access): void {
+function guard(app: FastifyInstance, access: Access, { stalledMs }: ServerLimits): void {
   app.addHook('onRequest', async (request, reply) => {
     void reply
       .header(protocolHeader, String(protocolVersion))
@@ -188,6 +188,10 @@ function guard(app: FastifyInstance, access: Access): void {
     access.checkSource({ host: request.headers.host, origin: request.headers.origin })
     const version = request.headers[protocolHeader]
     if (version !== undefined) checkVersion(version, 'client')
+  })
+  app.addHook('onSend', async (_, reply) => {
+    // From here on the client has to take what it asked for; a connection that is half open takes nothing.
+    reply.raw.setTimeout(stalledMs, () => reply.raw.destroy())
   })
 }
 
