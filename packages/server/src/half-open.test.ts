@@ -11,10 +11,10 @@ import { silenceLimitMs } from 'tidings/protocol'
 const caller = { namespace: 'default', principal: 'tester' }
 const topic = 'things.odd'
 const subscription = 'tests.all'
-const limits = { pingIntervalMs: 30 }
+const limits = { pingIntervalMs: 300 }
 const transports = [
-  { transport: 'HTTP long poll', options: { WebSocket: null, timeoutMs: 300 } },
-  { transport: 'WebSocket', options: { WebSocket, timeoutMs: 300 } },
+  { transport: 'HTTP long poll', options: { WebSocket: null, timeoutMs: 1_000 } },
+  { transport: 'WebSocket', options: { WebSocket, timeoutMs: 1_000 } },
 ]
 
 async function prepare({ broker }: Bench): Promise<void> {
