@@ -152,6 +152,9 @@ export class SubscriptionRunner {
   }
 
   async pull(request: { max: number; waitMs: number; leaseMs: number }): Promise<PullAnswer> {
+    const { timers } = this.#options.environment
+    // Somebody waits: the process must not end for want of anything else to do.
+    const letGo = timers.keepAlive?.()
     const deliveries = await new Promise<Delivery[]>((resolve, reject) => {
       let cancel: () => void = () => undefined
       const answer = (claimed: Promise<Delivery[]>): void => {
@@ -166,8 +169,8 @@ export class SubscriptionRunner {
         if (this.#pullers.delete(puller)) resolve([])
       }
       if (request.waitMs === 0) giveUp()
-      else cancel = this.#options.environment.timers.after(request.waitMs, giveUp)
-    })
+      else cancel = timers.after(request.waitMs, giveUp)
+    }).finally(letGo)
     if (this.#ended) throw this.#ended
     return { ...this.progress(), deliveries }
   }

@@ -9,7 +9,7 @@ const fewAtHand = 16
  */
 export class KeyQueue {
   readonly key: string | undefined
-  readonly entries: Entry[] = []
+  entries: Entry[] = []
   /** How many are leased at present; all of them to `holder`. */
   leased = 0
   holder: string | undefined
@@ -40,6 +40,8 @@ export class KeyQueue {
   remove(entry: Entry): void {
     if (this.entries[0] === entry) this.entries.shift()
     else this.entries.splice(this.entries.indexOf(entry), 1)
+    // A key may be parked for months, with many others: an array that was used holds on to its room.
+    if (this.entries.length === 0) this.entries = []
   }
 
   /** The oldest leased entry: the only one that may be settled. */

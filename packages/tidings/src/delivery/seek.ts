@@ -58,7 +58,7 @@ export class Seek {
     this.#aside.clear()
     this.#schedule.clear()
     for (const queue of this.#state.queues.values()) {
-      queue.entries.length = 0
+      queue.entries = []
       queue.leased = 0
       queue.holder = undefined
       const dead = queue.dead.filter((offset) => offset <= next.start)
