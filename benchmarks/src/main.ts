@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { measureBacklog } from './backlog.ts'
 import { codecRate, syncRate } from './limits.ts'
 import { consumeRate, postRate, remotePublishRate, startPeer } from './loopback.ts'
 import { brokerRate, engineRate, type PublishRun } from './publish.ts'
@@ -48,3 +49,10 @@ console.log(
   `\nOver loopback, server in a process of its own, CPU of the client alone, ${overLoopback.messages} messages\n`,
 )
 printTable(sharesOf('L7', remote), 'L7')
+
+console.log('\nWhat a backlog costs, embedded engine\n')
+await measureBacklog(
+  quick
+    ? { scheduled: 100_000, parkedKeys: 10_000, waiting: 1_000_000 }
+    : { scheduled: 1_000_000, parkedKeys: 100_000, waiting: 10_000_000 },
+)

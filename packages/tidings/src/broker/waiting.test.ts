@@ -16,6 +16,8 @@ console.log('waited for', deliveries.length)
 
 it('a program that waits for a delivery does not end before it has its answer', async () => {
   const run = promisify(execFile)
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: import.meta.dirname })
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: import.meta.dirname,
+  })
   expect(stdout.trim()).toBe('waited for 0')
 })
