@@ -28,6 +28,20 @@ export function wholeNumbers(bounds: Bounds): (text: string) => readonly number[
   return (text) => text.split(',').map((each) => wholeNumber(bounds)(each.trim()))
 }
 
+/** For options that take a number with a fraction. */
+export function positiveNumber({ least, most }: Bounds): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most.toLocaleString('en-US')}.`)
+  }
+}
+
+/** For options that set a limit, which `none` takes away. */
+export function orNone(read: (text: string) => number): (text: string) => number | 'none' {
+  return (text) => (text === 'none' ? text : read(text))
+}
+
 /** For options that may be given several times. */
 export function repeated(value: string, earlier: readonly string[] | undefined): readonly string[] {
   return [...(earlier ?? []), value]

@@ -65,6 +65,8 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
       onDeadLetter: oneOf('park', 'supersede', 'continue'),
       retry: { type: 'object' },
       delayMs: { type: 'number' },
+      'maxInFlight?': whole,
+      'rate?': members({ perSecond: { type: 'number' }, burst: whole }),
     }),
     generation: whole,
     floor: position,

@@ -70,8 +70,14 @@ function meaning(subscription: string, explanation: Explanation): string {
   }
 }
 
-function heldBackBy(subscription: string): Readonly<Record<'paused', string>> {
-  return { paused: `an operator paused the subscription; tidings subscriptions resume ${subscription} ends that` }
+function heldBackBy(
+  subscription: string,
+): Readonly<Record<NonNullable<(Explanation & { state: 'ready' })['heldBack']>, string>> {
+  return {
+    paused: `an operator paused the subscription; tidings subscriptions resume ${subscription} ends that`,
+    'max-in-flight': 'as many events as its policy allows (maxInFlight) are with consumers',
+    rate: 'its policy (rate) lets no more through at present',
+  }
 }
 
 function times(attempts: number): string {

@@ -14,6 +14,8 @@ export function describeSubscription(description: SubscriptionDescription): stri
     ['generation', String(generation)],
     ['paused', paused ? pauseInWords(paused) : 'no'],
     ['on dead letter', policy.onDeadLetter],
+    ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
+    ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
     [
       'retries',
       `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`,

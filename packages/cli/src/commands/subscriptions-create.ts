@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Option } from 'commander'
 import { TidingsError } from 'tidings'
-import type { RetryPolicy, SubscriptionDefinition, SubscriptionDescription } from 'tidings/broker'
-import { commaSeparated, wholeNumber, wholeNumbers } from '../arguments.ts'
+import type { RetryPolicy, SubscriptionDefinition, SubscriptionDescription, SubscriptionPolicy } from 'tidings/broker'
+import { commaSeparated, orNone, positiveNumber, wholeNumber, wholeNumbers } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { describeSubscription } from './subscription-text.ts'
@@ -16,9 +16,13 @@ interface CreateOptions {
   readonly minDelayMs?: number
   readonly maxDelayMs?: number
   readonly maxAttempts?: number
+  readonly maxInFlight?: number | 'none'
+  readonly rate?: number | 'none'
+  readonly burst?: number
   readonly update?: boolean
 }
 
+const million = { least: 1, most: 1_000_000 }
 const year = { least: 0, most: 31_536_000_000 }
 
 export function addCreateSubscription(subscriptions: TidingsCommand): void {
@@ -34,6 +38,7 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       'a copy',
     )
     .example('tidings subscriptions create mail.thanks --update --max-attempts 5', 'give up sooner')
+    .example('tidings subscriptions create mail.thanks --update --rate 10 --burst 20', 'spare what it calls')
     .argument('<subscription>', '<service>.<name>')
     .option('--topic <topic>', 'whose events it wants')
     .option('--from <where>', 'where it starts: "beginning", "end" or a position to go on after')
@@ -48,11 +53,14 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
     .option('--quick-delays-ms <delays>', 'pauses before the first retries, separated by commas', wholeNumbers(year))
     .option('--min-delay-ms <delay>', 'the shortest pause after those', wholeNumber(year))
     .option('--max-delay-ms <delay>', 'the longest pause', wholeNumber(year))
+    .option('--max-attempts <count>', 'attempts before an event is a dead letter', wholeNumber(million))
+    .option('--max-in-flight <count>', 'deliveries with consumers at once, or "none"', orNone(wholeNumber(million)))
     .option(
-      '--max-attempts <count>',
-      'attempts before an event is a dead letter',
-      wholeNumber({ least: 1, most: 1_000_000 }),
+      '--rate <count>',
+      'deliveries a second on average, or "none"',
+      orNone(positiveNumber({ least: 0.0001, most: 1_000_000 })),
     )
+    .option('--burst <count>', 'deliveries at once within the rate (as many as in a second)', wholeNumber(million))
     .option('--update', 'change the types or the policy of a subscription that exists')
     .runs<[subscription: string], CreateOptions>(async ({ broker, caller, output }, [subscription], options) => {
       const existing = await unlessUnknown(broker.subscription(caller, subscription))
@@ -79,14 +87,32 @@ function definitionOf(
     throw new UsageError(`Say where ${subscription} starts with --from: "beginning", "end" or a position.`)
   }
   const types = options.types ?? existing?.filter.types
-  const onDeadLetter = options.onDeadLetter ?? existing?.policy.onDeadLetter
-  const retry = { ...existing?.policy.retry, ...retryOf(options) }
   return {
     subscription,
     topic,
     from,
     ...(types && { filter: { types } }),
-    policy: { ...(onDeadLetter && { onDeadLetter }), retry },
+    policy: policyOf(options, existing?.policy),
+  }
+}
+
+function policyOf(options: CreateOptions, existing: SubscriptionDescription['policy'] | undefined): SubscriptionPolicy {
+  const { maxInFlight: mostBefore, rate: rateBefore, ...rest } = existing ?? {}
+  const { onDeadLetter, maxInFlight = mostBefore, burst } = options
+  const perSecondNext = options.rate ?? rateBefore?.perSecond
+  if (burst !== undefined && typeof perSecondNext !== 'number') {
+    throw new UsageError('--burst belongs to a rate; say --rate <count> too.')
+  }
+  const before = options.rate === undefined ? rateBefore?.burst : undefined
+  const burstNext = burst ?? before
+  return {
+    ...rest,
+    ...(onDeadLetter && { onDeadLetter }),
+    retry: { ...existing?.retry, ...retryOf(options) },
+    ...(typeof maxInFlight === 'number' && { maxInFlight }),
+    ...(typeof perSecondNext === 'number' && {
+      rate: { perSecond: perSecondNext, ...(burstNext !== undefined && { burst: burstNext }) },
+    }),
   }
 }
 
@@ -102,9 +128,7 @@ function retryOf({ quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts }: CreateO
 /** Repeating a command is fine; changing a subscription by accident is not. The broker refuses another topic itself. */
 function refuseChange(existing: SubscriptionDescription, wanted: SubscriptionDefinition): void {
   const same =
-    isDeepStrictEqual(existing.filter.types, wanted.filter?.types) &&
-    existing.policy.onDeadLetter === wanted.policy?.onDeadLetter &&
-    isDeepStrictEqual(existing.policy.retry, wanted.policy?.retry)
+    isDeepStrictEqual(existing.filter.types, wanted.filter?.types) && isDeepStrictEqual(existing.policy, wanted.policy)
   if (same) return
   throw new TidingsError(
     'subscription-conflict',

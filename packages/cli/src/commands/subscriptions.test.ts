@@ -41,6 +41,25 @@ describe('subscriptions create', () => {
     expect(stdout).toMatch(/retries +after 5 ms, 50 ms, then 100 ms to 1 s apart, 3 attempts in all/)
   })
 
+  test('sets limits of flow, changes them one by one, and takes them away with "none"', async () => {
+    const limits = ['--max-in-flight', '5', '--rate', '0.5', '--burst', '3']
+    const created = await json('subscriptions', 'create', 'mail.slow', ...onOrders, ...limits)
+    expect(created).toMatchObject({ policy: { maxInFlight: 5, rate: { perSecond: 0.5, burst: 3 } } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.slow')
+    expect(stdout).toMatch(/^in flight +at most 5$/m)
+    expect(stdout).toMatch(/^rate +0.5 a second, 3 at once$/m)
+    const update = ['subscriptions', 'create', 'mail.slow', '--update']
+    expect(await json(...update, '--burst', '4')).toMatchObject({
+      policy: { maxInFlight: 5, rate: { perSecond: 0.5, burst: 4 } },
+    })
+    expect(await json(...update, '--rate', '7')).toMatchObject({ policy: { rate: { perSecond: 7, burst: 7 } } })
+    const { policy } = await json(...update, '--rate', 'none', '--max-in-flight', 'none')
+    expect(Object.keys(policy as object)).not.toContain('rate')
+    expect(Object.keys(policy as object)).not.toContain('maxInFlight')
+    expect(await bench.tidings(...update, '--burst', '4')).toMatchObject({ code: 2 })
+    expect(await bench.tidings(...update, '--rate', 'fast')).toMatchObject({ code: 2 })
+  })
+
   test('may be repeated, and changes a subscription with --update only', async () => {
     await json('subscriptions', 'create', 'mail.repeat', ...onOrders, '--max-attempts', '3')
     await json('subscriptions', 'create', 'mail.repeat', ...onOrders)

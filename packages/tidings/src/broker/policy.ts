@@ -33,5 +33,25 @@ export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
   if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
     throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
   }
-  return { onDeadLetter, retry, delayMs }
+  return { onDeadLetter, retry, delayMs, ...flowPolicy(policy) }
+}
+
+function flowPolicy({ maxInFlight, rate }: SubscriptionPolicy): Pick<DeliveryPolicy, 'maxInFlight' | 'rate'> {
+  const most = 1_000_000
+  if (maxInFlight !== undefined && !(Number.isInteger(maxInFlight) && maxInFlight >= 1 && maxInFlight <= most)) {
+    throw new TidingsError(
+      'bad-request',
+      `"maxInFlight" must be a whole number from 1 to 1,000,000; it was ${maxInFlight}. To hand out nothing, pause the subscription.`,
+    )
+  }
+  const limit = maxInFlight === undefined ? {} : { maxInFlight }
+  if (rate === undefined) return limit
+  const { perSecond, burst = Math.max(1, Math.ceil(perSecond)) } = rate
+  if (!(perSecond >= 0.0001 && perSecond <= most) || !(Number.isInteger(burst) && burst >= 1 && burst <= most)) {
+    throw new TidingsError(
+      'bad-request',
+      `A rate needs "perSecond" from 0.0001 to 1,000,000 and a whole "burst" from 1 to 1,000,000; it was ${JSON.stringify(rate)}.`,
+    )
+  }
+  return { ...limit, rate: { perSecond, burst } }
 }

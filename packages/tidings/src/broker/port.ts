@@ -193,6 +193,13 @@ export interface SubscriptionPolicy {
   readonly retry?: Partial<RetryPolicy>
   /** Events are handed out so many milliseconds after they were appended; 0 by default. */
   readonly delayMs?: number
+  /** How many deliveries may be leased at once, over all consumers; without a limit where absent. */
+  readonly maxInFlight?: number
+  /**
+   * How many deliveries are handed out, retries included: `perSecond` on average (0.0001 to 1,000,000), up to `burst` at
+   * once (`perSecond`, rounded up, where absent). Without a limit where absent.
+   */
+  readonly rate?: { readonly perSecond: number; readonly burst?: number }
 }
 
 export interface RetryPolicy {
@@ -213,6 +220,8 @@ export interface SubscriptionDescription {
     readonly onDeadLetter: 'park' | 'supersede' | 'continue'
     readonly retry: RetryPolicy
     readonly delayMs: number
+    readonly maxInFlight?: number
+    readonly rate?: { readonly perSecond: number; readonly burst: number }
   }
   readonly generation: number
   /** Everything up to here is settled or did not match. */
@@ -465,7 +474,7 @@ export type Explanation = { readonly position: Position } &
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }
     /** `heldBack`: why it is not handed out, although it could be. */
-    | { readonly state: 'ready'; readonly heldBack?: 'paused' }
+    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'max-in-flight' | 'rate' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
     | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
     | { readonly state: 'scheduled'; readonly at: number }

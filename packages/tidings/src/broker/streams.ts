@@ -10,6 +10,12 @@ export interface Stream {
   open: boolean
 }
 
+/** Deliveries on their way to whoever asked for them. */
+export interface Claimed {
+  readonly count: number
+  readonly deliveries: Promise<Delivery[]>
+}
+
 /** The open streams of one subscription. */
 export class Streams {
   readonly #streams = new Map<string, Stream>()
@@ -31,12 +37,33 @@ export class Streams {
     return stream
   }
 
-  /** Sends what a claim of `claimed` deliveries has become; deliveries that were skipped give their credit back. */
-  deliver(stream: Stream, claimed: number, deliveries: Promise<readonly Delivery[]>): void {
+  /**
+   * Claims for every stream as much as it has credit for, whoever was served longest ago first. While there is a limit
+   * it is shared out evenly, and what one leaves another may take.
+   */
+  serve(allowance: () => number, claim: (holder: string, max: number) => Claimed | undefined): void {
+    for (let again = true; again;) {
+      again = false
+      const waiting = [...this.#streams.values()].filter(({ credit }) => credit > 0)
+      for (const [index, stream] of waiting.entries()) {
+        const share = Math.ceil(allowance() / (waiting.length - index))
+        const claimed = claim(stream.holder, Math.min(stream.credit, share))
+        if (!claimed) continue
+        again = Number.isFinite(share)
+        stream.credit -= claimed.count
+        this.#streams.delete(stream.holder)
+        this.#streams.set(stream.holder, stream)
+        this.#deliver(stream, claimed)
+      }
+    }
+  }
+
+  /** Sends what a claim has become; deliveries that were skipped give their credit back. */
+  #deliver(stream: Stream, { count, deliveries }: Claimed): void {
     stream.delivering = stream.delivering
       .then(async () => {
         const batch = await deliveries
-        stream.credit += claimed - batch.length
+        stream.credit += count - batch.length
         if (stream.open && batch.length > 0) stream.request.onDeliveries(batch)
       })
       .catch((error: unknown) => this.break(stream, error as Error))

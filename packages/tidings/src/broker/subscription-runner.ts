@@ -16,7 +16,7 @@ import type {
   StreamRequest,
 } from './port.ts'
 import { ShardRunner } from './shard-runner.ts'
-import { Streams, type Stream } from './streams.ts'
+import { Streams, type Claimed, type Stream } from './streams.ts'
 
 export interface SubscriptionRunnerOptions {
   readonly engine: Engine
@@ -32,11 +32,6 @@ interface Puller {
   readonly max: number
   readonly leaseMs: number
   readonly answer: (deliveries: Promise<Delivery[]>) => void
-}
-
-interface Claimed {
-  readonly count: number
-  readonly deliveries: Promise<Delivery[]>
 }
 
 /** Everything that one server does for one subscription: its shards, those who pull, those who stream. */
@@ -56,7 +51,7 @@ export class SubscriptionRunner {
     this.#options = options
     this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
-    this.gate = new Gate(options)
+    this.gate = new Gate({ ...options, shards, onOpen: () => this.pump() })
   }
 
   static async start(options: SubscriptionRunnerOptions): Promise<SubscriptionRunner> {
@@ -121,13 +116,12 @@ export class SubscriptionRunner {
         this.#pullers.delete(puller)
         puller.answer(claimed.deliveries)
       }
-      for (const stream of this.#streams) {
-        const claimed = stream.credit > 0 && this.#claim(stream.holder, stream.credit)
-        if (!claimed) continue
-        stream.credit -= claimed.count
-        this.#streams.deliver(stream, claimed.count, claimed.deliveries)
-      }
+      this.#streams.serve(
+        () => this.gate.allowance(),
+        (holder, max) => this.#claim(holder, max),
+      )
       for (const shard of this.shards) shard.followUp()
+      this.gate.comeBack()
     } finally {
       this.#pumping = false
     }
@@ -148,6 +142,7 @@ export class SubscriptionRunner {
       count += claim.entries.length
       deliveries.push(handOut(shard, claim, this.#view))
     }
+    this.gate.spend(count)
     return count === 0 ? undefined : { count, deliveries: Promise.all(deliveries).then((batches) => batches.flat()) }
   }
 
@@ -264,6 +259,7 @@ export class SubscriptionRunner {
   lose(error: Error): void {
     if (this.#ended) return
     this.#ended = error
+    this.gate.close()
     for (const stream of [...this.#streams]) this.#streams.break(stream, error)
     for (const puller of this.#pullers) puller.answer(Promise.reject(error))
     this.#pullers.clear()
@@ -276,6 +272,7 @@ export class SubscriptionRunner {
     if (this.#ended) return
     const stopped = `The broker of subscription ${this.#options.definition.subscription} was stopped.`
     this.#ended = new TidingsError('stopped', stopped)
+    this.gate.close()
     for (const stream of [...this.#streams]) {
       this.#detach(stream)
       this.#streams.break(stream, this.#ended)

@@ -220,6 +220,7 @@ class History {
     }
     for (const offset of this.#acknowledged) require(!machine.state.entries.has(offset), `${offset} stays acknowledged`)
     const { carried, ...counts } = shardCounts(machine)
+    require(machine.state.inFlight === counts.leased, `${counts.leased} are leased, not ${machine.state.inFlight}`)
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
     const { start, cursor } = machine.state
     require(total ===

@@ -24,7 +24,14 @@ export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
 export { DeliveryMachine } from './machine.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'
-export { defaultPolicy, defaultRetryPolicy, retryDelayMs, type DeliveryPolicy, type ReplayEffects } from './policy.ts'
+export {
+  defaultPolicy,
+  defaultRetryPolicy,
+  retryDelayMs,
+  type DeliveryPolicy,
+  type FlowPolicy,
+  type ReplayEffects,
+} from './policy.ts'
 export type { Stored } from './recovery.ts'
 export type { ShardCommit } from './shard-state.ts'
 export { asideRanges, sweptRanges } from './seek.ts'

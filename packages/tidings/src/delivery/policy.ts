@@ -1,10 +1,23 @@
-/** What a subscription does with failure. */
-export interface DeliveryPolicy {
+/** What a subscription does with failure, and how much it hands out. */
+export interface DeliveryPolicy extends FlowPolicy {
   /** What happens to a key whose head is a dead letter. */
   readonly onDeadLetter: 'park' | 'supersede' | 'continue'
   readonly retry: RetryPolicy
   /** Nothing is handed out before it is so old, in milliseconds. */
   readonly delayMs: number
+}
+
+export interface FlowPolicy {
+  /** How many events may be leased at once, over all consumers and shards; without a limit where absent. */
+  readonly maxInFlight?: number
+  /** How many may be handed out in a time; without a limit where absent. */
+  readonly rate?: RatePolicy
+}
+
+/** A token bucket: `perSecond` on average, up to `burst` at once. */
+export interface RatePolicy {
+  readonly perSecond: number
+  readonly burst: number
 }
 
 export interface RetryPolicy {

@@ -49,6 +49,8 @@ export class ShardState {
   readonly passed = new Passed()
   /** Keys that each holder has. */
   readonly held = new Map<string, Set<KeyQueue>>()
+  /** How many entries are leased. */
+  inFlight = 0
   /** Suspects that are with a holder, and how many may be so at once: see `suspects.ts`. */
   readonly suspectsInFlight = new Set<Entry>()
   suspectsAtOnce = 1
@@ -129,6 +131,7 @@ export class ShardState {
     entry.lease = lease
     delete entry.due
     queue.leased++
+    this.inFlight++
     queue.holder = lease.holder
     let keys = this.held.get(lease.holder)
     if (!keys) this.held.set(lease.holder, (keys = new Set()))
@@ -147,6 +150,7 @@ export class ShardState {
     delete entry.lease
     delete entry.due
     queue.leased--
+    this.inFlight--
     if (queue.leased === 0 && queue.holder !== undefined) {
       this.held.get(queue.holder)?.delete(queue)
       if (this.held.get(queue.holder)?.size === 0) this.held.delete(queue.holder)
@@ -219,6 +223,7 @@ export class ShardState {
       this.unsaved.forget(entry)
     }
     for (const index of [this.entries, this.ready, this.suspects, this.held, this.suspectsInFlight]) index.clear()
+    this.inFlight = 0
     this.due.clear()
     this.passed.clear()
     this.unsaved.clear(start)

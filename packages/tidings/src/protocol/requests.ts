@@ -69,6 +69,8 @@ export const subscriptionBody = object({
         }),
       ),
       delayMs: optional(delayMs),
+      maxInFlight: optional(integer(1, 1_000_000)),
+      rate: optional(object({ perSecond: number(0.0001, 1_000_000), burst: optional(integer(1, 1_000_000)) })),
     }),
   ),
 })
