@@ -39,6 +39,7 @@ export class Bench {
   onCommit: () => void = () => undefined
   readonly policy: DeliveryPolicy
   readonly #random: () => number
+  #sortedKeys: string[] | undefined
 
   constructor(policy: Partial<DeliveryPolicy> = {}, random: () => number = () => 0.5) {
     this.policy = { ...defaultPolicy, ...policy }
@@ -70,7 +71,8 @@ export class Bench {
 
   /** What stands in a range of the ledger, in order. */
   entries({ from = '', to = '~' }: LedgerRange, limit = Infinity): LedgerEntry[] {
-    const keys = [...this.ledger.keys()].filter((key) => key >= from && key < to).sort()
+    this.#sortedKeys ??= [...this.ledger.keys()].sort()
+    const keys = this.#sortedKeys.filter((key) => key >= from && key < to)
     return keys.slice(0, limit).map((key) => ({ key, value: this.ledger.get(key)! }))
   }
 
@@ -101,15 +103,19 @@ export class Bench {
 
   /** Publishes one event that is due in so many milliseconds. */
   publishLater(delayMs: number, key?: string): void {
-    this.log.push(record(this.log.length + 1, key, new Date(this.wallMs + delayMs).toISOString()))
+    this.log.push(this.laterRecord(delayMs, key))
     this.feed()
+  }
+
+  laterRecord(delayMs: number, key?: string): LogRecord {
+    return record(this.log.length + 1, key, new Date(this.wallMs + delayMs).toISOString())
   }
 
   /** Offers what the machine has not seen. */
   feed(): void {
     const { cursor } = this.machine.state
     this.machine.intake.offer(
-      this.log.filter(({ offset }) => offset > cursor),
+      this.log.slice(cursor),
       this.log.length,
       this.now(),
     )
@@ -180,6 +186,7 @@ export class Bench {
   commit(): void {
     const commit = this.machine.takeCommit()
     if (!commit) return
+    this.#sortedKeys = undefined
     for (const { key, value } of commit.changes) {
       if (value === null) this.ledger.delete(key)
       else this.ledger.set(key, value)
