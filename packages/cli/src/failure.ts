@@ -36,6 +36,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'position-unknown': 'tidings topics show <topic> shows the position of its newest event in its present life.',
   'dead-letter-unknown': 'tidings dead-letters list shows those that are there.',
   'scheduled-unknown': 'tidings scheduled list shows what waits for its time.',
+  'schedule-unknown': 'tidings schedules list shows those that there are.',
   'service-conflict': 'tidings services replace says that the other database takes the place of the first.',
   unauthenticated: 'Give a token with TIDINGS_TOKEN, or with --token where nobody else sees your processes.',
   forbidden: 'Act as the service that owns it with --principal <service>, or with its token.',

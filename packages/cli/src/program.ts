@@ -6,6 +6,7 @@ import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addPublish } from './commands/publish.ts'
+import { addSchedules } from './commands/schedules.ts'
 import { addServer } from './commands/server.ts'
 import { addServices } from './commands/services.ts'
 import { addSubscriptions } from './commands/subscriptions.ts'
@@ -46,6 +47,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addSubscriptions(program)
   addDeadLetters(program)
   addExplain(program)
+  addSchedules(program)
   addServices(program)
   addDoctor(program)
   addCompletion(program)

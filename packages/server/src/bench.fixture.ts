@@ -1,5 +1,6 @@
 import { allowAll, createBroker, type Authorize, type Broker } from 'tidings/broker'
 import { memoryEngine } from 'tidings/engines/memory'
+import { nextDue } from './next-due.ts'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 
@@ -28,7 +29,7 @@ export interface Answer {
 /** A started server over a broker in memory, for tests. */
 export async function openBench(options: Partial<ServerOptions> & { authorize?: Authorize } = {}): Promise<Bench> {
   const { authorize = allowAll, ...serverOptions } = options
-  const broker = options.broker ?? createBroker({ engine: memoryEngine(), authorize, compileSchema })
+  const broker = options.broker ?? createBroker({ engine: memoryEngine(), authorize, compileSchema, nextDue })
   await broker.start()
   const server = createServer({ port: 0, ...serverOptions, broker })
   await server.start()

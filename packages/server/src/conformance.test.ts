@@ -6,6 +6,7 @@ import { memoryEngine } from 'tidings/engines/memory'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openBench } from './bench.fixture.ts'
+import { nextDue } from './next-due.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 const transports: readonly { transport: string; options: ConnectOptions }[] = [
@@ -23,7 +24,7 @@ describe.each(transports)('remote broker over $transport', ({ options }) => {
         crash()
         const { engine, cut } = cuttable(store)
         crash = cut
-        const bench = await openBench({ broker: createBroker({ engine, authorize: allowAll }) })
+        const bench = await openBench({ broker: createBroker({ engine, authorize: allowAll, nextDue }) })
         const broker = connect(bench.server.url, options)
         opened.unshift(broker, bench)
         return broker

@@ -65,6 +65,9 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('read', '/topics/a.b/events')
   await ask('latest', '/topics/a.b/latest')
   await ask('producer', '/topics/a.b/producers/p')
+  const template = { type: 'shop.order', data_base64: 'e30=' }
+  await ask('putSchedule', '/schedules/shop.daily', { topic: 'shop.order', expression: '0 8 * * *', event: template })
+  await ask('schedules', '/schedules')
   await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning' })
   await ask('subscription', subscription)
   await ask('subscriptions', '/subscriptions')
@@ -85,7 +88,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('pause', `${subscription}/pause`, {})
   await ask('resume', `${subscription}/resume`, {})
   await ask('seek', `${subscription}/seek`, { to: 'end' })
-  const silent = new Set<Operation>(['registerService', 'removeTopic', 'removeSubscription'])
+  const silent = new Set<Operation>(['registerService', 'removeTopic', 'removeSubscription', 'removeSchedule'])
   expect(answers.map(([operation]) => operation).sort()).toEqual(
     (Object.keys(routes) as Operation[]).filter((each) => !silent.has(each)).sort(),
   )

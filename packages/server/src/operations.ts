@@ -1,7 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import { TidingsError } from 'tidings'
-import type { Broker, Caller, Delivery, EventReference, Outcome, PullAnswer, PullRequest } from 'tidings/broker'
-import type { Operation, routes, ValueOf } from 'tidings/protocol'
+import type {
+  Broker,
+  Caller,
+  Delivery,
+  EventReference,
+  Outcome,
+  PullAnswer,
+  PullRequest,
+  ScheduleDescription,
+} from 'tidings/broker'
+import { encodeTemplate, type Operation, type routes, type ValueOf } from 'tidings/protocol'
 import { publish } from './publish.ts'
 
 type Routes = typeof routes
@@ -16,6 +25,7 @@ export interface Context<O extends Operation = Operation> {
     readonly topic: string
     readonly subscription: string
     readonly service: string
+    readonly schedule: string
     readonly producer: string
   }
   readonly query: QueryOf<O>
@@ -49,6 +59,16 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   producer: async ({ broker, caller, names: { topic, producer } }) => ({
     producer: (await broker.producer(caller, { topic, producer })) ?? null,
   }),
+  schedules: async ({ broker, caller }) => ({ schedules: (await broker.schedules(caller)).map(scheduleAnswer) }),
+  async putSchedule({ broker, caller, names, body: { event, ...body } }) {
+    const { data_base64: data, ...attributes } = event
+    const template = data ? { ...attributes, data } : attributes
+    return scheduleAnswer(await broker.putSchedule(caller, { schedule: names.schedule, ...body, event: template }))
+  },
+  async removeSchedule({ broker, caller, names }) {
+    await broker.removeSchedule(caller, names.schedule)
+    return undefined
+  },
   subscriptions: async ({ broker, caller }) => ({ subscriptions: await broker.subscriptions(caller) }),
   putSubscription: ({ broker, caller, names, body }) => {
     return broker.putSubscription(caller, { subscription: names.subscription, ...body })
@@ -117,6 +137,10 @@ async function pullInPieces(
     const answer = await broker.pull(caller, { ...request, waitMs: Math.min(Math.max(0, leftMs), waitPieceMs) })
     if (answer.deliveries.length > 0 || leftMs <= waitPieceMs || abandoned()) return answer
   }
+}
+
+function scheduleAnswer({ event, ...schedule }: ScheduleDescription): object {
+  return { ...schedule, event: encodeTemplate(event) }
 }
 
 /** What the broker is asked for; how payloads are written is no business of its. */

@@ -11,6 +11,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'subscription-unknown': 404,
   'dead-letter-unknown': 404,
   'scheduled-unknown': 404,
+  'schedule-unknown': 404,
   'topic-conflict': 409,
   'subscription-conflict': 409,
   'service-conflict': 409,

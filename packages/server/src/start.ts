@@ -4,6 +4,7 @@ import type { Engine } from 'tidings/engine'
 import { embeddedEngine } from 'tidings/engines/embedded'
 import { memoryEngine } from 'tidings/engines/memory'
 import { protocolLimits } from 'tidings/protocol'
+import { nextDue } from './next-due.ts'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 
@@ -44,6 +45,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     namespaces: options.namespaces ?? ['default'],
     maxPayloadBytes: payloadBytes,
     compileSchema,
+    nextDue,
     environment,
   })
   // Before the store is opened, because what is wrong with the address needs no store to be found.

@@ -23,6 +23,7 @@ const errorTable = {
   'lease-out-of-order': { retryable: false },
   'dead-letter-unknown': { retryable: false },
   'scheduled-unknown': { retryable: false },
+  'schedule-unknown': { retryable: false },
   forbidden: { retryable: false },
   unauthenticated: { retryable: false },
   'ownership-lost': { retryable: true },

@@ -28,6 +28,7 @@ describe('what may come next', () => {
       'doctor',
       'explain',
       'publish',
+      'schedules',
       'server',
       'services',
       'subscriptions',

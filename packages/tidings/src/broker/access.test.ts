@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryEngine } from '../engines/memory/index.ts'
+import { simpleDue } from './due-times.fixture.ts'
 import { createBroker, type Authorize, type Broker, type Caller } from './index.ts'
 
 const topic = 'shop.order'
@@ -21,6 +22,10 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
   read: (broker, caller) => broker.read(caller, { topic }),
   latest: (broker, caller) => broker.latest(caller, { topic }),
+  putSchedule: (broker, caller) =>
+    broker.putSchedule(caller, { schedule: 'shop.daily', topic, expression: '0 8 * * *', event: { type: topic } }),
+  schedules: (broker, caller) => broker.schedules(caller),
+  removeSchedule: (broker, caller) => broker.removeSchedule(caller, 'shop.daily'),
   putSubscription: (broker, caller) => broker.putSubscription(caller, { subscription, topic, from: 'beginning' }),
   subscription: (broker, caller) => broker.subscription(caller, subscription),
   subscriptions: (broker, caller) => broker.subscriptions(caller),
@@ -42,10 +47,15 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   explain: (broker, caller) => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } }),
 }
 const verbs = Object.keys(calls) as Verb[]
-const lists = new Set<Verb>(['topics', 'subscriptions'])
+const lists = new Set<Verb>(['topics', 'subscriptions', 'schedules'])
 
 async function openBroker(authorize: Authorize): Promise<Broker> {
-  const broker = createBroker({ engine: memoryEngine(), authorize, namespaces: ['default', 'blue'] })
+  const broker = createBroker({
+    engine: memoryEngine(),
+    authorize,
+    namespaces: ['default', 'blue'],
+    nextDue: simpleDue,
+  })
   await broker.start()
   await broker.putTopic(owner, { topic, kind: 'event', owner: 'shop' })
   await broker.putSubscription(owner, { subscription, topic, from: 'beginning' })

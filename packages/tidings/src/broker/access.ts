@@ -9,6 +9,7 @@ export interface Resource {
   readonly topic?: { readonly name: string; readonly kind: TopicKind; readonly owner: string }
   readonly subscription?: string
   readonly service?: string
+  readonly schedule?: string
 }
 
 /** Decides about every call. Anything but `true` is a refusal. */
@@ -20,13 +21,14 @@ export const allowAll: Authorize = () => true
 /**
  * Services do what is theirs, operators everything. A service publishes to the entity and event topics that it owns
  * and to anybody's task topics, reads every topic that is not a task topic of somebody else, and defines and consumes
- * subscriptions under its own name.
+ * subscriptions, and defines schedules, under its own name.
  */
 export function ownersOnly(options: { operators: readonly string[] }): Authorize {
   const operators = new Set(options.operators)
-  return ({ principal }, action, { topic, subscription, service }) => {
+  return ({ principal }, action, { topic, subscription, service, schedule }) => {
     if (operators.has(principal)) return true
     if (subscription !== undefined && subscription.split('.', 1)[0] !== principal) return false
+    if (schedule !== undefined && schedule.split('.', 1)[0] !== principal) return false
     if (service !== undefined && service !== principal) return false
     if (!topic) return action !== 'operate'
     if (action === 'inspect') return true
@@ -37,7 +39,7 @@ export function ownersOnly(options: { operators: readonly string[] }): Authorize
 }
 
 export function refuse(caller: Caller, action: Action, resource: Resource): TidingsError {
-  const what = resource.subscription ?? resource.topic?.name ?? resource.service ?? 'this'
+  const what = resource.subscription ?? resource.schedule ?? resource.topic?.name ?? resource.service ?? 'this'
   return new TidingsError(
     'forbidden',
     `"${caller.principal}" may not ${action} ${what} in namespace "${caller.namespace}".`,

@@ -35,3 +35,11 @@ export function checkEffects(effects: string): void {
   if (['skip', 'run', 'missing'].includes(effects)) return
   throw new TidingsError('bad-request', `"effects" must be skip, run or missing; it was ${effects}.`)
 }
+
+export function checkHolder(holder: string): void {
+  if (/^[A-Za-z0-9_-]{1,100}$/.test(holder)) return
+  throw new TidingsError(
+    'bad-request',
+    `"${holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`,
+  )
+}

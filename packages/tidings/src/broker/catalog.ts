@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
-import type { JsonSchema, Pause, SubscriptionFilter } from './port.ts'
+import type { JsonSchema, Pause, ScheduledTemplate, SubscriptionFilter } from './port.ts'
 
 export interface StoredTopic {
   readonly topic: string
@@ -26,10 +26,23 @@ export interface StoredService {
   readonly database: string
 }
 
+export interface StoredSchedule {
+  readonly schedule: string
+  readonly topic: string
+  readonly expression: string
+  readonly timeZone: string
+  readonly catchUp: 'newest' | 'all'
+  /** Its payload is base64. */
+  readonly event: Omit<ScheduledTemplate, 'data'> & { readonly data?: string }
+  /** What was due up to here, in milliseconds since 1970, is none of its business. */
+  readonly since: number
+}
+
 interface Kinds {
   readonly topic: StoredTopic
   readonly subscription: StoredSubscription
   readonly service: StoredService
+  readonly schedule: StoredSchedule
 }
 type Kind = keyof Kinds
 
@@ -38,7 +51,7 @@ const pageSize = 1_000
 const attempts = 20
 
 /**
- * What exists in one namespace, kept in a ledger of the broker's own: topics, subscriptions, services. Names are looked
+ * What exists in one namespace, kept in a ledger of the broker's own: topics, subscriptions, services, schedules. Names are looked
  * up in memory; where several servers share the store, in the ledger.
  */
 export class Catalog {

@@ -1,5 +1,6 @@
 export { allowAll, ownersOnly, type Action, type Authorize, type Resource } from './access.ts'
 export type { CheckPayload, CompileSchema } from './check-event.ts'
+export type { NextDue } from './due-times.ts'
 export { createBroker, type BrokerOptions } from './local-broker.ts'
 export type {
   Broker,
@@ -32,6 +33,9 @@ export type {
   RenewRequest,
   ReplayEffects,
   RetryPolicy,
+  ScheduleDefinition,
+  ScheduleDescription,
+  ScheduledTemplate,
   SeekRequest,
   ServiceRegistration,
   SettleAnswer,

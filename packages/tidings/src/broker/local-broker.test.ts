@@ -6,6 +6,7 @@ import type { Engine } from '../engine/index.ts'
 import { embeddedEngine } from '../engines/embedded/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
+import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, ownersOnly } from './index.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
@@ -31,11 +32,11 @@ describe.each(Object.entries(subjects))('local broker over the %s', (_, open) =>
   for (const brokerCase of brokerConformance) {
     it.concurrent(brokerCase.name, async () => {
       const { engine, dispose } = await open()
-      let broker = createBroker({ engine, authorize: allowAll })
+      let broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue })
       await broker.start()
       const crash = async () => {
         // The old broker is simply left behind: the new one owns the ledgers from here on.
-        broker = createBroker({ engine, authorize: allowAll })
+        broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue })
         await broker.start()
         return broker
       }

@@ -1,10 +1,10 @@
-import { TidingsError } from '../errors.ts'
 import type { Engine } from '../engine/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { validateName, type Position } from '../event/index.ts'
 import type { Authorize } from './access.ts'
-import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
+import { checkEffects, checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
+import type { NextDue } from './due-times.ts'
 import { Entrance } from './entrance.ts'
 import { Namespace } from './namespace.ts'
 import * as aside from './aside.ts'
@@ -12,6 +12,7 @@ import * as operate from './operate.ts'
 import type * as port from './port.ts'
 import { readEvents, readLatest } from './read.ts'
 import type { Broker, Caller } from './port.ts'
+import { registerService } from './services.ts'
 
 export interface BrokerOptions {
   readonly engine: Engine
@@ -23,6 +24,8 @@ export interface BrokerOptions {
   readonly maxPayloadBytes?: number
   /** How JSON Schemas of topics are checked; where absent they are kept but not enforced here. */
   readonly compileSchema?: CompileSchema
+  /** Reads cron expressions; where absent, there are no recurring schedules here. */
+  readonly nextDue?: NextDue
   readonly environment?: Environment
 }
 
@@ -41,9 +44,9 @@ class LocalBroker implements Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options
-    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema } = options
+    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema, nextDue } = options
     const open = (namespace: string): Namespace =>
-      new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema })
+      new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue })
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
   }
 
@@ -56,6 +59,7 @@ class LocalBroker implements Broker {
     await this.#options.engine.start()
     for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
     this.#state = 'running'
+    for (const { schedules } of this.#entrance.namespaces()) schedules.start()
   }
 
   async stop(): Promise<void> {
@@ -74,18 +78,10 @@ class LocalBroker implements Broker {
   // ------------------------------------------------------------------------------------------------ services and topics
 
   async registerService(caller: Caller, request: port.ServiceRegistration): Promise<void> {
-    const namespace = this.#entrance.namespace(caller)
+    const { catalog } = this.#entrance.namespace(caller)
     const service = validateName(request.service, 'service')
     this.#entrance.allow(caller, request.replace ? 'operate' : 'define', { service })
-    await namespace.catalog.change('service', service, (present) => {
-      if (!present || present.database === request.database || request.replace)
-        return { service, database: request.database }
-      throw new TidingsError(
-        'service-conflict',
-        `The service ${service} is known with another database (${present.database}); this one is ${request.database}. Check which database this service has opened. If it takes the first one's place, an operator says so by registering it with "replace": tidings services replace ${service} ${request.database}`,
-        { details: { service, known: present.database, database: request.database } },
-      )
-    })
+    await registerService(catalog, { ...request, service })
   }
 
   async putTopic(caller: Caller, request: port.TopicDefinition): Promise<port.TopicDescription> {
@@ -139,6 +135,20 @@ class LocalBroker implements Broker {
     const limit = wholeNumber(request.limit, limits.limit)
     const namespace = await this.#entrance.topic(caller, 'read', request.topic)
     return readLatest(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
+  }
+
+  // -------------------------------------------------------------------------------------------------------- schedules
+
+  async putSchedule(caller: Caller, request: port.ScheduleDefinition): Promise<port.ScheduleDescription> {
+    return this.#entrance.namespace(caller).schedules.put(this.#entrance, caller, request)
+  }
+
+  async schedules(caller: Caller): Promise<readonly port.ScheduleDescription[]> {
+    return this.#entrance.namespace(caller).schedules.list(this.#entrance, caller)
+  }
+
+  async removeSchedule(caller: Caller, schedule: string): Promise<void> {
+    await this.#entrance.namespace(caller).schedules.remove(this.#entrance, caller, schedule)
   }
 
   // ---------------------------------------------------------------------------------------------------- subscriptions
@@ -199,12 +209,7 @@ class LocalBroker implements Broker {
   }
 
   async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
-    if (!/^[A-Za-z0-9_-]{1,100}$/.test(request.holder)) {
-      throw new TidingsError(
-        'bad-request',
-        `"${request.holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`,
-      )
-    }
+    checkHolder(request.holder)
     return (await this.#entrance.runner(caller, 'consume', request.subscription)).stream(request)
   }
 

@@ -4,9 +4,11 @@ import type { Environment } from '../environment/index.ts'
 import { parsePosition, validateName } from '../event/index.ts'
 import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
+import type { NextDue } from './due-times.ts'
 import { checkFilter, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { Publisher } from './publisher.ts'
+import { Schedules } from './schedules.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
 
 export interface NamespaceOptions {
@@ -15,11 +17,13 @@ export interface NamespaceOptions {
   readonly namespace: string
   readonly maxPayloadBytes: number
   readonly compileSchema: CompileSchema | undefined
+  readonly nextDue: NextDue | undefined
 }
 
 /** The topics and subscriptions of one namespace on this server, opened when somebody needs them. */
 export class Namespace {
   readonly catalog: Catalog
+  readonly schedules: Schedules
   readonly #options: NamespaceOptions
   readonly #publishers = new Map<string, Publisher>()
   readonly #incarnations = new Map<string, string>()
@@ -28,6 +32,7 @@ export class Namespace {
   constructor(options: NamespaceOptions) {
     this.#options = options
     this.catalog = new Catalog(options.engine, options.namespace)
+    this.schedules = new Schedules({ ...options, namespace: this, name: options.namespace })
   }
 
   // ------------------------------------------------------------------------------------------------------------ topics
@@ -118,6 +123,7 @@ export class Namespace {
     for (const { subscription, topic } of await this.catalog.list('subscription')) {
       if (topic === name) await this.removeSubscription(subscription)
     }
+    await this.schedules.removeAllOf(name)
     await this.catalog.change('topic', name, () => null)
     this.#publishers.delete(name)
     this.#incarnations.delete(name)
@@ -253,6 +259,7 @@ export class Namespace {
   }
 
   async stop(): Promise<void> {
+    await this.schedules.stop()
     await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
   }
 }

@@ -28,7 +28,7 @@ export interface Broker {
   /** `topic-unknown` where there is none. */
   topic(caller: Caller, topic: string): Promise<TopicDescription>
   topics(caller: Caller): Promise<readonly TopicDescription[]>
-  /** Removes a topic with its events and subscriptions. */
+  /** Removes a topic with its events, its subscriptions and the schedules that publish to it. */
   removeTopic(caller: Caller, topic: string): Promise<void>
 
   /**
@@ -43,6 +43,15 @@ export interface Broker {
   read(caller: Caller, request: ReadRequest): Promise<ReadPage>
   /** The newest event of every key of an entity topic, as a fuzzy listing: see `LatestPage`. */
   latest(caller: Caller, request: LatestRequest): Promise<LatestPage>
+
+  /**
+   * Creates a recurring schedule or changes it; the same one put again goes on as it was. It publishes one event for each
+   * due time, with its own name as `source` and the due time as `id`.
+   */
+  putSchedule(caller: Caller, request: ScheduleDefinition): Promise<ScheduleDescription>
+  schedules(caller: Caller): Promise<readonly ScheduleDescription[]>
+  /** `schedule-unknown` where there is none; what it has published stays. */
+  removeSchedule(caller: Caller, schedule: string): Promise<void>
 
   /** Creates a subscription or changes its filter and policy; `from` counts at creation only. */
   putSubscription(caller: Caller, request: SubscriptionDefinition): Promise<SubscriptionDescription>
@@ -168,6 +177,39 @@ export interface LatestPage {
   readonly from: Position
   readonly until: Position
   readonly next?: string
+}
+
+// ---------------------------------------------------------------------------------------------------- schedules
+
+export interface ScheduleDefinition {
+  /** `<service>.<name>` */
+  readonly schedule: string
+  /** An event or task topic that the caller may publish to. */
+  readonly topic: string
+  /** A cron expression: five fields, or six with seconds first. */
+  readonly expression: string
+  /** A name of the IANA time zone database; `UTC` where absent. */
+  readonly timeZone?: string
+  /** What of the due times that passed while no server ran is published: `newest` (the default), or the newest 100. */
+  readonly catchUp?: 'newest' | 'all'
+  readonly event: ScheduledTemplate
+}
+
+/** The event without what each due time gives it: `id` and `time` (the due time, RFC 3339) and `source` (the schedule). */
+export type ScheduledTemplate = Pick<
+  Event,
+  'type' | 'key' | 'subject' | 'datacontenttype' | 'dataschema' | 'extensions' | 'data'
+>
+
+export interface ScheduleDescription extends ScheduleDefinition {
+  readonly timeZone: string
+  readonly catchUp: 'newest' | 'all'
+  /** When it is due next, in milliseconds since 1970; absent when it never is again. */
+  readonly next?: number
+  /** The newest due time that was published. */
+  readonly last?: number
+  /** The newest due time that its topic refused, as long as no later one was taken. */
+  readonly refused?: { readonly at: number; readonly message: string }
 }
 
 // ------------------------------------------------------------------------------------------------ subscriptions

@@ -35,7 +35,11 @@ export class Publisher {
     }
   }
 
-  async publish(events: readonly PublishedEvent[]): Promise<readonly PublishAnswer[]> {
+  /** `own`: the broker itself publishes, as one of the producers that nobody else may be. */
+  async publish(
+    events: readonly PublishedEvent[],
+    options: { readonly own?: true } = {},
+  ): Promise<readonly PublishAnswer[]> {
     const answers: (PublishAnswer | undefined)[] = []
     const requests: AppendRequest[] = []
     const refused = new Refused()
@@ -45,7 +49,7 @@ export class Publisher {
         shard: shardOf(event, this.topic.shards),
         ...(producer ? { producer } : {}),
       }
-      const refusal = this.#refusal(request, refused)
+      const refusal = this.#refusal(request, refused, options.own === true)
       answers.push(refusal)
       if (refusal) refused.add(request)
       else requests.push(request)
@@ -55,7 +59,7 @@ export class Publisher {
     return answers.map((answer) => answer ?? this.#answer(appended[next++]!))
   }
 
-  #refusal(request: AppendRequest, refused: Refused): PublishAnswer | undefined {
+  #refusal(request: AppendRequest, refused: Refused, own: boolean): PublishAnswer | undefined {
     if (refused.covers(request)) {
       return {
         status: 'refused',
@@ -63,6 +67,10 @@ export class Publisher {
         message:
           'An earlier event of the same key or producer in the same call was refused; publish this one again after it.',
       }
+    }
+    if (!own && request.producer?.id.startsWith('$')) {
+      const message = `The producer id "${request.producer.id}" is one of the broker's own; choose one without "$" before it.`
+      return { status: 'refused', code: 'forbidden', message }
     }
     try {
       checkEvent(request.event, this.#rules)

@@ -1,7 +1,7 @@
 import type * as port from '../broker/port.ts'
 import type { Broker, Caller } from '../broker/port.ts'
 import { TidingsError } from '../errors.ts'
-import { encodeFrame, type Operation } from '../protocol/index.ts'
+import { decodeSchedule, encodeFrame, encodeTemplate, type Operation, type WireSchedule } from '../protocol/index.ts'
 import { Http, type HttpOptions, type HttpRequest } from './http.ts'
 import { PollStream } from './poll-stream.ts'
 import { PublishQueue } from './publish-queue.ts'
@@ -129,6 +129,21 @@ export class RemoteBroker implements Broker {
 
   latest(caller: Caller, { topic, ...query }: port.LatestRequest): Promise<port.LatestPage> {
     return this.#call('latest', caller, { names: { topic }, query })
+  }
+
+  // -------------------------------------------------------------------------------------------------------- schedules
+
+  async putSchedule(caller: Caller, { schedule, ...body }: port.ScheduleDefinition): Promise<port.ScheduleDescription> {
+    const sent = { ...body, event: encodeTemplate(body.event) }
+    return decodeSchedule(await this.#call('putSchedule', caller, { names: { schedule }, body: sent }))
+  }
+
+  async schedules(caller: Caller): Promise<readonly port.ScheduleDescription[]> {
+    return (await this.#call<{ schedules: readonly WireSchedule[] }>('schedules', caller)).schedules.map(decodeSchedule)
+  }
+
+  async removeSchedule(caller: Caller, schedule: string): Promise<void> {
+    await this.#call('removeSchedule', caller, { names: { schedule } })
   }
 
   // ---------------------------------------------------------------------------------------------------- subscriptions

@@ -1,5 +1,6 @@
 export { attributesOf, eventOfAttributes, isJsonType, type Attributes } from './attributes.ts'
 export { formatBinary, headerAttributes, parseBinary, type Header } from './cloudevents-binary.ts'
+export { decodeBase64, encodeBase64 } from './base64.ts'
 export {
   batchType,
   formatBatch,

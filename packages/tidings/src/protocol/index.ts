@@ -10,6 +10,7 @@ export {
 } from './messages.ts'
 export { errorOfProblem, problemOf, type Problem } from './problem.ts'
 export { producerStamp } from './requests.ts'
+export { decodeSchedule, encodeTemplate, type WireSchedule } from './schedule.ts'
 export { pathOf, routes, type Operation, type Route } from './routes.ts'
 export type { ObjectOf, Shape, ValueOf } from './shape.ts'
 export {

@@ -1,4 +1,5 @@
 import {
+  attribute,
   boolean,
   either,
   integer,
@@ -9,6 +10,7 @@ import {
   object,
   oneOf,
   optional,
+  payload,
   record,
   text,
 } from './shape.ts'
@@ -73,6 +75,24 @@ export const subscriptionBody = object({
       rate: optional(object({ perSecond: number(0.0001, 1_000_000), burst: optional(integer(1, 1_000_000)) })),
     }),
   ),
+})
+
+const template = object({
+  type: text(),
+  key: optional(text()),
+  subject: optional(text()),
+  datacontenttype: optional(text()),
+  dataschema: optional(text()),
+  extensions: optional(record(attribute(), 100)),
+  data_base64: optional(payload()),
+})
+
+export const scheduleBody = object({
+  topic: name,
+  expression: text({ maxLength: 300 }),
+  timeZone: optional(text({ maxLength: 100 })),
+  catchUp: optional(oneOf('newest', 'all')),
+  event: template,
 })
 
 export const pullBody = object({

@@ -32,7 +32,7 @@ export const routes = {
   removeTopic: {
     method: 'DELETE',
     path: '/topics/{topic}',
-    summary: 'Removes a topic with its events and subscriptions.',
+    summary: 'Removes a topic with its events, subscriptions and schedules.',
   },
   publish: {
     method: 'POST',
@@ -57,6 +57,14 @@ export const routes = {
     path: '/topics/{topic}/producers/{producer}',
     summary: 'The highest epoch and counter seen of a producer.',
   },
+  schedules: { method: 'GET', path: '/schedules', summary: 'Lists the recurring schedules.' },
+  putSchedule: {
+    method: 'PUT',
+    path: '/schedules/{schedule}',
+    summary: 'Creates a recurring schedule or changes it.',
+    body: requests.scheduleBody,
+  },
+  removeSchedule: { method: 'DELETE', path: '/schedules/{schedule}', summary: 'Removes a recurring schedule.' },
   subscriptions: { method: 'GET', path: '/subscriptions', summary: 'Lists the subscriptions.' },
   putSubscription: {
     method: 'PUT',

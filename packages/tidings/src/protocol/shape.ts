@@ -1,4 +1,5 @@
 import { TidingsError } from '../errors.ts'
+import { decodeBase64, type AttributeValue } from '../event/index.ts'
 
 /**
  * What a message may hold, written once: it reads a value from outside, refusing what does not fit by its path, and
@@ -120,6 +121,30 @@ export function record<Value>(element: Shape<Value>, maximum: number): Shape<Rea
       const entries = Object.entries(objectAt(value, path))
       if (entries.length > maximum) throw misfit(path, `an object of at most ${maximum} members`, value)
       return Object.fromEntries(entries.map(([name, each]) => [name, element.read(each, `${path}.${name}`)]))
+    },
+  }
+}
+
+/** The value of an attribute of an event. */
+export function attribute(): Shape<AttributeValue> {
+  return {
+    schema: { type: ['string', 'integer', 'boolean'] },
+    read(value, path) {
+      if (typeof value === 'string' || typeof value === 'boolean' || Number.isInteger(value))
+        return value as AttributeValue
+      throw misfit(path, 'a text, a whole number or true or false', value)
+    },
+  }
+}
+
+/** Bytes as padded base64, which no parser changes. */
+export function payload(): Shape<Uint8Array> {
+  return {
+    schema: { type: 'string', contentEncoding: 'base64' },
+    read(value, path) {
+      const bytes = typeof value === 'string' ? decodeBase64(value) : undefined
+      if (bytes) return bytes
+      throw misfit(path, 'a text in padded base64', value)
     },
   }
 }

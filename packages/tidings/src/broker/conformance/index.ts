@@ -5,6 +5,7 @@ import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
 import { flowCases } from './flow.ts'
 import { operateCases } from './operate.ts'
+import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
 import { scheduleCases } from './schedule.ts'
 import { streamCases } from './stream.ts'
@@ -17,6 +18,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...deadLetterCases,
   ...scheduleCases,
   ...flowCases,
+  ...recurringCases,
   ...streamCases,
   ...operateCases,
   ...badInputCases,
