@@ -23,6 +23,7 @@ export type {
   ProducerState,
   TopicId,
   TopicKind,
+  TrimOptions,
 } from './port.ts'
 export { admit, Refused, sameContent, withoutPayload, type Admission, type AdmissionState } from './admission.ts'
 export { formatCursor, parseCursor, type LatestCursor } from './cursor.ts'

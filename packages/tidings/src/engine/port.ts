@@ -133,6 +133,16 @@ export interface LatestPage {
   readonly next?: string
 }
 
+export interface TrimOptions {
+  /** Ascending offsets that stay although they are at or below `through`, because somebody still needs them. */
+  readonly keep?: readonly number[]
+  /**
+   * Milliseconds since 1970: a tombstone at or below `through` that was appended before goes although it is the newest
+   * of its key. Its version is remembered: what is not newer is stale for ever.
+   */
+  readonly tombstonesBefore?: number
+}
+
 export interface Log {
   /**
    * Creates a topic's log, durably. Answers the existing one when the settings are equal and rejects with
@@ -170,9 +180,10 @@ export interface Log {
   latest(topic: TopicId, options: { cursor?: string; limit: number }): Promise<LatestPage>
   /**
    * Removes events at or below `through`, and what earlier trims kept and need not keep any more; keeps the newest of
-   * each key of an entity topic. Space is reused.
+   * each key of an entity topic, and whatever `options` names. Space is reused. One that a crash interrupts has removed
+   * nothing that it should keep, and the next one finishes it.
    */
-  trim(topic: TopicId, through: number): Promise<void>
+  trim(topic: TopicId, through: number, options?: TrimOptions): Promise<void>
   /**
    * Removes all payloads of a key for good: no reader finds them any more, and the space that they took is free to be
    * overwritten (when that happens is the store's affair). The records stay, marked `erased`, with their identity, key

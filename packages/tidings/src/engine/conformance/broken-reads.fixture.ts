@@ -208,6 +208,64 @@ export const brokenReads: readonly Breakage[] = [
     },
   },
   {
+    guarantee: 'trim() keeps what somebody needs',
+    caught: 'trim() keeps the offsets that it is told to keep',
+    broken: (engine) => overriding(engine, { log: { trim: (topic, through) => engine.log.trim(topic, through) } }),
+  },
+  {
+    guarantee: 'trim() keeps nothing for ever',
+    caught: 'trim() lets go of what it need not keep any more',
+    broken(engine) {
+      const kept = new Set<number>()
+      return overriding(engine, {
+        log: {
+          trim: (topic, through, options = {}) => {
+            for (const offset of options.keep ?? []) kept.add(offset)
+            return engine.log.trim(topic, through, { ...options, keep: [...kept] })
+          },
+        },
+      })
+    },
+  },
+  {
+    guarantee: 'tombstones leave in the end',
+    caught: 'trim() takes tombstones out that are older than asked, and no others',
+    broken: (engine) => overriding(engine, { log: { trim: (topic, through) => engine.log.trim(topic, through) } }),
+  },
+  {
+    guarantee: 'young tombstones stay',
+    caught: 'trim() takes tombstones out that are older than asked, and no others',
+    broken: (engine) =>
+      overriding(engine, {
+        log: {
+          trim: (topic, through, options) =>
+            engine.log.trim(
+              topic,
+              through,
+              options?.tombstonesBefore ? { ...options, tombstonesBefore: Infinity } : {},
+            ),
+        },
+      }),
+  },
+  {
+    guarantee: 'a version outlives its tombstone',
+    caught: 'the version of a tombstone that left is remembered',
+    broken(engine) {
+      let left = false
+      const forgetting = changingRequests(engine, (request) =>
+        left ? { ...request, event: { ...request.event, sourceepoch: 1 } } : request,
+      )
+      return overriding(forgetting, {
+        log: {
+          trim: async (topic, through, options) => {
+            await engine.log.trim(topic, through, options)
+            left = options?.tombstonesBefore !== undefined
+          },
+        },
+      })
+    },
+  },
+  {
     guarantee: 'trim() leaves the deduplication window alone',
     caught: 'trim() forgets neither identities nor producers nor versions',
     broken: (engine) =>

@@ -1,3 +1,4 @@
+import type { LogRecord } from '../port.ts'
 import { assert, assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import {
@@ -9,8 +10,10 @@ import {
   idsOf,
   latestIds,
   outcomes,
+  readAll,
   requestOf,
   stored,
+  tombstoneOf,
   topic,
 } from './scene.ts'
 
@@ -115,6 +118,83 @@ export const logTrimCases: readonly EngineCase[] = [
         [stored(5, true)],
         'and the version of its key',
       )
+    },
+  },
+  {
+    name: 'trim() keeps the offsets that it is told to keep',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, eventLog)
+      await append(engine, eventOf('1', { key: 'k' }), eventOf('2'), eventOf('3'))
+      await append(engine, eventOf('4'), eventOf('5'), eventOf('6'))
+      await engine.log.trim(topic, 5, { keep: [2, 4, 6] })
+      assertEqual(await idsOf(engine), ['2', '4', '6'], 'what is kept and what is above')
+      const { records } = await engine.log.read(topic, { after: 3, limit: 1 })
+      assertEqual(records[0]?.event, eventOf('4'), 'a kept event is whole')
+      assertEqual((await engine.log.describe(topic))?.trimmed, 5, 'describe() says how far it went')
+      const reopened = await reopen()
+      assertEqual(await idsOf(reopened), ['2', '4', '6'], 'after a restart too')
+      await reopened.log.trim(topic, 6, { keep: [2, 4] })
+      assertEqual(await idsOf(reopened), ['2', '4'], 'and over the trims that follow')
+    },
+  },
+  {
+    name: 'trim() lets go of what it need not keep any more',
+    async run({ engine }) {
+      await engine.log.create(topic, eventLog)
+      await append(engine, eventOf('1'), eventOf('2'), eventOf('3'), eventOf('4'))
+      await engine.log.trim(topic, 3, { keep: [1, 2] })
+      await engine.log.trim(topic, 3, { keep: [1] })
+      assertEqual(await idsOf(engine), ['1', '4'], 'the second goes when nobody asks for it')
+      await engine.log.trim(topic, 1)
+      assertEqual(await idsOf(engine), ['4'], 'and so does the first')
+      assertEqual(
+        outcomes(await append(engine, eventOf('1'), eventOf('2'))),
+        ['duplicate', 'duplicate'],
+        'both are known',
+      )
+    },
+  },
+  {
+    name: 'trim() takes tombstones out that are older than asked, and no others',
+    async run({ engine, reopen, advance }) {
+      await engine.log.create(topic, entityLog)
+      await append(
+        engine,
+        eventOf('a1', { key: 'a' }),
+        tombstoneOf('b1', { key: 'b' }),
+        tombstoneOf('d1', { key: 'd' }),
+      )
+      await append(engine, eventOf('d2', { key: 'd' }))
+      advance(1_000)
+      await append(engine, tombstoneOf('c1', { key: 'c' }))
+      const [late] = (await readAll(engine)).slice(-1)
+      const tombstonesBefore = late!.appendedAt
+      await engine.log.trim(topic, 1, { tombstonesBefore })
+      assertEqual(await latestIds(engine, 2), ['a1', 'b1', 'c1', 'd2'], 'what is above stays')
+      await engine.log.trim(topic, 5, { tombstonesBefore })
+      assertEqual(await latestIds(engine, 2), ['a1', 'c1', 'd2'], 'only what is old enough leaves')
+      await engine.log.trim(topic, 5, { tombstonesBefore: tombstonesBefore + 1 })
+      assertEqual(await latestIds(engine, 2), ['a1', 'd2'], 'and the other when its time has come')
+      assertEqual(await idsOf(engine), ['a1', 'd2'], 'they are out of the log too')
+      assertEqual(await latestIds(await reopen(), 2), ['a1', 'd2'], 'after a restart too')
+    },
+  },
+  {
+    name: 'the version of a tombstone that left is remembered',
+    async run({ engine, reopen, advance }) {
+      await engine.log.create(topic, entityLog)
+      await append(engine, eventOf('1', { key: 'k', sequence: '5' }), tombstoneOf('2', { key: 'k', sequence: '6' }))
+      const [{ appendedAt }] = (await readAll(engine)) as [LogRecord]
+      advance(1_000)
+      await engine.log.trim(topic, 2, { tombstonesBefore: appendedAt + 1 })
+      const reopened = await reopen()
+      assertEqual(
+        await append(reopened, eventOf('3', { key: 'k', sequence: '5' })),
+        [stored(3, true)],
+        'older is stale',
+      )
+      assertEqual(await append(reopened, eventOf('4', { key: 'k', sequence: '7' })), [stored(4)], 'newer is not')
+      assertEqual(await latestIds(reopened), ['4'], 'the key is back')
     },
   },
   {

@@ -45,12 +45,14 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
     producer: async (id, producer) => topicOf(session(), id).producer(producer),
     async read(id, { after, limit, shard }) {
       const topic = topicOf(session(), id)
-      // An interrupted trim may have left events of it; only entity topics keep some on purpose.
-      const begin = topic.record.kind === 'entity' ? after : Math.max(after, topic.record.trimmed)
+      // An interrupted trim may have left events of it; entity topics keep some anywhere.
+      const { kind, trimmed, keptFrom = trimmed + 1 } = topic.record
+      const begin = kind === 'entity' ? after : Math.max(after, keptFrom - 1)
       return topic.reader.read({ after: begin, limit, shard, head: topic.head })
     },
     latest: async (id, options) => latestOf(session(), topicOf(session(), id), options),
-    trim: (id, through) => rewriting.run(async () => trimTopic(topicOf(session(), id), through, session().writer)),
+    trim: (id, through, options) =>
+      rewriting.run(async () => trimTopic(topicOf(session(), id), { ...options, through }, session().writer)),
     erase: (id, key) => rewriting.run(async () => eraseKey(topicOf(session(), id), key, session().writer)),
     watch: (id, listener) => watchers.add(id, listener),
   }
@@ -122,7 +124,9 @@ async function latestOf(
   }
   const entries = topic.newestAfter(place && Buffer.from(place.after, 'base64url'), limit + 1)
   const page = entries.slice(0, limit)
-  const records = topic.reader.recordsAt(page.map(({ newest }) => newest.offset))
+  // A tombstone that a trim took out has left its version in the index.
+  const offsets = page.map(({ newest }) => newest.offset)
+  const records = topic.reader.recordsAt(offsets, { trimmed: topic.record.trimmed })
   if (entries.length <= limit) return { records, from, until: topic.head }
   const after = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
   return { records, from, until: topic.head, next: formatCursor({ incarnation, from, after }) }

@@ -63,7 +63,18 @@ function randomStep(random: Random, known: Event[], owner: { epoch: number }): S
   }
   if (choice < 0.85) {
     const part = random()
-    return async (engine) => engine.log.trim(topic, Math.floor((await engine.log.describe(topic))!.head * part))
+    const keepEvery = 1 + below(random, 20)
+    const tombstoneAgeMs = below(random, 100_000)
+    return async (engine) => {
+      const { head } = (await engine.log.describe(topic))!
+      const now = (await engine.log.read(topic, { after: head - 1, limit: 1 })).records[0]?.appendedAt ?? 0
+      await engine.log.trim(topic, Math.floor(head * part), {
+        ...(part < 0.7 && {
+          keep: Array.from({ length: Math.floor(head / keepEvery) }, (_, index) => index * keepEvery),
+        }),
+        ...(part > 0.3 && { tombstonesBefore: now - tombstoneAgeMs }),
+      })
+    }
   }
   if (choice < 0.9) {
     const key = `k${below(random, 300)}`

@@ -80,15 +80,19 @@ export class TopicReader {
     }
   }
 
-  /** The records at these offsets. A damaged one rejects: a listing that silently lacks an entity would be wrong. */
-  recordsAt(offsets: readonly number[]): LogRecord[] {
+  /**
+   * The records at these offsets, without those at or below `trimmed` that are gone. A damaged one rejects: a listing
+   * that silently lacks an entity would be wrong.
+   */
+  recordsAt(offsets: readonly number[], { trimmed }: { trimmed: number }): LogRecord[] {
     let stored: StoredBlock | undefined
     return offsets
       .toSorted((left, right) => left - right)
-      .map((offset) => {
+      .flatMap((offset) => {
         if (!stored || stored.last < offset) stored = this.#blockOf(offset)
         const record = recordOf(stored, offset)
         if (record) return record
+        if (offset <= trimmed && isGone(stored, offset)) return []
         throw new TidingsError(
           'store-corrupt',
           `The newest event of a key of topic ${this.name}, at offset ${offset}, is damaged; publish that entity's state again or restore the store from a backup.`,
@@ -136,6 +140,17 @@ export class TopicReader {
     const range = rangeOfNumber('block', this.number)
     return this.#store.entries(range, { reverse: true, ...(limit !== undefined && { limit }) })
   }
+}
+
+/** Whether a trim took a record out of its block, or the block: what is damaged is still there. */
+function isGone(stored: StoredBlock | undefined, offset: number): boolean {
+  if (!stored) return true
+  const { block } = stored
+  if (!block) return false
+  const index = block.indexAfter(offset - 1)
+  if (index === block.count || block.offsetAt(index) !== offset) return true
+  const record = block.recordAt(index)
+  return record !== undefined && isTrimmed(record)
 }
 
 function recordOf(stored: StoredBlock | undefined, offset: number): LogRecord | undefined {

@@ -1,10 +1,11 @@
-import { withoutPayload } from '../../engine/index.ts'
-import { decodeEvent } from '../../event/index.ts'
+import { withoutPayload, type TrimOptions } from '../../engine/index.ts'
+import { decodeEvent, isTombstone } from '../../event/index.ts'
 import { recordFlags, type Block, type StoredRecord } from './block.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { blockKey } from './keys.ts'
 import type { Topic } from './topic.ts'
 import { isTrimmed, type StoredBlock } from './topic-reader.ts'
+import { Kept, takeExpired } from './trim-progress.ts'
 import type { Group, Writer } from './writer.ts'
 
 /** So many blocks are rewritten in one transaction: nobody waits long behind it. */
@@ -14,61 +15,105 @@ const blocksPerStep = 64
  * Removes what nobody needs at or below an offset, in steps; one that was interrupted is finished by the next trim.
  * Identities within the deduplication window stay as records without an event.
  */
-export async function trimTopic(topic: Topic, through: number, writer: Writer): Promise<void> {
+export async function trimTopic(
+  topic: Topic,
+  { through, keep = [], tombstonesBefore = -Infinity }: TrimOptions & { readonly through: number },
+  writer: Writer,
+): Promise<void> {
   const limit = Math.max(topic.record.trimmed, Math.min(through, topic.head))
+  const kept = new Kept(keep, limit)
   const { progress } = topic
   const before = progress.complete ? topic.record.trimmed : 0
-  const again = progress.complete ? blocksToVisitAgain(topic) : []
+  const again = progress.complete ? blocksToVisitAgain(topic, kept, tombstonesBefore) : []
   progress.complete = false
-  if (limit > topic.record.trimmed) {
-    const group = writer.group()
-    topic.putTrimmed(limit, group)
-    await group.durable(undefined)
-  }
-  const rewrite = (block: Block, builder: BlockBuilder): void => trimBlock(topic, block, builder)
+  await putBounds(topic, { limit, keptFrom: kept.ascending[0], tombstones: tombstonesBefore > 0 }, writer)
+  const rewrite = (block: Block, builder: BlockBuilder): void =>
+    trimBlock(topic, { block, builder, kept, tombstonesBefore })
   for (let begin = 0; begin < again.length; begin += blocksPerStep) {
     const lasts = again.slice(begin, begin + blocksPerStep)
     const step = lasts.flatMap((last) => [...topic.reader.blocks(last - 1, 1)].filter((block) => block.last === last))
     await rewriteStep(topic, step, writer, rewrite)
   }
   await rewriteRange({ topic, after: before, through: limit, writer }, rewrite)
+  progress.kept = kept.ascending
   progress.complete = true
 }
 
+/** Says how far the topic is trimmed, before anything is removed: whatever a crash leaves is finished by the next trim. */
+async function putBounds(
+  topic: Topic,
+  bounds: { readonly limit: number; readonly keptFrom: number | undefined; readonly tombstones: boolean },
+  writer: Writer,
+): Promise<void> {
+  const { limit, keptFrom, tombstones } = bounds
+  const { trimmed, keptFrom: before } = topic.record
+  // The log says nothing of the version of a tombstone that left it: only the index does.
+  const indexFirst = tombstones && topic.hasUnwrittenNewest
+  if (limit <= trimmed && keptFrom === before && !indexFirst) return
+  const group = writer.group()
+  if (indexFirst) topic.putNewest(group)
+  topic.putTrimmed({ through: limit, keptFrom }, group)
+  await group.durable(undefined)
+}
+
 /** The last offsets of blocks at or below the last trim that hold something that can go now. */
-function blocksToVisitAgain(topic: Topic): number[] {
+function blocksToVisitAgain(topic: Topic, kept: Kept, tombstonesBefore: number): number[] {
   const { progress, reader } = topic
   const lasts = new Set<number>()
-  for (const offset of progress.replaced) for (const { last } of reader.blocks(offset - 1, 1)) lasts.add(last)
+  const visit = (offset: number): void => {
+    for (const { last } of reader.blocks(offset - 1, 1)) lasts.add(last)
+  }
+  for (const offset of progress.replaced) visit(offset)
   progress.replaced.clear()
-  const inWindow = progress.identities.findIndex(({ last, appendedAt }) => topic.inWindow(last, appendedAt))
-  const expired = progress.identities.splice(0, inWindow === -1 ? progress.identities.length : inWindow)
+  for (const offset of progress.kept) if (!kept.has(offset)) visit(offset)
+  const expired = [
+    ...takeExpired(progress.identities, ({ last, appendedAt }) => topic.inWindow(last, appendedAt)),
+    ...takeExpired(progress.tombstones, ({ appendedAt }) => appendedAt >= tombstonesBefore),
+  ]
   for (const { last } of expired) lasts.add(last)
   return [...lasts].sort((left, right) => left - right)
 }
 
-function trimBlock(topic: Topic, block: Block, builder: BlockBuilder): void {
+interface BlockTrim {
+  readonly block: Block
+  readonly builder: BlockBuilder
+  readonly kept: Kept
+  readonly tombstonesBefore: number
+}
+
+function trimBlock(topic: Topic, { block, builder, kept, tombstonesBefore }: BlockTrim): void {
   const { kind, trimmed } = topic.record
+  const { last, appendedAt } = block
   const isEntity = kind === 'entity'
-  if (!isEntity && block.last <= trimmed && !topic.inWindow(block.last, block.appendedAt)) return
+  const keeps = kept.hasWithin(block.first, last)
+  if (!isEntity && !keeps && last <= trimmed && !topic.inWindow(last, appendedAt)) return
   let identities = false
+  let tombstones = false
   for (let index = 0; index < block.count; index++) {
     const offset = block.offsetAt(index)
     const record = offset > trimmed ? undefined : block.recordAt(index)
-    if (offset > trimmed || (isEntity && record && isNewest(topic, record))) copyRaw(block, index, builder)
-    else if (record && topic.inWindow(offset, block.appendedAt)) {
+    const newest = isEntity && record && newestOfKey(topic, record)
+    const isOld = newest === 'tombstone' && appendedAt < tombstonesBefore
+    if (newest === 'tombstone' && !isOld) tombstones = true
+    // A damaged record may be the newest of its key: `latest` must not lack it without a word.
+    const isDamaged = isEntity && offset <= trimmed && !record
+    if (offset > trimmed || isDamaged || (newest && !isOld)) copyRaw(block, index, builder)
+    else if (keeps && kept.has(offset) && !(record && isTrimmed(record))) copyRaw(block, index, builder)
+    else if (record && topic.inWindow(offset, appendedAt)) {
       identities = true
       if (isTrimmed(record)) copyRaw(block, index, builder)
       else builder.add({ ...record, flags: record.flags | recordFlags.trimmed, event: undefined })
     }
   }
-  if (identities) topic.progress.identities.push({ last: block.last, appendedAt: block.appendedAt })
+  if (identities) topic.progress.identities.push({ last, appendedAt })
+  if (tombstones) topic.progress.tombstones.push({ last, appendedAt })
 }
 
-function isNewest(topic: Topic, { offset, flags, event }: StoredRecord): boolean {
-  if ((flags & (recordFlags.stale | recordFlags.trimmed)) !== 0) return false
-  const { key } = decodeEvent(event)
-  return key !== undefined && topic.newest(key)?.offset === offset
+function newestOfKey(topic: Topic, { offset, flags, event }: StoredRecord): 'state' | 'tombstone' | undefined {
+  if ((flags & (recordFlags.stale | recordFlags.trimmed)) !== 0) return undefined
+  const decoded = decodeEvent(event)
+  if (decoded.key === undefined || topic.newest(decoded.key)?.offset !== offset) return undefined
+  return isTombstone(decoded) ? 'tombstone' : 'state'
 }
 
 /** Replaces every event of a key by what may be left of it. Answers how many it erased. */
@@ -126,8 +171,8 @@ async function rewriteStep(
 function rewriteBlock(topic: Topic, { block, last }: StoredBlock, group: Group, rewrite: Rewrite): void {
   const key = blockKey(topic.record.number, last)
   if (!block) {
-    // Nothing of a damaged block can be told apart: it goes when all of it may go.
-    if (last <= topic.record.trimmed) group.put({ key, value: undefined })
+    // Nothing of a damaged block can be told apart: it goes when all of it may go, which nobody can say of entities.
+    if (last <= topic.record.trimmed && topic.record.kind !== 'entity') group.put({ key, value: undefined })
     return
   }
   const builder = new BlockBuilder({

@@ -32,6 +32,8 @@ export interface TopicRecord extends LogSettings {
   /** Of the hashes of its identities. */
   readonly seed: number
   readonly trimmed: number
+  /** The lowest offset that the last trim was asked to keep. */
+  readonly keptFrom?: number
   /** The head at the last trim, which may have removed the block that says so. */
   readonly head: number
 }
@@ -108,9 +110,10 @@ export class Topic {
     return this.#producers.get(id) ?? this.reader.producer(id)
   }
 
-  /** Notes in a group that everything at or below an offset is trimmed. */
-  putTrimmed(through: number, group: Group): void {
-    const record = { ...this.#record, trimmed: through, head: this.#head }
+  /** Notes in a group that everything at or below an offset is trimmed, and where what was kept begins. */
+  putTrimmed({ through, keptFrom }: { through: number; keptFrom: number | undefined }, group: Group): void {
+    const { keptFrom: _, ...before } = this.#record
+    const record = { ...before, trimmed: through, head: this.#head, ...(keptFrom !== undefined && { keptFrom }) }
     putTopicRecord(this.name, record, group)
     group.join({ seal() {}, rolledBack() {}, committed: () => void (this.#record = record) })
   }

@@ -16,9 +16,10 @@ import {
   type LogRecord,
   type LogSettings,
   type ProducerState,
+  type TrimOptions,
 } from '../../engine/index.ts'
 import type { Environment } from '../../environment/index.ts'
-import { decodeEvent, encodeEvent, versionOf, type EntityVersion, type Event } from '../../event/index.ts'
+import { decodeEvent, encodeEvent, isTombstone, versionOf, type EntityVersion, type Event } from '../../event/index.ts'
 
 interface StoredRecord {
   readonly offset: number
@@ -119,7 +120,8 @@ export class MemoryTopic {
       cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#incarnation)
     const begin = Number(after)
     const keys = this.#keys.slice(begin, begin + limit)
-    const records = keys.map((key) => recordOf(this.#newest.get(key)!.record))
+    const newest = keys.map((key) => this.#newest.get(key)!.record)
+    const records = newest.filter(({ offset }) => this.#recordAt(offset)).map(recordOf)
     const page = { records, from, until: this.#head }
     const end = begin + keys.length
     return end < this.#keys.length
@@ -127,11 +129,16 @@ export class MemoryTopic {
       : page
   }
 
-  trim(through: number): void {
+  trim(through: number, { keep = [], tombstonesBefore = -Infinity }: TrimOptions = {}): void {
     const limit = Math.max(this.#trimmed, Math.min(through, this.#head))
-    const isNewest = ({ key, ...record }: StoredRecord): boolean =>
-      key !== undefined && this.#newest.get(key)?.record.offset === record.offset
-    this.#records = this.#records.filter((record) => record.offset > limit || isNewest(record))
+    const kept = new Set(keep)
+    const isNewest = ({ key, offset, appendedAt, event }: StoredRecord): boolean =>
+      key !== undefined &&
+      this.#newest.get(key)?.record.offset === offset &&
+      !(appendedAt < tombstonesBefore && isTombstone(decodeEvent(event)))
+    this.#records = this.#records.filter(
+      (record) => record.offset > limit || kept.has(record.offset) || isNewest(record),
+    )
     this.#trimmed = limit
   }
 
