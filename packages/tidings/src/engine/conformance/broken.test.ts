@@ -4,10 +4,18 @@ import { brokenLedgers } from './broken-ledgers.fixture.ts'
 import { brokenLifecycles } from './broken-lifecycle.fixture.ts'
 import { brokenProducers } from './broken-producers.fixture.ts'
 import { brokenReads } from './broken-reads.fixture.ts'
+import { brokenTrims } from './broken-trims.fixture.ts'
 import { brokenSubject } from './broken.fixture.ts'
 import { engineConformance, runEngineCase } from './index.ts'
 
-const breakages = [...brokenLifecycles, ...brokenAppends, ...brokenProducers, ...brokenReads, ...brokenLedgers]
+const breakages = [
+  ...brokenLifecycles,
+  ...brokenAppends,
+  ...brokenProducers,
+  ...brokenReads,
+  ...brokenTrims,
+  ...brokenLedgers,
+]
 
 describe('an engine that breaks a guarantee', () => {
   it.each(breakages)('$guarantee: is caught by "$caught"', async (breakage) => {
