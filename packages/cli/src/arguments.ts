@@ -53,6 +53,21 @@ export function commaSeparated(text: string): readonly string[] {
   return parts
 }
 
+/** A JSON object, whose members the server reads. */
+export function jsonObject(text: string): object {
+  const value = parsed(text)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new InvalidArgumentError('It must be a JSON object; quote it for the shell.')
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** `name=value`, of which the value may hold more of `=`. */
 export function nameAndValue(text: string, option: string): readonly [name: string, value: string] {
   const at = text.indexOf('=')

@@ -8,6 +8,8 @@ const whole = { type: 'integer', minimum: 0 }
 const flag = { type: 'boolean' }
 const position = { $ref: '#/components/schemas/Position' }
 const event = { $ref: '#/components/schemas/CloudEvent' }
+const filter = { $ref: '#/components/schemas/Filter' }
+const attributeTexts = { type: 'object', minProperties: 1, additionalProperties: { type: 'string', minLength: 1 } }
 
 /** An object whose members are all there, but for those whose name ends in `?`. More may be added to it later. */
 function members(properties: JsonSchemaObject): JsonSchemaObject {
@@ -57,10 +59,22 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     head: position,
     deduplication: members({ ids: whole, maxIds: whole, maxAgeMs: whole }),
   }),
+  Filter: {
+    ...members({
+      'types?': { ...listOf(text), minItems: 1, maxItems: 100 },
+      'exact?': attributeTexts,
+      'prefix?': attributeTexts,
+      'suffix?': attributeTexts,
+      'all?': { ...listOf(filter), minItems: 1 },
+      'any?': { ...listOf(filter), minItems: 1 },
+      'not?': filter,
+    }),
+    description: 'Whatever stands here holds; "types" at the top only. The dialects are those of CloudEvents.',
+  },
   Subscription: members({
     subscription: text,
     topic: text,
-    filter: members({ 'types?': listOf(text) }),
+    filter,
     policy: members({
       onDeadLetter: oneOf('park', 'supersede', 'continue'),
       retry: { type: 'object' },

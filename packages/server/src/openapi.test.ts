@@ -68,7 +68,8 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   const template = { type: 'shop.order', data_base64: 'e30=' }
   await ask('putSchedule', '/schedules/shop.daily', { topic: 'shop.order', expression: '0 8 * * *', event: template })
   await ask('schedules', '/schedules')
-  await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning' })
+  const filter = { types: ['shop.order'], any: [{ not: { exact: { subject: 'x' } } }, { prefix: { source: 's' } }] }
+  await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning', filter })
   await ask('subscription', subscription)
   await ask('subscriptions', '/subscriptions')
   const { deliveries } = (await ask('pull', `${subscription}/pull`, {})) as unknown as {

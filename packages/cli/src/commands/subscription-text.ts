@@ -4,12 +4,14 @@ import { count, duration, fields, time } from '../text.ts'
 /** A subscription for people. */
 export function describeSubscription(description: SubscriptionDescription): string {
   const { subscription, topic, filter, policy, generation, floor, paused } = description
+  const { types, ...dialects } = filter
   const { quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts } = policy.retry
   const quick = quickDelaysMs.length === 0 ? '' : `after ${quickDelaysMs.map(duration).join(', ')}, then `
   return fields([
     ['subscription', subscription],
     ['topic', topic],
-    ['types', filter.types?.join(', ') ?? 'all'],
+    ['types', types?.join(', ') ?? 'all'],
+    ...(Object.keys(dialects).length > 0 ? [['filter', JSON.stringify(dialects)] as const] : []),
     ['floor', floor],
     ['generation', String(generation)],
     ['paused', paused ? pauseInWords(paused) : 'no'],

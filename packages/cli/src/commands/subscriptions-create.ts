@@ -1,8 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Option } from 'commander'
 import { TidingsError } from 'tidings'
-import type { RetryPolicy, SubscriptionDefinition, SubscriptionDescription, SubscriptionPolicy } from 'tidings/broker'
-import { commaSeparated, orNone, positiveNumber, wholeNumber, wholeNumbers } from '../arguments.ts'
+import type {
+  RetryPolicy,
+  SubscriptionDefinition,
+  SubscriptionDescription,
+  SubscriptionFilter,
+  SubscriptionPolicy,
+} from 'tidings/broker'
+import { commaSeparated, jsonObject, orNone, positiveNumber, wholeNumber, wholeNumbers } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { describeSubscription } from './subscription-text.ts'
@@ -11,6 +17,7 @@ interface CreateOptions {
   readonly topic?: string
   readonly from?: string
   readonly types?: readonly string[]
+  readonly filter?: SubscriptionFilter
   readonly onDeadLetter?: 'park' | 'supersede' | 'continue'
   readonly quickDelaysMs?: readonly number[]
   readonly minDelayMs?: number
@@ -28,7 +35,7 @@ const year = { least: 0, most: 31_536_000_000 }
 export function addCreateSubscription(subscriptions: TidingsCommand): void {
   subscriptions
     .command('create')
-    .description('Creates a subscription. Its topic is fixed then; --update changes its types and its policy.')
+    .description('Creates a subscription. Its topic is fixed then; --update changes its filter and its policy.')
     .example(
       'tidings subscriptions create mail.thanks --topic sales.order-placed --from end',
       'what comes from here on',
@@ -43,6 +50,7 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
     .option('--topic <topic>', 'whose events it wants')
     .option('--from <where>', 'where it starts: "beginning", "end" or a position to go on after')
     .option('--types <types>', 'only these event types, separated by commas', commaSeparated)
+    .option('--filter <json>', 'only events whose attributes fit, as {"prefix":{"subject":"eu/"}}', jsonObject)
     .addOption(
       new Option('--on-dead-letter <what>', 'what happens to later events of its key (park)').choices([
         'park',
@@ -61,7 +69,7 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       orNone(positiveNumber({ least: 0.0001, most: 1_000_000 })),
     )
     .option('--burst <count>', 'deliveries at once within the rate (as many as in a second)', wholeNumber(million))
-    .option('--update', 'change the types or the policy of a subscription that exists')
+    .option('--update', 'change the filter or the policy of a subscription that exists')
     .runs<[subscription: string], CreateOptions>(async ({ broker, caller, output }, [subscription], options) => {
       const existing = await unlessUnknown(broker.subscription(caller, subscription))
       const definition = definitionOf(subscription, options, existing)
@@ -86,12 +94,13 @@ function definitionOf(
   if (from === undefined) {
     throw new UsageError(`Say where ${subscription} starts with --from: "beginning", "end" or a position.`)
   }
-  const types = options.types ?? existing?.filter.types
+  const { types: typesBefore, ...dialectsBefore } = existing?.filter ?? {}
+  const types = options.types ?? typesBefore
   return {
     subscription,
     topic,
     from,
-    ...(types && { filter: { types } }),
+    filter: { ...(types && { types }), ...(options.filter ?? dialectsBefore) },
     policy: policyOf(options, existing?.policy),
   }
 }
@@ -127,12 +136,11 @@ function retryOf({ quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts }: CreateO
 
 /** Repeating a command is fine; changing a subscription by accident is not. The broker refuses another topic itself. */
 function refuseChange(existing: SubscriptionDescription, wanted: SubscriptionDefinition): void {
-  const same =
-    isDeepStrictEqual(existing.filter.types, wanted.filter?.types) && isDeepStrictEqual(existing.policy, wanted.policy)
+  const same = isDeepStrictEqual(existing.filter, wanted.filter) && isDeepStrictEqual(existing.policy, wanted.policy)
   if (same) return
   throw new TidingsError(
     'subscription-conflict',
-    `The subscription ${existing.subscription} exists already with other types or another policy; add --update to change it.`,
+    `The subscription ${existing.subscription} exists already with another filter or policy; add --update to change it.`,
   )
 }
 

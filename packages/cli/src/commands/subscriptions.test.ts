@@ -60,6 +60,31 @@ describe('subscriptions create', () => {
     expect(await bench.tidings(...update, '--rate', 'fast')).toMatchObject({ code: 2 })
   })
 
+  test('takes a filter by attributes, keeps it with an update of something else, and drops it for {}', async () => {
+    const filter = { prefix: { subject: 'eu/' } }
+    const created = await json('subscriptions', 'create', 'mail.eu', ...onOrders, '--filter', JSON.stringify(filter))
+    expect(created).toMatchObject({ filter })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.eu')
+    expect(stdout).toMatch(/^filter +{"prefix":{"subject":"eu\/"}}$/m)
+    const typed = await json('subscriptions', 'create', 'mail.eu', '--update', '--types', 'a')
+    expect(typed['filter']).toEqual({ types: ['a'], ...filter })
+    const dropped = await json('subscriptions', 'create', 'mail.eu', '--update', '--filter', '{}')
+    expect(dropped['filter']).toEqual({ types: ['a'] })
+    for (const wrong of ['prefix', '[]', '"a"']) {
+      const refused = await bench.tidings('subscriptions', 'create', 'mail.eu', '--update', '--filter', wrong)
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('JSON object') })
+    }
+    const unknown = await bench.tidings('subscriptions', 'create', 'mail.eu', '--update', '--filter', '{"sql":"true"}')
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('none of exact, prefix') })
+  })
+
+  test('keeps what it does not speak of: the delay too', async () => {
+    const definition = { subscription: 'mail.late', topic: 'shop.order', from: 'end', policy: { delayMs: 5_000 } }
+    await bench.broker.putSubscription(bench.caller, definition)
+    const updated = await json('subscriptions', 'create', 'mail.late', '--update', '--max-attempts', '3')
+    expect(updated).toMatchObject({ policy: { delayMs: 5_000, retry: { maxAttempts: 3 } } })
+  })
+
   test('may be repeated, and changes a subscription with --update only', async () => {
     await json('subscriptions', 'create', 'mail.repeat', ...onOrders, '--max-attempts', '3')
     await json('subscriptions', 'create', 'mail.repeat', ...onOrders)

@@ -162,6 +162,7 @@ export class Namespace {
       )
     }
     await this.topic(topic)
+    const filter = checkFilter(definition.filter)
     const stored = await this.catalog.change('subscription', name, async (present) => {
       if (present && present.topic !== topic) {
         throw new TidingsError(
@@ -176,7 +177,7 @@ export class Namespace {
       return {
         subscription: name,
         topic,
-        filter: checkFilter(definition.filter),
+        filter,
         policy: resolvePolicy(definition.policy),
         start,
         ...(present?.paused ? { paused: present.paused } : {}),

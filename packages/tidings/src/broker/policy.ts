@@ -1,17 +1,11 @@
 import { TidingsError } from '../errors.ts'
-import { defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
-import type { SubscriptionDefinition, SubscriptionPolicy } from './port.ts'
+import { compileFilter, defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
+import type { SubscriptionFilter, SubscriptionPolicy } from './port.ts'
 
-/** The filter as it is kept; a `bad-request` where it could match nothing. */
-export function checkFilter(filter: SubscriptionDefinition['filter']): NonNullable<SubscriptionDefinition['filter']> {
-  const types = filter?.types
-  if (types === undefined) return {}
-  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && type !== ''))
-    return { types }
-  throw new TidingsError(
-    'bad-request',
-    '"filter.types" must be a list of at least one event type; leave it out to receive all.',
-  )
+/** The filter as it is kept; a `bad-request` says which part of it makes no sense. */
+export function checkFilter(filter: SubscriptionFilter = {}): SubscriptionFilter {
+  compileFilter(filter)
+  return filter
 }
 
 /** The policy with its defaults; a `bad-request` says which part of it makes no sense. */

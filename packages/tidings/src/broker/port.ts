@@ -1,8 +1,8 @@
-import type { Event, Position } from '../event/index.ts'
+import type { Event, Position, SubscriptionFilter } from '../event/index.ts'
 import type { ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
 import type { ErrorCode } from '../errors.ts'
 
-export type { ProducerStamp, ProducerState }
+export type { ProducerStamp, ProducerState, SubscriptionFilter }
 
 /**
  * The interface under everything that is not the broker itself. A local broker over an engine and a remote one over
@@ -222,11 +222,6 @@ export interface SubscriptionDefinition {
   readonly from: Position | 'beginning' | 'end'
   readonly filter?: SubscriptionFilter
   readonly policy?: SubscriptionPolicy
-}
-
-export interface SubscriptionFilter {
-  /** Only these event types. */
-  readonly types?: readonly string[]
 }
 
 export interface SubscriptionPolicy {

@@ -13,6 +13,7 @@ import type { Environment } from '../environment/index.ts'
 import {
   crashedRange,
   exceptionRange,
+  filterRange,
   heldKeyRange,
   initialState,
   readState,
@@ -130,6 +131,7 @@ export async function loadStored(
     heldKeys: await all(heldKeyRange),
     crashed: await all(crashedRange),
     unacknowledged: await all(unacknowledgedRange),
+    filters: await all(filterRange),
     open: await loadOpen(engine, topic, state),
   }
 }

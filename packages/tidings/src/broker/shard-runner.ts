@@ -1,4 +1,5 @@
 import type { Engine, LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership, TopicId } from '../engine/index.ts'
+import type { SubscriptionFilter } from '../event/index.ts'
 import type { Environment } from '../environment/index.ts'
 import {
   DeliveryMachine,
@@ -25,7 +26,7 @@ export interface ShardRunnerOptions {
   readonly shards: number
   readonly start: number
   readonly policy: DeliveryPolicy
-  readonly types: readonly string[] | undefined
+  readonly filter: SubscriptionFilter
   /** Called when more may be handed out. */
   readonly onMovement: () => void
   /** Called when the committed floor or the generation moved. */
@@ -71,11 +72,11 @@ export class ShardRunner {
   }
 
   static async start(options: ShardRunnerOptions): Promise<ShardRunner> {
-    const { engine, topic, subscription, shard, policy, types, environment } = options
+    const { engine, topic, subscription, shard, policy, filter, environment } = options
     const id: LedgerId = { namespace: topic.namespace, ledger: subscription, shard }
     const ownership = await engine.ledger.own(id)
     const machine = new DeliveryMachine(
-      { shard, epoch: ownership.epoch, policy, types, random: environment.random },
+      { shard, epoch: ownership.epoch, policy, filter, random: environment.random },
       await loadStored(options, id),
       moment(environment),
     )

@@ -13,7 +13,7 @@ export async function seekShard(
   for (const range of asideRanges) {
     for await (const page of ledger.pages(range)) aside.push(...page.map(({ key }) => offsetOf(key)))
   }
-  machine.seeking.begin({ ...next, types: machine.intake.types, aside })
+  machine.seeking.begin({ ...next, aside })
   await ledger.commit()
   await sweepShard(machine, ledger)
 }

@@ -68,7 +68,7 @@ export class SubscriptionRunner {
         shards: topic.shards,
         start: definition.start,
         policy: definition.policy,
-        types: definition.filter.types,
+        filter: definition.filter,
         onMovement: () => made.runner?.pump(),
         onProgress: () => made.runner?.announceProgress(),
         onLost: (error) => (made.runner ? made.runner.lose(error) : (made.lost = error)),
@@ -209,7 +209,7 @@ export class SubscriptionRunner {
 
   /** The subscription was changed. */
   configure(definition: StoredSubscription): void {
-    for (const shard of this.shards) shard.machine.configure(definition.policy, definition.filter.types)
+    for (const shard of this.shards) shard.machine.configure(definition.policy, definition.filter)
     this.gate.configure(definition)
     this.pump()
   }

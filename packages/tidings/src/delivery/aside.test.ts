@@ -31,7 +31,7 @@ describe('parked events', () => {
     bench.publish('a', 'a')
     expect(drain(bench)).toEqual(Array.from({ length: 152 }, (_, index) => index + 2))
     bench.commit()
-    expect([...bench.ledger.keys()]).toEqual(['state'])
+    expect(bench.places()).toEqual(['state'])
   })
 
   it('that were parked while others of their key were read are not forgotten', () => {
@@ -102,7 +102,7 @@ describe('dead letters', () => {
     const bench = new Bench({ onDeadLetter: 'continue' })
     bench.publish('a', 'a', 'a', 'a')
     bench.settle(bench.claim('h', 1)[0]!, noUse)
-    bench.machine.configure(defaultPolicy, undefined)
+    bench.machine.configure(defaultPolicy, {})
     const [second] = bench.claim('h', 1)
     bench.settle(second!, { action: 'ack' })
     bench.settle(bench.claim('h', 1)[0]!, noUse)

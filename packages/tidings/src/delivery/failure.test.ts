@@ -144,7 +144,7 @@ describe('behind a dead letter', () => {
     bench.publish('a', 'a')
     bench.settle(bench.claim('h', 1)[0]!, noUse)
     expect(bench.claim('h')).toEqual([])
-    bench.machine.configure({ ...defaultPolicy, onDeadLetter: 'continue' }, undefined)
+    bench.machine.configure({ ...defaultPolicy, onDeadLetter: 'continue' }, {})
     expect(offsets(bench.claim('h'))).toEqual([2])
   })
 })
@@ -204,7 +204,7 @@ describe('redrive()', () => {
 describe('what nobody is to get', () => {
   it('is what the filter by type does not name: it is counted, and the floor moves past it', () => {
     const bench = new Bench()
-    bench.machine.configure(defaultPolicy, ['wanted'])
+    bench.machine.configure(defaultPolicy, { types: ['wanted'] })
     for (const type of ['other', 'wanted', 'other']) {
       const { event, ...rest } = record(bench.log.length + 1, 'a')
       bench.log.push({ ...rest, event: { ...event, type } })

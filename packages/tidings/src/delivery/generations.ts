@@ -10,30 +10,30 @@ export interface EarlierGeneration extends StoredGeneration {
 
 /**
  * Ends the present generation and begins one after `start`. What the one before had acknowledged is remembered as far
- * as it could come again: everything that it looked at, except what was unfinished or `aside`, and only of its own types.
+ * as it could come again: everything that it looked at, except what was unfinished or `aside`, and only what its filter wanted.
  */
 export function beginGeneration(
   state: ShardState,
   next: {
     readonly start: number
     readonly effects: ReplayEffects
-    readonly types: ReadonlySet<string> | undefined
     readonly aside: readonly number[]
   },
 ): void {
-  const { start, effects, types, aside } = next
+  const { start, effects, aside } = next
   const ended: EarlierGeneration = {
     generation: state.generation,
     start: state.start,
     through: state.cursor,
     exceptions: [...state.entries.keys(), ...aside].sort((left, right) => left - right),
     effects,
-    ...(types ? { types: [...types] } : {}),
   }
   state.earlier = [ended, ...state.earlier.map((generation) => ({ ...generation, effects }))]
   writeExceptions(state, ended)
+  const filter = state.filters.latest(state.generation)
   state.clear(start)
   state.generation++
+  state.filters.set(state, filter)
 }
 
 /** An event from before the start of this generation, which no earlier one had acknowledged, is acknowledged after all. */
@@ -55,14 +55,14 @@ function writeExceptions({ unsaved }: ShardState, { generation, exceptions }: Ea
 }
 
 /** What the replay of an event is to do, if any generation before acknowledged it; `undefined` for a first delivery. */
-export function replayOf(earlier: readonly EarlierGeneration[], { offset, record }: Entry): ReplayEffects | undefined {
-  const type = record?.event.type
+export function replayOf({ earlier, filters }: ShardState, { offset, record }: Entry): ReplayEffects | undefined {
+  if (!record) return undefined
   const acknowledged = earlier.find(
-    ({ start, through, exceptions, types }) =>
+    ({ generation, start, through, exceptions }) =>
       offset > start &&
       offset <= through &&
-      (!types || (type !== undefined && types.includes(type))) &&
-      !contains(exceptions, offset),
+      !contains(exceptions, offset) &&
+      filters.wanted(generation, offset, record.event),
   )
   return acknowledged?.effects
 }

@@ -9,6 +9,7 @@ export {
   dueKey,
   dueOf,
   exceptionRange,
+  filterRange,
   heldKeyRange,
   initialState,
   offsetOf,
@@ -20,6 +21,7 @@ export {
   type StoredException,
   type StoredState,
 } from './ledger-form.ts'
+export { compileFilter } from './filter.ts'
 export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
 export { DeliveryMachine } from './machine.ts'

@@ -11,27 +11,20 @@ const longestReadAhead = 4_000
 
 /** Takes events in from the log: filters them, and puts each behind the others of its key, or aside. */
 export class Intake {
-  /** The event types that the subscription wants; all where absent. */
-  types: ReadonlySet<string> | undefined
   readonly #state: ShardState
   readonly #transitions: Transitions
   readonly #aside: Aside
   readonly #schedule: Schedule
 
-  constructor(
-    state: ShardState,
-    parts: { transitions: Transitions; aside: Aside; schedule: Schedule },
-    types: ReadonlySet<string> | undefined,
-  ) {
+  constructor(state: ShardState, parts: { transitions: Transitions; aside: Aside; schedule: Schedule }) {
     this.#state = state
     this.#transitions = parts.transitions
     this.#aside = parts.aside
     this.#schedule = parts.schedule
-    this.types = types
   }
 
-  matches(record: LogRecord): boolean {
-    return !this.types || this.types.has(record.event.type)
+  matches({ offset, event }: LogRecord): boolean {
+    return this.#state.filters.wanted(this.#state.generation, offset, event)
   }
 
   /** Whether more events would help: too few keys may move, and memory is not full of those that may not. */

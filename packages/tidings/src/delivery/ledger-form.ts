@@ -1,5 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import type { LedgerChange, LedgerEntry, LedgerRange } from '../engine/index.ts'
+import type { SubscriptionFilter } from '../event/index.ts'
 import type { Entry, Moment } from './entry.ts'
 
 /**
@@ -18,6 +19,7 @@ import type { Entry, Moment } from './entry.ts'
  * | `t/<due>/<offset>`           | a scheduled event                                 | an hour before it is due |
  * | `s/<offset>`                 | when a scheduled event is due                     | when somebody asks      |
  * | `e/<generation>/<part>`      | offsets that a generation did not acknowledge     | at start                |
+ * | `f/<generation>/<offset>`    | the filter of a generation for what comes after   | at start                |
  */
 export const stateKey = 'state'
 export const exceptionRange = { from: 'x/', to: 'x0' } as const
@@ -28,6 +30,7 @@ export const parkedRange = { from: 'p/', to: 'p0' } as const
 export const scheduledRange = { from: 't/', to: 't0' } as const
 export const dueRange = { from: 's/', to: 's0' } as const
 export const unacknowledgedRange = { from: 'e/', to: 'e0' } as const
+export const filterRange = { from: 'f/', to: 'f0' } as const
 
 const formatVersion = 2
 
@@ -41,6 +44,7 @@ export const parkedKey = (place: number, offset: number): string => `p/${pad(pla
 export const scheduledKey = (due: number, offset: number): string => `t/${pad(due)}/${pad(offset)}`
 export const dueKey = (offset: number): string => `s/${pad(offset)}`
 const unacknowledgedKey = (generation: number, part: number): string => `e/${pad(generation)}/${pad(part)}`
+export const filterKey = (generation: number, after: number): string => `f/${pad(generation)}/${pad(after)}`
 const partSize = 10_000
 
 /** The entries of one place with offsets from `from` on, below `to`. */
@@ -95,12 +99,11 @@ export interface StoredCounts {
   readonly carried: number
 }
 
-/** An earlier generation, as a seek ended it: it had acknowledged (`start`, `through`], of `types`, with exceptions. */
+/** An earlier generation, as a seek ended it: it had acknowledged what it wanted of (`start`, `through`], with exceptions. */
 export interface StoredGeneration {
   readonly generation: number
   readonly start: number
   readonly through: number
-  readonly types?: readonly string[]
   readonly effects: 'skip' | 'run' | 'missing'
 }
 
@@ -214,6 +217,19 @@ export function storeUnacknowledged(generation: number, offsets: readonly number
 
 export function readUnacknowledged({ key, value }: LedgerEntry): { generation: number; offsets: readonly number[] } {
   return { generation: Number(key.slice(2, key.lastIndexOf('/'))), ...read<{ offsets: readonly number[] }>(value) }
+}
+
+export function storeFilter(filter: SubscriptionFilter): string {
+  return write({ filter })
+}
+
+export function readFilter({ key, value }: LedgerEntry): {
+  readonly generation: number
+  readonly after: number
+  readonly filter: SubscriptionFilter
+} {
+  const { filter } = read<{ filter: SubscriptionFilter }>(value)
+  return { generation: Number(key.slice(2, key.lastIndexOf('/'))), after: offsetOf(key), filter }
 }
 
 /** Which entries to remove once a generation is too old to matter. */

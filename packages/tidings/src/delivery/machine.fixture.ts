@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerRange, LogRecord } from '../engine/index.ts'
-import type { Event } from '../event/index.ts'
+import type { Event, SubscriptionFilter } from '../event/index.ts'
 import type { Entry, Moment } from './entry.ts'
 import {
   asideRanges,
@@ -10,6 +10,7 @@ import {
   DeliveryMachine,
   dueKey,
   exceptionRange,
+  filterRange,
   formatLeaseToken,
   heldKeyRange,
   initialState,
@@ -38,6 +39,7 @@ export class Bench {
   epoch = 0
   onCommit: () => void = () => undefined
   readonly policy: DeliveryPolicy
+  filter: SubscriptionFilter = {}
   readonly #random: () => number
   #sortedKeys: string[] | undefined
 
@@ -55,7 +57,7 @@ export class Bench {
       shard: 0,
       epoch: ++this.epoch,
       policy: this.policy,
-      types: undefined,
+      filter: this.filter,
       random: { next: this.#random },
     }
     const before = {
@@ -65,6 +67,7 @@ export class Bench {
       heldKeys: this.entries(heldKeyRange),
       crashed: this.entries(crashedRange),
       unacknowledged: this.entries(unacknowledgedRange),
+      filters: this.entries(filterRange),
     }
     return new DeliveryMachine(options, before, this.now())
   }
@@ -74,6 +77,11 @@ export class Bench {
     this.#sortedKeys ??= [...this.ledger.keys()].sort()
     const keys = this.#sortedKeys.filter((key) => key >= from && key < to)
     return keys.slice(0, limit).map((key) => ({ key, value: this.ledger.get(key)! }))
+  }
+
+  /** The keys of the ledger, without what is kept of generations. */
+  places(): string[] {
+    return [...this.ledger.keys()].filter((key) => !/^[ef]\//.test(key))
   }
 
   now(): Moment {
@@ -101,6 +109,19 @@ export class Bench {
     this.feed()
   }
 
+  /** Publishes one event with attributes of its own. */
+  publishEvent(key: string | undefined, more: Partial<Event>): void {
+    const plain = record(this.log.length + 1, key)
+    this.log.push({ ...plain, event: { ...plain.event, ...more } })
+    this.feed()
+  }
+
+  /** Another filter from here on, and after a crash. */
+  filterBy(filter: SubscriptionFilter): void {
+    this.filter = filter
+    this.machine.configure(this.policy, filter)
+  }
+
   /** Publishes one event that is due in so many milliseconds. */
   publishLater(delayMs: number, key?: string): void {
     this.log.push(this.laterRecord(delayMs, key))
@@ -114,11 +135,7 @@ export class Bench {
   /** Offers what the machine has not seen. */
   feed(): void {
     const { cursor } = this.machine.state
-    this.machine.intake.offer(
-      this.log.slice(cursor),
-      this.log.length,
-      this.now(),
-    )
+    this.machine.intake.offer(this.log.slice(cursor), this.log.length, this.now())
   }
 
   /** Offsets of the dead letters. */
@@ -156,7 +173,7 @@ export class Bench {
     seeking.fence()
     this.commit()
     const aside = asideRanges.flatMap((range) => this.entries(range).map(({ key }) => offsetOf(key)))
-    seeking.begin({ start, effects, aside, types: undefined })
+    seeking.begin({ start, effects, aside })
     this.sweep()
     this.feed()
   }
@@ -172,6 +189,8 @@ export class Bench {
     this.load()
     const claim = this.machine.claim({ holder, max, ...(leaseMs === undefined ? {} : { leaseMs }) }, this.now())
     if (claim.commitFirst) this.commit()
+    // As whoever hands out does: what was not at hand is read from the log.
+    for (const entry of claim.entries) entry.record ??= this.log[entry.offset - 1]!
     return [...claim.entries]
   }
 

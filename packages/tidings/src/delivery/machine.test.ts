@@ -171,7 +171,7 @@ describe('the ledger', () => {
       for (const entry of batch) bench.settle(entry, { action: 'ack' })
     }
     bench.commit()
-    expect([bench.floor, bench.ledger.size]).toEqual([6_000, 1])
+    expect([bench.floor, bench.places()]).toEqual([6_000, ['state']])
   })
 })
 

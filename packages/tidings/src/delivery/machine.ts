@@ -1,5 +1,6 @@
 import type { LedgerEntry } from '../engine/index.ts'
 import type { Random } from '../environment/index.ts'
+import type { SubscriptionFilter } from '../event/index.ts'
 import { Aside, type Load } from './aside.ts'
 import type { Entry, Moment } from './entry.ts'
 import { Intake } from './intake.ts'
@@ -26,7 +27,7 @@ export interface MachineOptions {
   /** The epoch of the ownership: makes lease ids unique for ever. */
   readonly epoch: number
   readonly policy: DeliveryPolicy
-  readonly types: readonly string[] | undefined
+  readonly filter: SubscriptionFilter
   readonly random: Random
 }
 
@@ -80,18 +81,18 @@ export class DeliveryMachine {
     this.#transitions = new Transitions(this.state, this.aside, options.policy, options.random)
     this.#suspects = new Suspects(this.state, this.#transitions)
     const { aside, schedule } = this
-    const types = options.types && new Set(options.types)
-    this.intake = new Intake(this.state, { transitions: this.#transitions, aside, schedule }, types)
+    this.intake = new Intake(this.state, { transitions: this.#transitions, aside, schedule })
     this.seeking = new Seek(this.state, this.aside, this.schedule)
+    this.state.filters.set(this.state, options.filter)
     this.#transitions.applyPolicy()
     this.holders = new Holders(options.shard, this.state, this.#transitions, now)
     for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
     for (const queue of this.state.queues.values()) this.state.refresh(queue)
   }
 
-  configure(policy: DeliveryPolicy, types: readonly string[] | undefined): void {
+  configure(policy: DeliveryPolicy, filter: SubscriptionFilter): void {
     this.#transitions.policy = policy
-    this.intake.types = types && new Set(types)
+    this.state.filters.set(this.state, filter)
     this.#transitions.applyPolicy()
   }
 
@@ -155,9 +156,9 @@ export class DeliveryMachine {
     return { shard: this.#options.shard, generation: this.state.generation, offset: entry.offset, id: entry.lease!.id }
   }
 
-  /** What an earlier generation that acknowledged this event asks of its replay; `undefined` for a first delivery. */
+  /** What an earlier generation that acknowledged this event asks of its replay; `undefined` for a first delivery. Its record is at hand. */
   replay(entry: Entry): ReplayEffects | undefined {
-    return replayOf(this.state.earlier, entry)
+    return replayOf(this.state, entry)
   }
 
   // ----------------------------------------------------------------------------------------------------------- coming back

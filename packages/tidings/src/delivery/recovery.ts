@@ -1,5 +1,6 @@
 import type { LedgerEntry, LogRecord } from '../engine/index.ts'
 import type { Entry, Moment } from './entry.ts'
+import { FilterHistory } from './filter-history.ts'
 import type { EarlierGeneration } from './generations.ts'
 import {
   offsetOf,
@@ -19,13 +20,14 @@ export interface Stored {
   readonly heldKeys: readonly LedgerEntry[]
   readonly crashed: readonly LedgerEntry[]
   readonly unacknowledged: readonly LedgerEntry[]
+  readonly filters: readonly LedgerEntry[]
   /** The records of the events that `state.open` names. */
   readonly open: readonly LogRecord[]
 }
 
 /** Builds the books again. */
 export function recover(stored: Stored, now: Moment): ShardState {
-  const state = new ShardState(stored.state, earlierGenerations(stored))
+  const state = new ShardState(stored.state, earlierGenerations(stored), new FilterHistory(stored.filters))
   for (const held of stored.heldKeys.map(readHeldKey)) {
     const queue = state.queueOf(held.key)
     queue.place = held.place

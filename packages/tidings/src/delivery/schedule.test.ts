@@ -87,7 +87,7 @@ describe('a scheduled event', () => {
     expect(bench.claim('h')).toEqual([])
     expect(shardCounts(bench.machine)).toMatchObject({ scheduled: 0, discarded: 1 })
     bench.commit()
-    expect([...bench.ledger.keys()]).toEqual(['state'])
+    expect(bench.places()).toEqual(['state'])
   })
 
   it('pins nothing: the floor passes it, and comes back when it is handed out', () => {

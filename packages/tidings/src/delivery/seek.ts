@@ -47,12 +47,7 @@ export class Seek {
     this.#state.fenced = true
   }
 
-  begin(next: {
-    readonly start: number
-    readonly effects: ReplayEffects
-    readonly types: ReadonlySet<string> | undefined
-    readonly aside: readonly number[]
-  }): void {
+  begin(next: { readonly start: number; readonly effects: ReplayEffects; readonly aside: readonly number[] }): void {
     this.#state.sweeping = true
     beginGeneration(this.#state, next)
     this.#aside.clear()

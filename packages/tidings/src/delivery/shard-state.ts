@@ -1,6 +1,7 @@
 import type { LedgerChange, LogRecord } from '../engine/index.ts'
 import { DueTimes } from './due-times.ts'
 import type { Entry, Lease, Moment } from './entry.ts'
+import type { FilterHistory } from './filter-history.ts'
 import type { EarlierGeneration } from './generations.ts'
 import { KeyQueue } from './key-queue.ts'
 import { noCounts, type StoredCounts, type StoredState } from './ledger-form.ts'
@@ -29,6 +30,7 @@ export class ShardState {
   leaseMark: number
   watermark: number
   earlier: readonly EarlierGeneration[]
+  readonly filters: FilterHistory
   readonly holders: Set<string>
   readonly counts: { -readonly [Count in keyof StoredCounts]: number }
   /** A seek has begun: no lease of before counts any more. */
@@ -63,7 +65,7 @@ export class ShardState {
   /** What holds the floor beside events in memory alone: stored entries and crashed dead letters; checked lazily. */
   readonly #holdingFloor = new DueTimes<{ readonly offset: number; readonly gone?: boolean }>()
 
-  constructor(stored: StoredState, earlier: readonly EarlierGeneration[]) {
+  constructor(stored: StoredState, earlier: readonly EarlierGeneration[], filters: FilterHistory) {
     this.generation = stored.generation
     this.start = stored.start
     this.cursor = stored.through
@@ -71,6 +73,7 @@ export class ShardState {
     this.leaseMark = stored.leaseMark
     this.watermark = stored.watermark
     this.earlier = earlier
+    this.filters = filters
     this.holders = new Set(stored.holders)
     this.counts = { ...stored.counts }
     this.sweeping = stored.sweeping ?? false

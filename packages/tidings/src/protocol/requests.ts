@@ -1,3 +1,4 @@
+import { filter } from './filter-shape.ts'
 import {
   attribute,
   boolean,
@@ -58,7 +59,7 @@ const delayMs = integer(0, 31_536_000_000)
 export const subscriptionBody = object({
   topic: name,
   from: position,
-  filter: optional(object({ types: optional(list(text({ maxLength: 300 }), 100)) })),
+  filter: optional(filter()),
   policy: optional(
     object({
       onDeadLetter: optional(oneOf('park', 'supersede', 'continue')),

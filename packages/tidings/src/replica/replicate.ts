@@ -33,6 +33,7 @@ export interface RunningReplica {
 /** A read-only copy of the chosen columns of another service's entity; it does nothing until it is started. */
 export function createReplica(entity: Entity, options: ReplicateOptions<string>): RunningReplica {
   const { topic, key: keyProperty } = entity
+  refuseFilter(topic, options)
   const name = validateName(options.name ?? topic, 'replica')
   const table = options.table ?? topic.replaceAll(/[.-]/g, '_')
   const columns = [...new Set([keyProperty, ...options.columns])]
@@ -67,4 +68,13 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
     },
     stop: () => store.stop(),
   }
+}
+
+/** A copy without some of the changes would be a state that never was. */
+function refuseFilter(topic: string, options: object): void {
+  if (!('filter' in options)) return
+  throw new TidingsError(
+    'bad-request',
+    `A replica of ${topic} takes no filter: it would keep rows whose change was filtered out. Copy all rows, and choose among them when you read.`,
+  )
 }

@@ -138,6 +138,9 @@ describe('start()', () => {
     )
     service.replicate(crm.customer, { columns: ['email'] })
     expect(() => service.replicate(crm.customer, { columns: ['vip'] })).toThrow('two replicas called crm.customer')
+    // @ts-expect-error -- a copy without some of the changes would be a state that never was
+    const filtered = () => service.replicate(crm.customer, { columns: ['vip'], name: 'some', filter: {} })
+    expect(filtered).toThrow('A replica of crm.customer takes no filter')
   })
 })
 

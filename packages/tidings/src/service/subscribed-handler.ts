@@ -83,14 +83,14 @@ export class SubscribedHandler {
 
   async #subscribe(broker: Broker): Promise<SubscriptionDescription> {
     const { caller, handler, options } = this.#parts
-    const { from, retry, onDeadLetter } = options
+    const { from, filter, concurrency: _, prefetch: __, ...policy } = options
     try {
       return await broker.putSubscription(caller, {
         subscription: this.#inbox.subscription,
         topic: handler.topic,
         from: from === 'end' && this.#sawNoTopic ? 'beginning' : from,
-        filter: { types: [...handler.types.keys()] },
-        policy: { ...(retry ? { retry } : {}), ...(onDeadLetter ? { onDeadLetter } : {}) },
+        filter: { ...filter, types: [...handler.types.keys()] },
+        policy,
       })
     } catch (error) {
       this.#sawNoTopic ||= error instanceof TidingsError && error.code === 'topic-unknown'

@@ -3,7 +3,7 @@ import type { Report } from '../consumer/index.ts'
 import type { ContractDetails, Entity, EventType, Kind } from '../contract/index.ts'
 import type { Database, SqlRow, SqlValue } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
-import type { AttributeValue, Position } from '../event/index.ts'
+import type { AttributeValue, FilterExpression, Position } from '../event/index.ts'
 import type { OutboxStats } from '../outbox/index.ts'
 import type { Replica, ReplicaStatus, ReplicateOptions } from '../replica/index.ts'
 
@@ -125,6 +125,8 @@ export interface OwnsOptions<Data = unknown> {
 export interface HandlerOptions extends SubscriptionPolicy {
   /** Where a new subscription begins: `beginning` handles the past as well. A position to go on after is possible, too. */
   readonly from: 'beginning' | 'end' | Position
+  /** Only those of its events whose attributes fit: see `FilterExpression`. */
+  readonly filter?: FilterExpression
   /** How many run at once in this process; 10 where nothing is said. Events of one key never run at once. */
   readonly concurrency?: number
   /** How many deliveries are held at once; see `ConsumeOptions.prefetch`. */

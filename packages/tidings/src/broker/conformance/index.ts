@@ -4,6 +4,7 @@ import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
 import { flowCases } from './flow.ts'
+import { filterCases } from './filters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
@@ -20,6 +21,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...flowCases,
   ...recurringCases,
   ...streamCases,
+  ...filterCases,
   ...operateCases,
   ...badInputCases,
 ]
