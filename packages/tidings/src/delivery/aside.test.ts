@@ -29,7 +29,12 @@ describe('parked events', () => {
     const bench = parkedBench(150)
     bench.discard(1)
     bench.publish('a', 'a')
-    expect(drain(bench)).toEqual(Array.from({ length: 152 }, (_, index) => index + 2))
+    const run = bench.claim('h')
+    for (const entry of run.slice(0, 10)) bench.settle(entry, { action: 'ack' })
+    expect(bench.claim('h'), 'the run goes on with the next of the key or not at all').toEqual([])
+    for (const entry of run.slice(10)) bench.settle(entry, { action: 'ack' })
+    const order = [...offsets(run), ...drain(bench)]
+    expect(order).toEqual(Array.from({ length: 152 }, (_, index) => index + 2))
     bench.commit()
     expect(bench.places()).toEqual(['state'])
   })
