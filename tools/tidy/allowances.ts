@@ -20,8 +20,8 @@ const allowances: readonly Allowance[] = [
   },
   {
     rule: 'leftovers',
-    path: 'packages/tidings/src/engines/embedded/lock.ts',
-    reason: 'Two engines with the ids of one seed must not share the name of a file.',
+    path: 'packages/tidings/src/folder/lock.ts',
+    reason: 'Two users with the ids of one seed must not share the name of a file.',
   },
 ]
 

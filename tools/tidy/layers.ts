@@ -26,7 +26,8 @@ export const layers: readonly Layer[] = [
   { path: 'engine', imports: ['event'] },
   { path: 'engine/conformance', imports: ['engine', 'event'], node: true },
   { path: 'engines/memory', imports: ['engine', 'event'] },
-  { path: 'engines/embedded', imports: ['engine', 'event'], node: true, packages: ['lmdb'] },
+  { path: 'folder', imports: [], node: true },
+  { path: 'engines/embedded', imports: ['engine', 'event', 'folder'], node: true, packages: ['lmdb'] },
 
   { path: 'delivery', imports: ['event', 'engine'] },
   { path: 'broker/port', imports: ['contract', 'engine', 'event'] },
@@ -45,6 +46,7 @@ export const layers: readonly Layer[] = [
 
   { path: 'protocol', imports: ['contract', 'event'] },
   { path: 'client', imports: ['broker/port', 'event', 'protocol'] },
+  { path: 'spool', imports: ['broker/port', 'client', 'event', 'folder', 'protocol'], node: true },
 
   { path: 'testing', imports: 'anything', node: true },
   { path: 'index', imports: 'anything' },

@@ -32,6 +32,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   stopped: 503,
   'ownership-lost': 503,
   'store-full': 507,
+  'spool-full': 507,
 }
 
 /** How long a client waits at least before it repeats what was refused for the moment. */

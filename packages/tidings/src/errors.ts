@@ -31,6 +31,7 @@ const errorTable = {
   'store-corrupt': { retryable: false },
   'store-version': { retryable: false },
   'store-full': { retryable: true },
+  'spool-full': { retryable: true },
   'store-failed': { retryable: false },
   'protocol-version': { retryable: false },
   'protocol-violation': { retryable: false },

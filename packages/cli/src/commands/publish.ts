@@ -83,13 +83,17 @@ function typeMissing(topic: string): UsageError {
 
 async function publishOne({ broker, caller, output }: Session, topic: string, event: Event): Promise<void> {
   const [answer] = await broker.publish(caller, { topic, events: [{ event }] })
-  if (!answer) throw new CommandError('The server answered nothing; look into its log.')
+  if (!answer || answer.status === 'spooled') throw new CommandError('The server answered nothing; look into its log.')
   if (answer.status === 'refused') throw new TidingsError(answer.code, answer.message)
   const { id, source } = event
   await output.show({ ...answer, id, source }, () => visible(sentence(answer, topic, event)))
 }
 
-function sentence(answer: Exclude<PublishAnswer, { status: 'refused' }>, topic: string, { id, source }: Event): string {
+function sentence(
+  answer: Extract<PublishAnswer, { position?: unknown }>,
+  topic: string,
+  { id, source }: Event,
+): string {
   const at = answer.position === undefined ? '' : ` at ${answer.position}`
   const identity = `(source ${source}, id ${id})`
   if (answer.status === 'duplicate') return `Already in ${topic}${at} ${identity}; nothing was stored twice.`

@@ -99,7 +99,7 @@ class LinePublication {
 
   async #report({ number, event }: LineEvent, answer: PublishAnswer): Promise<void> {
     const { output } = this.#session
-    this.#counts[answer.status]++
+    if (answer.status !== 'spooled') this.#counts[answer.status]++
     if (output.json) await output.show({ line: number, id: event.id, source: event.source, ...answer }, () => '')
     else if (answer.status === 'refused') output.error(visible(`Line ${number}: ${answer.message}`))
   }

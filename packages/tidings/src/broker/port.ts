@@ -140,6 +140,8 @@ export interface PublishedEvent {
 export type PublishAnswer =
   | { readonly status: 'stored'; readonly position: Position; readonly stale?: true }
   | { readonly status: 'duplicate'; readonly position?: Position }
+  /** From a client with a spool only: the broker was out of reach; it is on the client's disk and will be sent. */
+  | { readonly status: 'spooled' }
   | { readonly status: 'refused'; readonly code: ErrorCode; readonly message: string }
 
 export interface ReadRequest {

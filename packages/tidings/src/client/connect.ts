@@ -2,6 +2,7 @@ import type { Broker } from '../broker/port.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { RemoteBroker } from './remote-broker.ts'
+import type { Spool } from './spool.ts'
 import type { WebSocketConstructor } from './socket.ts'
 
 export interface ConnectOptions {
@@ -12,6 +13,11 @@ export interface ConnectOptions {
   readonly fetch?: typeof fetch
   /** How long an answer may take; 10 s by default. */
   readonly timeoutMs?: number
+  /**
+   * Keeps what is published while the server is out of reach, and sends it when it is back: `fileSpool` of
+   * `tidings/spool`, in Node. Such events are answered `spooled`. Those of an outbox, which keeps them itself, are not.
+   */
+  readonly spool?: Spool
   readonly environment?: Environment
 }
 
@@ -30,6 +36,7 @@ export function connect(url: string, options: ConnectOptions = {}): Broker {
     environment,
     timeoutMs,
     WebSocket: WebSocket ?? undefined,
+    spool: options.spool,
   })
 }
 

@@ -1,2 +1,3 @@
 export { connect, type ConnectOptions } from './connect.ts'
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts'
+export type { RefusedEvent, Spool, SpooledBatch, SpooledPlace } from './spool.ts'

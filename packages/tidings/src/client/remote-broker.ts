@@ -5,12 +5,15 @@ import { decodeSchedule, encodeFrame, encodeTemplate, type Operation, type WireS
 import { Http, type HttpOptions, type HttpRequest } from './http.ts'
 import { PollStream } from './poll-stream.ts'
 import { PublishQueue } from './publish-queue.ts'
+import type { Lane, Spool } from './spool.ts'
+import { Spooling } from './spooling.ts'
 import { openSocketStream } from './socket-stream.ts'
 import { Socket, type WebSocketConstructor } from './socket.ts'
 
 export interface RemoteBrokerOptions extends HttpOptions {
   /** Carries streams of deliveries; without one they are polled for. */
   readonly WebSocket: WebSocketConstructor | undefined
+  readonly spool: Spool | undefined
 }
 
 interface Results<Answer> {
@@ -21,6 +24,7 @@ interface Results<Answer> {
 export class RemoteBroker implements Broker {
   readonly #options: RemoteBrokerOptions
   readonly #http: Http
+  readonly #spooling: Spooling | undefined
   /** By topic and caller. */
   readonly #queues = new Map<string, PublishQueue>()
   /** By caller. */
@@ -31,11 +35,18 @@ export class RemoteBroker implements Broker {
   constructor(options: RemoteBrokerOptions) {
     this.#options = options
     this.#http = new Http(options)
+    const { spool, environment } = options
+    if (!spool) return
+    const send = (lane: Lane, events: readonly port.PublishedEvent[]) =>
+      this.#publishBatch(lane.caller, lane.topic, events)
+    this.#spooling = new Spooling({ spool, environment, send })
+    // What an earlier life left is sent without waiting for somebody to publish more.
+    this.#spooling.start().catch((error: Error) => spool.trouble(error))
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     this.#stopped = false
-    return Promise.resolve()
+    await this.#spooling?.start()
   }
 
   async stop(): Promise<void> {
@@ -45,6 +56,7 @@ export class RemoteBroker implements Broker {
     const reason = this.#stoppedError()
     for (const socket of this.#sockets.values()) socket.end(reason)
     for (const poll of this.#polls) poll.fail(reason)
+    await this.#spooling?.stop()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -89,10 +101,14 @@ export class RemoteBroker implements Broker {
 
   async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
     if (this.#stopped) throw this.#stoppedError()
-    const name = JSON.stringify([caller.namespace, caller.principal, topic])
+    // What has a stamp already is kept by an outbox.
+    const spooling = events.some(({ producer }) => producer) ? undefined : this.#spooling
+    const name = JSON.stringify([caller.namespace, caller.principal, topic, spooling !== undefined])
     let queue = this.#queues.get(name)
     if (!queue) {
-      queue = new PublishQueue((batch) => this.#publishBatch(caller, topic, batch))
+      queue = new PublishQueue((batch) =>
+        spooling ? spooling.send(caller, topic, batch) : this.#publishBatch(caller, topic, batch),
+      )
       this.#queues.set(name, queue)
     }
     return queue.publish(events)

@@ -1,9 +1,9 @@
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
+import { lockFolder, makeFolder, syncFolder } from '../../folder/index.ts'
 import { inspectFile } from './inspection.ts'
-import { lockFolder } from './lock.ts'
 
 /** The folder of a store, locked for this engine. */
 export interface Folder {
@@ -29,7 +29,7 @@ const format = 1
  */
 export async function openFolder(path: string, environment: Environment): Promise<Folder> {
   await makeFolder(path)
-  const unlock = await lockFolder(path, environment)
+  const unlock = await lockFolder(path, environment, { what: 'store', user: 'engine' })
   const dataFile = join(path, 'data.mdb')
   try {
     const marker = await readMarker(path)
@@ -45,15 +45,6 @@ export async function openFolder(path: string, environment: Environment): Promis
   } catch (error) {
     await unlock()
     throw error
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  const topmost = await mkdir(path, { recursive: true })
-  if (topmost === undefined) return
-  // The name of each folder that was made stands in the one above it.
-  for (let made = resolve(path); made.length >= resolve(topmost).length; made = dirname(made)) {
-    await syncFolder(dirname(made))
   }
 }
 
@@ -105,17 +96,6 @@ async function writeMarker(path: string, complete: boolean): Promise<void> {
   }
   await rename(temporary, join(path, markerName))
   await syncFolder(path)
-}
-
-/** Makes new names durable; Windows has no such thing. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

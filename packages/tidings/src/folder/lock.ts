@@ -1,7 +1,7 @@
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { TidingsError } from '../../errors.ts'
-import { sleep, type Environment } from '../../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import { sleep, type Environment } from '../environment/index.ts'
 
 /** Who holds a folder. The process's start and the machine's boot tell it from a later process of the same number. */
 interface Holder {
@@ -17,14 +17,20 @@ interface Holder {
 const looks = 200
 const lookAgainMs = 10
 
+/** What a folder holds and who uses it, in the words of messages. */
+export interface FolderUse {
+  readonly what: string
+  readonly user: string
+}
+
 /**
- * Takes the folder for one engine, or rejects as `store-locked`. The answered function lets go of it.
+ * Takes the folder for one user, or rejects as `store-locked`. The answered function lets go of it.
  *
  * Each candidate writes a file `lock.<id>` of its own and only then looks for others: of two at once, at least one sees
  * the other. It settles when it sees nobody alive. It gives way to one that has settled, and among candidates to the
  * smaller id. Files of dead processes are removed; as no name is used twice, that never hits somebody else.
  */
-export async function lockFolder(path: string, environment: Environment): Promise<() => Promise<void>> {
+export async function lockFolder(path: string, environment: Environment, use: FolderUse): Promise<() => Promise<void>> {
   // Not an id of the environment: two of one seed must not have the same name.
   const id = crypto.randomUUID()
   const holder: Holder = { id, pid: process.pid, ...(await traits(process.pid)), settled: false }
@@ -38,10 +44,10 @@ export async function lockFolder(path: string, environment: Environment): Promis
         return release
       }
       const stronger = others.find((other) => other.settled || other.id < id)
-      if (stronger) throw locked(path, stronger)
+      if (stronger) throw locked(path, stronger, use)
       await sleep(environment, lookAgainMs)
     }
-    throw locked(path, undefined)
+    throw locked(path, undefined, use)
   } catch (error) {
     await release()
     throw error
@@ -110,12 +116,12 @@ async function traits(pid: number): Promise<{ startedAt: string | null; boot: st
   }
 }
 
-function locked(path: string, holder: Holder | undefined): TidingsError {
+function locked(path: string, holder: Holder | undefined, { what, user }: FolderUse): TidingsError {
   const someProcess = holder ? `process ${holder.pid}` : 'somebody'
-  const who = holder?.pid === process.pid ? `another engine of this process (${holder.pid})` : someProcess
+  const who = holder?.pid === process.pid ? `another ${user} of this process (${holder.pid})` : someProcess
   return new TidingsError(
     'store-locked',
-    `The store in ${path} is in use by ${who}; stop it, or choose another path.`,
+    `The ${what} in ${path} is in use by ${who}; stop it, or choose another path.`,
     {
       details: { path, ...(holder && { pid: holder.pid }) },
     },

@@ -1,0 +1,2 @@
+export { makeFolder, syncFolder } from './folder.ts'
+export { lockFolder } from './lock.ts'
