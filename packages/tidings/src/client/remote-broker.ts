@@ -3,16 +3,12 @@ import type { Broker, Caller } from '../broker/port.ts'
 import { TidingsError } from '../errors.ts'
 import { decodeSchedule, encodeFrame, encodeTemplate, type Operation, type WireSchedule } from '../protocol/index.ts'
 import { Http, type HttpOptions, type HttpRequest } from './http.ts'
-import { PollStream } from './poll-stream.ts'
 import { PublishQueue } from './publish-queue.ts'
 import type { Lane, Spool } from './spool.ts'
 import { Spooling } from './spooling.ts'
-import { openSocketStream } from './socket-stream.ts'
-import { Socket, type WebSocketConstructor } from './socket.ts'
+import { RemoteStreams, type RemoteStreamsOptions } from './remote-streams.ts'
 
-export interface RemoteBrokerOptions extends HttpOptions {
-  /** Carries streams of deliveries; without one they are polled for. */
-  readonly WebSocket: WebSocketConstructor | undefined
+export interface RemoteBrokerOptions extends HttpOptions, RemoteStreamsOptions {
   readonly spool: Spool | undefined
 }
 
@@ -27,14 +23,13 @@ export class RemoteBroker implements Broker {
   readonly #spooling: Spooling | undefined
   /** By topic and caller. */
   readonly #queues = new Map<string, PublishQueue>()
-  /** By caller. */
-  readonly #sockets = new Map<string, Socket>()
-  readonly #polls = new Set<PollStream>()
+  readonly #streams: RemoteStreams
   #stopped = false
 
   constructor(options: RemoteBrokerOptions) {
     this.#options = options
     this.#http = new Http(options)
+    this.#streams = new RemoteStreams(options, this.#http)
     const { spool, environment } = options
     if (!spool) return
     const send = (lane: Lane, events: readonly port.PublishedEvent[]) =>
@@ -53,9 +48,7 @@ export class RemoteBroker implements Broker {
     if (this.#stopped) return
     this.#stopped = true
     await Promise.all([...this.#queues.values()].map((queue) => queue.idle()))
-    const reason = this.#stoppedError()
-    for (const socket of this.#sockets.values()) socket.end(reason)
-    for (const poll of this.#polls) poll.fail(reason)
+    this.#streams.stop(this.#stoppedError())
     await this.#spooling?.stop()
   }
 
@@ -189,19 +182,21 @@ export class RemoteBroker implements Broker {
   }
 
   async settle(caller: Caller, { subscription, ...body }: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
-    const socket = this.#openSocket(caller)
+    if (this.#stopped) throw this.#stoppedError()
+    const socket = this.#streams.openSocket(caller)
     const { results } = (
       socket
         ? await socket.request({ type: 'settle', subscription, ...body })
         : await this.#call('settle', caller, { names: { subscription }, body })
     ) as Results<port.SettleAnswer>
     const ended = results.filter(({ status }) => status === 'settled').map(({ lease }) => lease)
-    for (const poll of this.#polls) poll.forget(ended)
+    this.#streams.forget(ended)
     return results
   }
 
   async renew(caller: Caller, { subscription, ...body }: port.RenewRequest): Promise<readonly port.SettleAnswer[]> {
-    const socket = this.#openSocket(caller)
+    if (this.#stopped) throw this.#stoppedError()
+    const socket = this.#streams.openSocket(caller)
     const answer = socket
       ? await socket.request({ type: 'renew', subscription, ...body })
       : await this.#call('renew', caller, { names: { subscription }, body })
@@ -219,43 +214,7 @@ export class RemoteBroker implements Broker {
 
   async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
     if (this.#stopped) throw this.#stoppedError()
-    const { WebSocket, environment } = this.#options
-    if (WebSocket) return openSocketStream(this.#socket(caller, WebSocket), request)
-    const poll = await PollStream.open({
-      http: this.#http,
-      caller,
-      environment,
-      request,
-      onEnd: (ended) => this.#polls.delete(ended),
-    })
-    this.#polls.add(poll)
-    return poll
-  }
-
-  #socket(caller: Caller, WebSocket: WebSocketConstructor): Socket {
-    const name = nameOf(caller)
-    const known = this.#sockets.get(name)
-    if (known) return known
-    const { url, token, environment, timeoutMs } = this.#options
-    const socket = new Socket({
-      url: `${url.replace(/^http/, 'ws')}/v1/${encodeURIComponent(caller.namespace)}/stream`,
-      token,
-      caller,
-      WebSocket,
-      environment,
-      timeoutMs,
-      onEnd: () => {
-        if (this.#sockets.get(name) === socket) this.#sockets.delete(name)
-      },
-    })
-    this.#sockets.set(name, socket)
-    return socket
-  }
-
-  #openSocket(caller: Caller): Socket | undefined {
-    if (this.#stopped) throw this.#stoppedError()
-    const socket = this.#sockets.get(nameOf(caller))
-    return socket?.open ? socket : undefined
+    return this.#streams.open(caller, request)
   }
 
   // -------------------------------------------------------------------------------------------------------- operators
@@ -305,8 +264,4 @@ export class RemoteBroker implements Broker {
   explain(caller: Caller, request: { subscription: string; event: port.EventReference }): Promise<port.Explanation> {
     return this.#call('explain', caller, { names: { subscription: request.subscription }, query: request.event })
   }
-}
-
-function nameOf({ namespace, principal }: Caller): string {
-  return JSON.stringify([namespace, principal])
 }
