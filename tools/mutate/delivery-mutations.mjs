@@ -1,7 +1,7 @@
 const delivery = ['machine', 'failure', 'recovery', 'aside', 'schedule'].map((name) => `delivery/${name}.test.ts`)
 const histories = ['delivery/history.test.ts']
 
-/** @type {readonly import('./mutation.mjs').Mutation[]} */
+/** @type {readonly import('./mutations.mjs').Mutation[]} */
 export const deliveryMutations = [
   // ------------------------------------------------------------------------------------------------ order and leases
   {
@@ -10,6 +10,13 @@ export const deliveryMutations = [
     from: "const mayMove = head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head)",
     to: "const mayMove = head?.state === 'ready' && !this.isReserved(head)",
     tests: [...delivery, ...histories],
+  },
+  {
+    promise: 'A run ends where an earlier event of its key comes back.',
+    file: 'delivery/key-queue.ts',
+    from: 'if (index < this.leased) this.interrupted = true',
+    to: '',
+    tests: delivery,
   },
   {
     promise: 'An acknowledgement out of order is refused.',

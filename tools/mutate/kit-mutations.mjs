@@ -1,4 +1,4 @@
-/** @type {readonly import('./mutation.mjs').Mutation[]} */
+/** @type {readonly import('./mutations.mjs').Mutation[]} */
 export const kitMutations = [
   // --------------------------------------------------------------------------------------------------------- outbox
   {

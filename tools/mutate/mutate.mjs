@@ -29,7 +29,7 @@ function copyRepository() {
 
 /**
  * @param {string} copy
- * @param {import('./mutation.mjs').Mutation} mutation
+ * @param {import('./mutations.mjs').Mutation} mutation
  * @returns {'killed' | 'survived' | 'stale'}
  */
 function run(copy, { file, from, to, tests }) {

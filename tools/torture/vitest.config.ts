@@ -1,14 +1,15 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const source = ['tidings-source', 'node', 'import', 'module', 'default']
 
 /** One file after the other: each may want the whole machine. */
 export default defineConfig({
-  root: '../..',
+  root: join(import.meta.dirname, '../..'),
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
-    include: ['{packages,examples}/**/*.torture.ts'],
+    include: ['{packages,examples}/**/*.torture.test.ts'],
     fileParallelism: false,
     testTimeout: 0,
     hookTimeout: 0,

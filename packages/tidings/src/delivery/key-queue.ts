@@ -13,6 +13,8 @@ export class KeyQueue {
   /** How many are leased at present; all of them to `holder`. */
   leased = 0
   holder: string | undefined
+  /** Something came back into the middle of the present run or before it: the run goes no further. */
+  interrupted = false
   /** Offsets of the dead letters that stop the key, ascending; every entry at hand is older than the first. */
   dead = none
   /** Names the key's place in the ledger while it has dead letters or parked events. */
@@ -35,6 +37,7 @@ export class KeyQueue {
     let index = this.entries.length
     while (index > 0 && this.entries[index - 1]!.offset > entry.offset) index--
     this.entries.splice(index, 0, entry)
+    if (index < this.leased) this.interrupted = true
   }
 
   remove(entry: Entry): void {
@@ -51,10 +54,8 @@ export class KeyQueue {
 
   /** The entry that may extend the run of the present holder, if the run has room. */
   nextOfRun(longestRun: number): Entry | undefined {
-    if (this.leased === 0 || this.leased >= longestRun) return undefined
-    const next = this.entries[this.leased]
-    // Everything before it must be part of the run: a redriven entry in front of the run ends it.
-    return next && this.entries[this.leased - 1]?.state === 'leased' && this.head?.state === 'leased' ? next : undefined
+    if (this.leased === 0 || this.leased >= longestRun || this.interrupted) return undefined
+    return this.entries[this.leased]
   }
 
   /** Whether an event at this offset has to wait aside: something of its key before it does, or is a dead letter. */

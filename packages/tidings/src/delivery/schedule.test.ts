@@ -78,6 +78,21 @@ describe('a scheduled event', () => {
     expect(offsets(bench.claim('h'))).toEqual([2, 3])
   })
 
+  it('that comes into the middle of a run ends it, and has its turn after it', () => {
+    const bench = new Bench()
+    bench.publish('a')
+    bench.publishLater(1_000, 'a')
+    bench.publish('a')
+    bench.publishLater(1_000, 'a')
+    bench.publish('a')
+    const run = bench.claim('h')
+    expect(offsets(run)).toEqual([1, 3, 5])
+    bench.advance(1_000)
+    expect(bench.claim('h')).toEqual([])
+    for (const entry of run) bench.settle(entry, { action: 'ack' })
+    expect(offsets(bench.claim('h'))).toEqual([2, 4])
+  })
+
   it('that was cancelled does not come, and is counted', () => {
     const bench = new Bench()
     bench.publishLater(1_000)

@@ -56,6 +56,7 @@ export class Seek {
       queue.entries = []
       queue.leased = 0
       queue.holder = undefined
+      queue.interrupted = false
       const dead = queue.dead.filter((offset) => offset <= next.start)
       if (dead.length < queue.dead.length) {
         queue.dead = dead

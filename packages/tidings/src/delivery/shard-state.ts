@@ -158,6 +158,7 @@ export class ShardState {
       this.held.get(queue.holder)?.delete(queue)
       if (this.held.get(queue.holder)?.size === 0) this.held.delete(queue.holder)
       queue.holder = undefined
+      queue.interrupted = false
     }
     if (entry.stored) this.store(entry)
     this.unsaved.touch()

@@ -1,0 +1,23 @@
+import { test } from 'vitest'
+import { tortureMs } from '@tidings/tools/torture-minutes'
+import { playHistory, type HistoryPolicy } from './history.fixture.ts'
+
+const policies: readonly HistoryPolicy[] = ['park', 'supersede', 'continue']
+
+test('random histories of the delivery machine', () => {
+  const until = performance.now() + tortureMs()
+  const first = Math.floor(Date.now() % 1e9)
+  let played = 0
+  for (let seed = first; performance.now() < until; seed++) {
+    const onDeadLetter = policies[seed % policies.length]!
+    try {
+      playHistory({ seed, steps: 1 + (seed % 300), onDeadLetter })
+    } catch (error) {
+      throw new Error(`After ${played} histories: seed ${seed}, ${onDeadLetter}: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+    played++
+  }
+  console.log(`${played} random histories of the delivery machine, seeds from ${first}: nothing lost, order kept`)
+})
