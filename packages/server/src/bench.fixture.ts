@@ -29,9 +29,10 @@ export interface Answer {
 /** A started server over a broker in memory, for tests. */
 export async function openBench(options: Partial<ServerOptions> & { authorize?: Authorize } = {}): Promise<Bench> {
   const { authorize = allowAll, ...serverOptions } = options
-  const broker = options.broker ?? createBroker({ engine: memoryEngine(), authorize, compileSchema, nextDue })
+  const engine = memoryEngine()
+  const broker = options.broker ?? createBroker({ engine, authorize, compileSchema, nextDue })
   await broker.start()
-  const server = createServer({ port: 0, ...serverOptions, broker })
+  const server = createServer({ port: 0, ...(!options.broker && { engine }), ...serverOptions, broker })
   await server.start()
   const base = `${server.url}/v1/default`
   return {

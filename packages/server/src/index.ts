@@ -1,5 +1,6 @@
 export type { AccessToken } from './access.ts'
 export type { ServerLimits } from './limits.ts'
+export type { PushOptions } from './push/push.ts'
 export { compileSchema } from './schemas.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'
 export { startServer, type RunningServer, type StartOptions } from './start.ts'

@@ -38,7 +38,7 @@ describe('the description of the API', () => {
   })
 
   it('describes what the operations really answer', async () => {
-    await using bench = await openShop()
+    await using bench = await openShop({ push: { allow: ['127.0.0.1'] } })
     for (const [operation, answer] of await realAnswers(bench)) {
       const { responses } = described.find(({ operationId }) => operationId === operation)!
       const schema = responses['200']?.content?.['application/json']?.schema ?? false
@@ -72,6 +72,9 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning', filter })
   await ask('subscription', subscription)
   await ask('subscriptions', '/subscriptions')
+  await ask('putPush', `${subscription}/push`, { url: 'http://127.0.0.1:9/', timeoutMs: 1_000 })
+  await ask('push', `${subscription}/push`)
+  await ask('resumePush', `${subscription}/push/resume`)
   const { deliveries } = (await ask('pull', `${subscription}/pull`, {})) as unknown as {
     deliveries: [{ lease: string; position: string }]
   }
@@ -89,7 +92,13 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('pause', `${subscription}/pause`, {})
   await ask('resume', `${subscription}/resume`, {})
   await ask('seek', `${subscription}/seek`, { to: 'end' })
-  const silent = new Set<Operation>(['registerService', 'removeTopic', 'removeSubscription', 'removeSchedule'])
+  const silent = new Set<Operation>([
+    'registerService',
+    'removeTopic',
+    'removeSubscription',
+    'removeSchedule',
+    'removePush',
+  ])
   expect(answers.map(([operation]) => operation).sort()).toEqual(
     (Object.keys(routes) as Operation[]).filter((each) => !silent.has(each)).sort(),
   )

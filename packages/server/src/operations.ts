@@ -12,6 +12,7 @@ import type {
 } from 'tidings/broker'
 import { encodeTemplate, type Operation, type routes, type ValueOf } from 'tidings/protocol'
 import { publish } from './publish.ts'
+import type { Push } from './push/push.ts'
 
 type Routes = typeof routes
 type QueryOf<O extends Operation> = Routes[O] extends { query: infer S } ? ValueOf<S> : undefined
@@ -19,6 +20,8 @@ type BodyOf<O extends Operation> = Routes[O] extends { body: infer S } ? ValueOf
 
 export interface Context<O extends Operation = Operation> {
   readonly broker: Broker
+  /** Absent where the server has no store of its own to keep what it knows of them. */
+  readonly push: Push | undefined
   readonly caller: Caller
   /** The names in the path. */
   readonly names: {
@@ -49,8 +52,9 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   topics: async ({ broker, caller }) => ({ topics: await broker.topics(caller) }),
   putTopic: ({ broker, caller, names, body }) => broker.putTopic(caller, { topic: names.topic, ...body }),
   topic: ({ broker, caller, names }) => broker.topic(caller, names.topic),
-  async removeTopic({ broker, caller, names }) {
+  async removeTopic({ broker, push, caller, names }) {
     await broker.removeTopic(caller, names.topic)
+    await push?.sweep(caller.namespace)
     return undefined
   },
   publish: (context) => publish({ ...context, topic: context.names.topic }),
@@ -74,10 +78,18 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
     return broker.putSubscription(caller, { subscription: names.subscription, ...body })
   },
   subscription: ({ broker, caller, names }) => broker.subscription(caller, names.subscription),
-  async removeSubscription({ broker, caller, names }) {
+  async removeSubscription({ broker, push, caller, names }) {
     await broker.removeSubscription(caller, names.subscription)
+    await push?.sweep(caller.namespace)
     return undefined
   },
+  putPush: ({ push, caller, names: { subscription }, body }) => known(push).put(caller, { subscription, ...body }),
+  push: ({ push, caller, names }) => known(push).describe(caller, names.subscription),
+  async removePush({ push, caller, names }) {
+    await known(push).remove(caller, names.subscription)
+    return undefined
+  },
+  resumePush: ({ push, caller, names }) => known(push).resume(caller, names.subscription),
   pull,
   settle: async ({ broker, caller, names, body: { outcomes, ...rest } }) => ({
     results: await broker.settle(caller, {
@@ -111,6 +123,14 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   stats: ({ broker, caller, names }) => broker.stats(caller, names.subscription),
   explain: ({ broker, caller, names, query }) =>
     broker.explain(caller, { subscription: names.subscription, event: referenceOf(query) }),
+}
+
+function known(push: Push | undefined): Push {
+  if (push) return push
+  throw new TidingsError(
+    'bad-request',
+    'This server keeps nothing of its own, so it cannot push; give createServer() the engine of its broker.',
+  )
 }
 
 async function pull({ broker, caller, names, body, abandoned, maxAnswerBytes }: Context<'pull'>): Promise<PullAnswer> {

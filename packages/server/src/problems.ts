@@ -12,6 +12,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'dead-letter-unknown': 404,
   'scheduled-unknown': 404,
   'schedule-unknown': 404,
+  'push-unknown': 404,
   'topic-conflict': 409,
   'subscription-conflict': 409,
   'service-conflict': 409,

@@ -26,6 +26,7 @@ import { serveHealth } from './health.ts'
 import { describeApi } from './openapi.ts'
 import { operations, type Context } from './operations.ts'
 import { sendProblem, StatusError, translated } from './problems.ts'
+import { Push, type PushOptions } from './push/push.ts'
 import { Upgrade } from './upgrade.ts'
 import { serverVersion } from './version.ts'
 
@@ -35,8 +36,14 @@ export interface ServerOptions extends Partial<AccessOptions> {
   /** 7070 by default; 0 lets the system choose. */
   readonly port?: number
   readonly limits?: Partial<ServerLimits>
-  /** Asked whether it can write before `/health/ready` says yes; without one, that tells only whether requests are served. */
-  readonly engine?: Pick<Engine, 'stats'>
+  /**
+   * That of the broker. Asked whether it can write before `/health/ready` says yes; without one, that tells only whether
+   * requests are served. Its ledger keeps where subscriptions are pushed to; without one, there is no push.
+   */
+  readonly engine?: Pick<Engine, 'stats'> & Partial<Pick<Engine, 'ledger'>>
+  /** Those of the broker; `default` alone where absent. */
+  readonly namespaces?: readonly string[]
+  readonly push?: PushOptions
   /** A pino logger, or one like it. */
   readonly logger?: FastifyBaseLogger
   readonly environment?: Environment
@@ -68,6 +75,7 @@ class HttpServer implements Server {
   readonly #app: FastifyInstance
   readonly #requests: RunningRequests
   readonly #upgrade: Upgrade
+  readonly #push: Push | undefined
   #url = ''
   #ready = false
   #starting: Promise<void> | undefined
@@ -83,9 +91,11 @@ class HttpServer implements Server {
     this.#app = app
     this.#requests = new RunningRequests(app, environment)
     guard(app, access, limits)
+    const push = createPush(options, environment, (message, error) => app.log.error(error ?? {}, message))
+    this.#push = push
     serveHealth(app, { serving: () => this.#ready, engine: options.engine })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
-    const serving: Serving = { broker, access, environment, limits, stopping: () => this.#stopping !== undefined }
+    const serving: Serving = { broker, push, access, environment, limits, stopping: () => this.#stopping !== undefined }
     for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
     const report = (error: unknown): void => app.log.error(error)
     this.#upgrade = new Upgrade(app.server, { broker, access, environment, limits, serverVersion, report })
@@ -110,10 +120,12 @@ class HttpServer implements Server {
   async #listen(): Promise<void> {
     const [host, port] = [this.#host, this.#port]
     try {
+      await this.#push?.start()
       const address = await this.#app.listen({ host, port })
       this.#url = address.replace('[::1]', 'localhost')
       this.#ready = true
     } catch (cause) {
+      await this.#push?.stop()
       if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
       const message = `Port ${port} of ${host} is taken by another program; stop that one or choose another port.`
       throw new TidingsError('port-in-use', message, { cause, details: { host, port } })
@@ -124,10 +136,20 @@ class HttpServer implements Server {
     this.#ready = false
     this.#upgrade.stop()
     const closed = this.#app.close()
+    await this.#push?.stop()
     await this.#requests.finished()
     this.#app.server.closeAllConnections()
     await closed
   }
+}
+
+function createPush(
+  { broker, engine, namespaces = ['default'], push: options = {} }: ServerOptions,
+  environment: Environment,
+  onAlarm: (message: string, error?: Error) => void,
+): Push | undefined {
+  const ledger = engine?.ledger
+  return ledger && new Push({ broker, engine: { ledger }, environment, namespaces, onAlarm, options })
 }
 
 function createApp(limits: ServerLimits, logger: FastifyBaseLogger | undefined): FastifyInstance {
@@ -197,6 +219,7 @@ function guard(app: FastifyInstance, access: Access, { stalledMs }: ServerLimits
 
 interface Serving {
   readonly broker: Broker
+  readonly push: Push | undefined
   readonly access: Access
   readonly environment: Environment
   readonly limits: ServerLimits
@@ -206,7 +229,7 @@ interface Serving {
 function serve(
   app: FastifyInstance,
   operation: Operation,
-  { broker, access, environment, limits, stopping }: Serving,
+  { broker, push, access, environment, limits, stopping }: Serving,
 ): void {
   const route: Route = routes[operation]
   // The table gives each operation the shapes that its handler is typed by.
@@ -220,6 +243,7 @@ function serve(
       const body = bodyOf(route, operation, request)
       const context: Context = {
         broker,
+        push,
         caller: callerOf(access, names.namespace, request),
         names,
         query,

@@ -13,8 +13,6 @@ export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine'> {
   readonly engine?: 'embedded' | 'memory'
   /** The folder of the embedded store. */
   readonly path?: string
-  /** `default` alone where absent. */
-  readonly namespaces?: readonly string[]
   /** Who may do everything; `operator` where absent. */
   readonly operators?: readonly string[]
   /** Decides about every call instead of the rule that services do what is theirs. */

@@ -24,6 +24,7 @@ const errorTable = {
   'dead-letter-unknown': { retryable: false },
   'scheduled-unknown': { retryable: false },
   'schedule-unknown': { retryable: false },
+  'push-unknown': { retryable: false },
   forbidden: { retryable: false },
   unauthenticated: { retryable: false },
   'ownership-lost': { retryable: true },

@@ -64,7 +64,8 @@ export class Guard {
     if (isName && !this.#hosts.has(target.host) && !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(target.host)) {
       throw refused(`${shown} has no host name that a resolver knows.`)
     }
-    if (!this.#isNamed(target) && port <= lastSystemPort && port !== plainPorts[url.protocol]) {
+    const isOpen = this.#isNamed(target) || (!isName && this.#isInside(ipaddr.process(target.host)))
+    if (!isOpen && port <= lastSystemPort && port !== plainPorts[url.protocol]) {
       throw refused(`Port ${port} of ${shown} belongs to another protocol.`)
     }
     if (isName) {

@@ -9,6 +9,7 @@ export {
   type WireDelivery,
 } from './messages.ts'
 export { errorOfProblem, problemOf, type Problem } from './problem.ts'
+export type { PushDescription, PushRequest } from './push.ts'
 export { producerStamp } from './requests.ts'
 export { decodeSchedule, encodeTemplate, type WireSchedule } from './schedule.ts'
 export { pathOf, routes, type Operation, type Route } from './routes.ts'

@@ -118,6 +118,14 @@ export const settleBody = object(settleFields)
 export const renewBody = object(renewFields)
 export const heldLeases = list(lease, 100_000)
 
+/** Of a URL and of what it takes to send to it; the secrets are given here, made by the server, or changed. */
+export const pushBody = object({
+  url: text({ maxLength: 2_000 }),
+  format: optional(oneOf('structured', 'binary', 'batch')),
+  timeoutMs: optional(integer(100, 60_000)),
+  secrets: optional(either(oneOf('rotate'), list(text({ maxLength: 100 }), 2))),
+})
+
 export const seekBody = object({ to: position, effects: optional(effects) })
 /** Of a request that says everything with its path. */
 export const emptyBody = object({})

@@ -2,7 +2,7 @@ import * as requests from './requests.ts'
 import type { Shape } from './shape.ts'
 
 /**
- * The HTTP API as data: one route for each operation of the broker, by the broker's own names. The server serves this
+ * The HTTP API as data: one route for each operation of the broker, by the broker's own names, and those of the server's push. The server serves this
  * table, the client calls it and the description of the API is made of it.
  */
 export interface Route {
@@ -74,6 +74,23 @@ export const routes = {
   },
   subscription: { method: 'GET', path: '/subscriptions/{subscription}', summary: 'Describes a subscription.' },
   removeSubscription: { method: 'DELETE', path: '/subscriptions/{subscription}', summary: 'Removes a subscription.' },
+  putPush: {
+    method: 'PUT',
+    path: '/subscriptions/{subscription}/push',
+    summary: 'Sets the URL that a subscription is pushed to.',
+    body: requests.pushBody,
+  },
+  push: {
+    method: 'GET',
+    path: '/subscriptions/{subscription}/push',
+    summary: 'Says where a subscription is pushed to and how that goes.',
+  },
+  removePush: { method: 'DELETE', path: '/subscriptions/{subscription}/push', summary: 'Ends the push.' },
+  resumePush: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/push/resume',
+    summary: 'Goes on with a push that is disabled.',
+  },
   pull: {
     method: 'POST',
     path: '/subscriptions/{subscription}/pull',
