@@ -22,8 +22,13 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['consume', 'm.x'],
   ['explain', 'm.x', 'operator', '1'],
   ['subscriptions stats', 'm.x'],
+  ['subscriptions pause', 'm.x'],
+  ['subscriptions resume', 'm.x'],
   ['subscriptions seek', 'm.x', 'beginning', '--dry-run'],
   ['dead-letters redrive', 'm.x', '--all', '--dry-run'],
+  ['schedules put', 'operator.hourly', 'a.b', '0 * * * *'],
+  ['schedules list'],
+  ['schedules remove', 'operator.hourly'],
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
   ['subscriptions remove', 'm.x', '--yes'],
@@ -42,8 +47,10 @@ describe('--json', () => {
   test('is spoken by every command', () => {
     const { stdin, stdout, stderr } = process
     const all = leaves(createProgram({ terminal: { stdin, stdout, stderr, env: {} }, exitCode: 0 }))
-    // The server's line and the stream of dead letters have tests of their own; a script for a shell is no JSON.
-    const elsewhere = ['server', 'dead-letters list', 'completion']
+    // The server's line, streams of events and what is done to positions have tests of their own; a script for a shell is no JSON.
+    const streams = ['dead-letters list', 'scheduled list']
+    const ofPositions = ['dead-letters discard', 'dead-letters replace', 'scheduled cancel', 'subscriptions wake']
+    const elsewhere = ['server', 'completion', ...streams, ...ofPositions]
     expect(
       lines
         .map(([command]) => command)

@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addPublish } from './commands/publish.ts'
 import { addSchedules } from './commands/schedules.ts'
+import { addScheduled } from './commands/scheduled.ts'
 import { addServer } from './commands/server.ts'
 import { addServices } from './commands/services.ts'
 import { addSubscriptions } from './commands/subscriptions.ts'
@@ -46,6 +47,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addTopics(program)
   addSubscriptions(program)
   addDeadLetters(program)
+  addScheduled(program)
   addExplain(program)
   addSchedules(program)
   addServices(program)

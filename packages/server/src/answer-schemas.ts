@@ -84,6 +84,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     }),
     generation: whole,
     floor: position,
+    actions: listOf(text),
     watermark: whole,
     'paused?': pause,
   }),
@@ -114,7 +115,16 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     'replay?': oneOf('skip', 'run', 'missing'),
     event,
   }),
-  DeadLetter: members({ position, reason: text, attempts: whole, at: whole, parked: whole, event }),
+  DeadLetter: members({
+    position,
+    reason: text,
+    attempts: whole,
+    at: whole,
+    parked: whole,
+    'replaced?': { $ref: '#/components/schemas/Replacement' },
+    event,
+  }),
+  Replacement: members({ edit: whole, by: text, at: whole }),
   PublishAnswer: members({
     status: oneOf('stored', 'duplicate', 'refused'),
     'position?': position,
@@ -168,7 +178,12 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     ),
     'paused?': pause,
   }),
-  Explanation: members({ position, state: text }),
+  Explanation: members({
+    position,
+    state: text,
+    actions: listOf(text),
+    'replaced?': { $ref: '#/components/schemas/Replacement' },
+  }),
 }
 
 function component(name: string): JsonSchemaObject {
@@ -201,6 +216,7 @@ export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
   resume: component('Subscription'),
   deadLetters: members({ deadLetters: listOf(component('DeadLetter')), 'next?': position }),
   redrive: members({ results: listOf(component('RedriveAnswer')) }),
+  replace: members({ position, replaced: component('Replacement') }),
   discard: members({ results: listOf(component('DiscardAnswer')) }),
   scheduled: members({ scheduled: listOf(component('ScheduledEvent')), 'next?': text }),
   cancel: members({ results: listOf(component('CancelAnswer')) }),

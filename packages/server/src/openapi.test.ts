@@ -83,6 +83,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('settle', `${subscription}/settle`, { outcomes: [{ lease, action: 'dead-letter', reason: 'no' }] })
   await ask('deadLetters', `${subscription}/dead-letters`)
   await ask('explain', `${subscription}/explain?position=${position}`)
+  await ask('replace', `${subscription}/dead-letters/${position}`, { x: 2 })
   await ask('redrive', `${subscription}/dead-letters/redrive`, { positions: [position] })
   await ask('wake', `${subscription}/wake`, { positions: [position] })
   await ask('discard', `${subscription}/dead-letters/discard`, { positions: [position] })

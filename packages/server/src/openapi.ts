@@ -55,7 +55,9 @@ function describeOperation(operation: Operation, route: Route): JsonSchemaObject
   const body =
     operation === 'publish'
       ? publishBody
-      : route.body && { content: { 'application/json': { schema: route.body.schema } } }
+      : operation === 'replace'
+        ? payloadBody
+        : route.body && { content: { 'application/json': { schema: route.body.schema } } }
   return {
     operationId: operation,
     summary: route.summary,
@@ -74,6 +76,8 @@ const publishBody = {
     '*/*': {},
   },
 }
+
+const payloadBody = { description: 'The payload as it is, of the type that the header says.', content: { '*/*': {} } }
 
 function pathParameters(path: string): JsonSchemaObject[] {
   const names = ['namespace', ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)]

@@ -30,6 +30,7 @@ export interface Context<O extends Operation = Operation> {
     readonly service: string
     readonly schedule: string
     readonly producer: string
+    readonly position: string
   }
   readonly query: QueryOf<O>
   readonly body: BodyOf<O>
@@ -112,6 +113,16 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   redrive: async ({ broker, caller, names, body }) => ({
     results: await broker.redrive(caller, { subscription: names.subscription, ...body }),
   }),
+  replace: ({ broker, caller, names: { subscription, position }, query, body, request }) => {
+    const datacontenttype = request.headers['content-type']
+    return broker.replace(caller, {
+      subscription,
+      position,
+      data: body,
+      ...query,
+      ...(datacontenttype !== undefined && { datacontenttype }),
+    })
+  },
   discard: async ({ broker, caller, names, body }) => ({
     results: await broker.discard(caller, { subscription: names.subscription, ...body }),
   }),

@@ -10,6 +10,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'topic-unknown': 404,
   'subscription-unknown': 404,
   'dead-letter-unknown': 404,
+  'dead-letter-edited': 409,
   'scheduled-unknown': 404,
   'schedule-unknown': 404,
   'push-unknown': 404,

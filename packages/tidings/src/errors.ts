@@ -22,6 +22,7 @@ const errorTable = {
   'lease-lost': { retryable: false },
   'lease-out-of-order': { retryable: false },
   'dead-letter-unknown': { retryable: false },
+  'dead-letter-edited': { retryable: false },
   'scheduled-unknown': { retryable: false },
   'schedule-unknown': { retryable: false },
   'push-unknown': { retryable: false },

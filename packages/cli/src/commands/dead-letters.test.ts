@@ -38,8 +38,8 @@ describe('dead-letters', () => {
   test('list shows each with its reason, harmless to the terminal', async () => {
     const { code, stdout } = await bench.tidings('dead-letters', 'list', subscription)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^POSITION +AT +TYPE +KEY +ATTEMPTS +PARKED +REASON +PAYLOAD\n/)
-    expect(stdout).toMatch(/ k +1 +2 +no\\u001b\[31m address +\{"n":0\}\n/)
+    expect(stdout).toMatch(/^POSITION +AT +TYPE +KEY +ATTEMPTS +PARKED +REASON +REPLACED +PAYLOAD\n/)
+    expect(stdout).toMatch(/ k +1 +2 +no\\u001b\[31m address +- +\{"n":0\}\n/)
     expect(stdout).not.toContain('\u001b')
     const lines = jsonLines((await bench.tidings('dead-letters', 'list', subscription, '--json')).stdout)
     expect(lines).toMatchObject([
@@ -65,6 +65,35 @@ describe('dead-letters', () => {
     expect(jsonLines(again.stdout)).toMatchObject([{ results: [{ status: 'refused', code: 'dead-letter-unknown' }] }])
   })
 
+  test('replace hands one back as it was rewritten; a letter that was edited needs --edit', async () => {
+    const words = ['dead-letters', 'replace', subscription, positions[3]!, '{"n":"three"}']
+    const replaced = { edit: 1, by: 'operator' }
+    expect(jsonLines((await bench.tidings(...words, '--json')).stdout)).toMatchObject([{ replaced }])
+    const { deliveries } = await bench.broker.pull(bench.caller, { subscription, max: 1 })
+    expect(new TextDecoder().decode(deliveries[0]?.event.data)).toBe('{"n":"three"}')
+    const outcome = { lease: deliveries[0]!.lease, action: 'dead-letter', reason: 'no' } as const
+    await bench.broker.settle(bench.caller, { subscription, outcomes: [outcome] })
+    expect((await bench.tidings('dead-letters', 'list', subscription)).stdout).toContain('edit 1, operator, ')
+    const explained = (await bench.tidings('explain', subscription, positions[3]!)).stdout
+    expect(explained).toMatch(/\n {2}replaced by operator at .*: edit 1\n/)
+    expect(explained).toContain(`redrive ${subscription} ${positions[3]} --edit 1\n`)
+    expect(await bench.tidings(...words)).toMatchObject({ code: 1, stderr: expect.stringContaining('edit 1') })
+    const redrive = ['dead-letters', 'redrive', subscription, positions[3]!]
+    expect(await bench.tidings(...redrive)).toMatchObject({ code: 1, stdout: expect.stringContaining('refused') })
+    expect(await bench.tidings(...redrive, '--edit', '1')).toMatchObject({ code: 0 })
+  })
+
+  test('discard insists on --yes and gives one up', async () => {
+    const words = ['dead-letters', 'discard', subscription, positions[0]!]
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    expect(await bench.tidings(...words, '--yes')).toMatchObject({ code: 0, stdout: `${positions[0]}  discarded\n` })
+    expect(await bench.broker.stats(bench.caller, subscription)).toMatchObject({ dead: 1, discarded: 1 })
+    const again = await bench.tidings(...words, '--yes', '--json')
+    expect(again.code).toBe(1)
+    const message = expect.stringContaining('"settled"')
+    expect(jsonLines(again.stdout)).toMatchObject([{ results: [{ status: 'refused', message }] }])
+  })
+
   test('redrive --all insists on --yes, shows with --dry-run which, and hands all back', async () => {
     const words = ['dead-letters', 'redrive', subscription, '--all']
     expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
@@ -84,10 +113,10 @@ describe('dead-letters', () => {
 describe('explain', () => {
   test('says by position or by identity where an event stands, and what to do', async () => {
     const dead = await bench.tidings('explain', subscription, positions[0]!)
-    expect(dead.stdout).toContain(`tidings dead-letters redrive ${subscription} ${positions[0]} tries it again`)
+    expect(dead.stdout).toContain(`\n  redrive: tidings dead-letters redrive ${subscription} ${positions[0]}\n`)
     const parked = await bench.tidings('explain', subscription, 'shop', 'e1', '--json')
     expect(jsonLines(parked.stdout)).toEqual([
-      { subscription, position: positions[1], state: 'parked', key: 'k', deadLetter: positions[0] },
+      { subscription, position: positions[1], state: 'parked', key: 'k', deadLetter: positions[0], actions: [] },
     ])
     expect((await bench.tidings('explain', subscription, 'shop', 'e1')).stdout).toContain('behind the dead letter')
     await bench.tidings('dead-letters', 'redrive', subscription, positions[0]!)
@@ -114,5 +143,31 @@ describe('services replace', () => {
     const replaced = await bench.tidings(...words, '--yes', '--json')
     expect(jsonLines(replaced.stdout)).toEqual([{ service: 'crm', database: 'second', replaced: true }])
     await broker.registerService(caller, { service: 'crm', database: 'second' })
+  })
+})
+
+describe('scheduled', () => {
+  test('list shows what is due when, explain how to cancel it, and cancel takes it back', async () => {
+    const { broker, caller } = bench
+    const topic = `shop.scene-${scenes}`
+    const extensions = { deliverat: '2099-05-01T08:00:00Z' }
+    const event = { id: 'later', source: 'shop', type: topic, extensions }
+    const [answer] = await broker.publish(caller, { topic, events: [{ event }] })
+    const position = answer?.status === 'stored' ? answer.position : ''
+    // What nobody asks for is not read, and so not known to wait.
+    await broker.pull(caller, { subscription, max: 100 })
+    const listed = jsonLines((await bench.tidings('scheduled', 'list', subscription, '--json')).stdout)
+    expect(listed).toMatchObject([{ position, at: Date.parse(extensions.deliverat), event: { id: 'later' } }])
+    expect((await bench.tidings('scheduled', 'list', subscription)).stdout).toContain('2099-05-01')
+    const words = ['scheduled', 'cancel', subscription, position]
+    expect((await bench.tidings('explain', subscription, position)).stdout).toContain(
+      `\n  cancel: tidings ${words.join(' ')}\n`,
+    )
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    expect(await bench.tidings(...words, '--yes')).toMatchObject({ code: 0, stdout: `${position}  cancelled\n` })
+    const again = jsonLines((await bench.tidings(...words, '--yes', '--json')).stdout)
+    expect(again).toMatchObject([{ results: [{ status: 'refused', code: 'scheduled-unknown' }] }])
+    const woken = await bench.tidings('subscriptions', 'wake', subscription, position, '--json')
+    expect(jsonLines(woken.stdout)).toEqual([{ subscription, woken: 0 }])
   })
 })

@@ -1,10 +1,11 @@
-import type { DeadLetter, DeadLetterPage, RedriveAnswer } from 'tidings/broker'
+import type { DeadLetter, DeadLetterPage } from 'tidings/broker'
 import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { exitCodes, UsageError, type ExitCode } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { count, payload, table, time } from '../text.ts'
+import { addDiscard, addReplace, editOption, resultLine } from './dead-letters-end.ts'
 
 const pageSize = 500
 
@@ -16,6 +17,8 @@ export function addDeadLetters(program: TidingsCommand): void {
     .example('tidings dead-letters redrive mail.thanks --all', 'try all of them again')
   addList(deadLetters)
   addRedrive(deadLetters)
+  addReplace(deadLetters)
+  addDiscard(deadLetters)
 }
 
 function addList(deadLetters: TidingsCommand): void {
@@ -36,14 +39,19 @@ function addList(deadLetters: TidingsCommand): void {
       }
       if (found.length > 0)
         await output.line(
-          table(['POSITION', 'AT', 'TYPE', 'KEY', 'ATTEMPTS', 'PARKED', 'REASON', 'PAYLOAD'], found.map(row)),
+          table(
+            ['POSITION', 'AT', 'TYPE', 'KEY', 'ATTEMPTS', 'PARKED', 'REASON', 'REPLACED', 'PAYLOAD'],
+            found.map(row),
+          ),
         )
       else if (!output.json) output.note(`${subscription} has no dead letters.`)
     })
 }
 
-function row({ position, at, attempts, parked, reason, event }: DeadLetter): string[] {
-  return [position, time(at), event.type, event.key ?? '-', String(attempts), String(parked), reason, payload(event)]
+function row({ position, at, attempts, parked, reason, replaced, event }: DeadLetter): string[] {
+  const edit = replaced ? `edit ${replaced.edit}, ${replaced.by}, ${time(replaced.at)}` : '-'
+  const where = [position, time(at), event.type, event.key ?? '-', String(attempts), String(parked)]
+  return [...where, reason, edit, payload(event)]
 }
 
 async function* each(
@@ -67,6 +75,7 @@ async function* each(
 
 interface RedriveOptions extends Confirmation {
   readonly all?: boolean
+  readonly edit?: number
 }
 
 function addRedrive(deadLetters: TidingsCommand): void {
@@ -79,6 +88,7 @@ function addRedrive(deadLetters: TidingsCommand): void {
     .argument('<subscription>')
     .argument('[positions...]', 'which ones, as listed')
     .option('--all', 'all of them')
+    .option(...editOption)
     .option('-n, --dry-run', 'show what would be handed back')
     .option('-y, --yes', "don't ask before --all")
     .runs<[subscription: string, positions: string[]], RedriveOptions>(
@@ -109,16 +119,11 @@ async function redrive(
     else await confirm(session, `This hands ${count(found.length, 'dead letter')} back to ${subscription}`, options)
   }
   // The broker takes all of them at once, those included that failed since they were listed.
-  const results = await broker.redrive(caller, request)
+  const edit = options.edit === undefined ? {} : { edit: options.edit }
+  const results = await broker.redrive(caller, { ...request, ...edit })
   const refused = results.filter(({ status }) => status === 'refused')
-  await output.show({ results }, () => results.map(sentence).join('\n'))
+  await output.show({ results }, () => results.map(resultLine).join('\n'))
   return refused.length > 0 ? exitCodes.failure : exitCodes.ok
-}
-
-function sentence(answer: RedriveAnswer): string {
-  return answer.status === 'redriven'
-    ? `${answer.position}  redriven`
-    : `${answer.position}  refused: ${answer.message}`
 }
 
 async function listed(

@@ -1,4 +1,4 @@
-import type { EventReference, Explanation } from 'tidings/broker'
+import type { EventAction, EventReference, Explanation } from 'tidings/broker'
 import type { TidingsCommand } from '../command.ts'
 import { time, visible } from '../text.ts'
 
@@ -21,13 +21,33 @@ export function addExplain(program: TidingsCommand): void {
 }
 
 function sentence(subscription: string, explanation: Explanation): string {
-  return `${explanation.position}  ${explanation.state}: ${visible(meaning(subscription, explanation))}`
+  const { position, state, actions, replaced } = explanation
+  const lines = [`${position}  ${state}: ${visible(meaning(subscription, explanation))}`]
+  if (replaced) lines.push(`  replaced by ${replaced.by} at ${time(replaced.at)}: edit ${replaced.edit}`)
+  for (const action of actions) lines.push(`  ${action}: ${visible(commands[action](subscription, explanation))}`)
+  return lines.join('\n')
+}
+
+/** How each action that the broker allows is done with this command. */
+const commands: Readonly<Record<EventAction, (subscription: string, explanation: Explanation) => string>> = {
+  redrive: (subscription, { position, replaced }) =>
+    `tidings dead-letters redrive ${subscription} ${position}${edit(replaced)}`,
+  replace: (subscription, { position, replaced }) =>
+    `tidings dead-letters replace ${subscription} ${position} --file <payload>${edit(replaced)}`,
+  discard: (subscription, { position }) => `tidings dead-letters discard ${subscription} ${position}`,
+  cancel: (subscription, { position }) => `tidings scheduled cancel ${subscription} ${position}`,
+  wake: (subscription, { position }) => `tidings subscriptions wake ${subscription} ${position}`,
+  seek: (subscription) => `tidings subscriptions seek ${subscription} <position before it>`,
+}
+
+function edit(replaced: Explanation['replaced']): string {
+  return replaced ? ` --edit ${replaced.edit}` : ''
 }
 
 function meaning(subscription: string, explanation: Explanation): string {
   switch (explanation.state) {
     case 'before-start':
-      return `the subscription began after it; tidings subscriptions seek ${subscription} would move it back.`
+      return 'the subscription began after it.'
     case 'filtered':
       return 'the filter of the subscription does not want its type.'
     case 'skipped':
@@ -50,10 +70,7 @@ function meaning(subscription: string, explanation: Explanation): string {
         `tidings dead-letters redrive ${subscription} ${explanation.deadLetter} lets it go on.`
       )
     case 'scheduled':
-      return (
-        `waits for its time, ${time(explanation.at)}; ` +
-        `tidings scheduled cancel ${subscription} ${explanation.position} takes it back.`
-      )
+      return `waits for its time, ${time(explanation.at)}.`
     case 'leased': {
       const until = explanation.until === undefined ? 'as long as it is connected' : `until ${time(explanation.until)}`
       return `the consumer ${explanation.holder} has it, attempt ${explanation.attempt}, ${until}.`
@@ -63,10 +80,7 @@ function meaning(subscription: string, explanation: Explanation): string {
     case 'waiting':
       return `its consumer waits for data (${explanation.reason}); handed out again at ${time(explanation.at)} at the latest.`
     case 'dead':
-      return (
-        `given up at ${time(explanation.at)}, after ${times(explanation.attempts)}: ${explanation.reason}; ` +
-        `tidings dead-letters redrive ${subscription} ${explanation.position} tries it again.`
-      )
+      return `given up at ${time(explanation.at)}, after ${times(explanation.attempts)}: ${explanation.reason}`
   }
 }
 

@@ -19,6 +19,7 @@ export function addSubscriptions(program: TidingsCommand): void {
   addStats(subscriptions)
   addPause(subscriptions)
   addSeek(subscriptions)
+  addWake(subscriptions)
   addRemove(subscriptions)
 }
 
@@ -95,6 +96,24 @@ function describeStats(stats: SubscriptionStats): string {
     ['consumers', String(consumers)],
     ...(stats.paused ? [['paused', pauseInWords(stats.paused)] as const] : []),
   ])
+}
+
+function addWake(subscriptions: TidingsCommand): void {
+  subscriptions
+    .command('wake')
+    .description('Hands out at once what its consumer put off until data would be there.')
+    .example('tidings subscriptions wake mail.thanks 4f2k9.1042', 'one')
+    .argument('<subscription>')
+    .argument('<positions...>', 'which ones')
+    .runs<[subscription: string, positions: string[]]>(
+      async ({ broker, caller, output }, [subscription, positions]) => {
+        const woken = await broker.wake(caller, { subscription, positions })
+        await output.show(
+          { subscription, woken },
+          () => `${count(woken, 'event')} of ${subscription} handed out again.`,
+        )
+      },
+    )
 }
 
 function addRemove(subscriptions: TidingsCommand): void {

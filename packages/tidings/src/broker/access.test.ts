@@ -40,6 +40,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   resume: (broker, caller) => broker.resume(caller, subscription),
   deadLetters: (broker, caller) => broker.deadLetters(caller, { subscription }),
   redrive: (broker, caller) => broker.redrive(caller, { subscription, positions: 'all' }),
+  replace: (broker, caller) => broker.replace(caller, { subscription, position: '1.1', data: new Uint8Array() }),
   discard: (broker, caller) => broker.discard(caller, { subscription, positions: [] }),
   scheduled: (broker, caller) => broker.scheduled(caller, { subscription }),
   cancel: (broker, caller) => broker.cancel(caller, { subscription, positions: [] }),

@@ -2,13 +2,13 @@ import type { Engine } from '../engine/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { validateName, type Position } from '../event/index.ts'
 import type { Authorize } from './access.ts'
-import { checkEffects, checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
+import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
 import { Entrance } from './entrance.ts'
 import { Namespace } from './namespace.ts'
-import * as aside from './aside.ts'
 import * as operate from './operate.ts'
+import { Operators } from './operators.ts'
 import type * as port from './port.ts'
 import { readEvents, readLatest } from './read.ts'
 import type { Broker, Caller } from './port.ts'
@@ -39,6 +39,7 @@ const mebibyte = 1_048_576
 class LocalBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #entrance: Entrance
+  readonly #operators: Operators
   #state: 'new' | 'running' | 'stopped' = 'new'
   #starting: Promise<void> | undefined
 
@@ -48,6 +49,7 @@ class LocalBroker implements Broker {
     const open = (namespace: string): Namespace =>
       new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue })
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
+    this.#operators = new Operators({ engine, environment, entrance: this.#entrance })
   }
 
   start(): Promise<void> {
@@ -222,77 +224,15 @@ class LocalBroker implements Broker {
 
   // -------------------------------------------------------------------------------------------------------- operators
 
-  async seek(caller: Caller, request: port.SeekRequest): Promise<port.SubscriptionDescription> {
-    const { subscription, to, effects = 'skip' } = request
-    checkEffects(effects)
-    const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
-    const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
-    const runner = await namespace.runner(subscription)
-    await Promise.all(runner.shards.map((shard) => shard.seek(offset, effects)))
-    return operate.describeSubscription(namespace, subscription)
-  }
-
-  async pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
-    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
-    await namespace.setPaused(subscription, { at: this.#now(), by: caller.principal })
-    return operate.describeSubscription(namespace, subscription)
-  }
-
-  async resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
-    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
-    await namespace.setPaused(subscription, undefined)
-    return operate.describeSubscription(namespace, subscription)
-  }
-
-  async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
-    const limit = wholeNumber(request.limit, limits.limit)
-    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
-    const [after = 0] =
-      request.after === undefined ? [] : await this.#entrance.offsets(caller, request.subscription, [request.after])
-    return aside.listDeadLetters(runner, after, limit)
-  }
-
-  async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
-    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
-    const offsets =
-      request.positions === 'all'
-        ? 'all'
-        : await this.#entrance.offsets(caller, request.subscription, request.positions)
-    return aside.redrive(runner, offsets)
-  }
-
-  async discard(caller: Caller, request: port.DiscardRequest): Promise<readonly port.DiscardAnswer[]> {
-    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
-    refuseTwice(request.positions, 'position')
-    return aside.discard(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
-  }
-
-  async scheduled(caller: Caller, request: port.ScheduledRequest): Promise<port.ScheduledPage> {
-    const limit = wholeNumber(request.limit, limits.limit)
-    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
-    return aside.listScheduled(runner, request.cursor, limit)
-  }
-
-  async cancel(caller: Caller, request: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
-    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
-    refuseTwice(request.positions, 'position')
-    return aside.cancel(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
-  }
-
-  async stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
-    const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
-    return operate.subscriptionStats(this.#options.engine, caller.namespace, namespace, subscription, this.#now())
-  }
-
-  async explain(
-    caller: Caller,
-    request: { subscription: string; event: port.EventReference },
-  ): Promise<port.Explanation> {
-    const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
-    return operate.explain(this.#options.engine, caller.namespace, namespace, request)
-  }
-
-  #now(): number {
-    return (this.#options.environment ?? systemEnvironment).clock.now()
-  }
+  readonly seek: Broker['seek'] = (caller, request) => this.#operators.seek(caller, request)
+  readonly pause: Broker['pause'] = (caller, request) => this.#operators.pause(caller, request)
+  readonly resume: Broker['resume'] = (caller, request) => this.#operators.resume(caller, request)
+  readonly deadLetters: Broker['deadLetters'] = (caller, request) => this.#operators.deadLetters(caller, request)
+  readonly redrive: Broker['redrive'] = (caller, request) => this.#operators.redrive(caller, request)
+  readonly replace: Broker['replace'] = (caller, request) => this.#operators.replace(caller, request)
+  readonly discard: Broker['discard'] = (caller, request) => this.#operators.discard(caller, request)
+  readonly scheduled: Broker['scheduled'] = (caller, request) => this.#operators.scheduled(caller, request)
+  readonly cancel: Broker['cancel'] = (caller, request) => this.#operators.cancel(caller, request)
+  readonly stats: Broker['stats'] = (caller, request) => this.#operators.stats(caller, request)
+  readonly explain: Broker['explain'] = (caller, request) => this.#operators.explain(caller, request)
 }

@@ -78,6 +78,12 @@ export interface Broker {
   /** Ends a pause; without one it changes nothing. */
   resume(caller: Caller, subscription: string): Promise<SubscriptionDescription>
   deadLetters(caller: Caller, request: DeadLettersRequest): Promise<DeadLetterPage>
+  /**
+   * Hands a dead letter back with another payload, for this subscription and until it is settled; identity, type and
+   * key stay. Rejects as `dead-letter-unknown`, as `dead-letter-edited` where somebody has edited it since
+   * (`ReplaceRequest.edit`), and as publishing it would: `schema-violation`, `payload-too-large`.
+   */
+  replace(caller: Caller, request: ReplaceRequest): Promise<ReplaceAnswer>
   /** Gives dead letters up for good; their keys go on without them. Answers as `redrive` does. */
   discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]>
   /** Events that wait for their time, in the order in which they are due. */
@@ -265,6 +271,8 @@ export interface SubscriptionDescription {
   readonly generation: number
   /** Everything up to here is settled or did not match. */
   readonly floor: Position
+  /** What an operator can do with it. */
+  readonly actions: readonly SubscriptionAction[]
   /** The highest watermark that came with a settle; 0 before the first. */
   readonly watermark: number
   /** An operator's word: nothing is handed out until `resume`. */
@@ -400,6 +408,8 @@ export interface DeadLetter {
   readonly at: number
   /** How many later events of its key wait behind it. */
   readonly parked: number
+  /** Where an operator rewrote it; `event` is as it was rewritten. */
+  readonly replaced?: Replacement
   readonly event: Event
 }
 
@@ -411,6 +421,33 @@ export interface DeadLetterPage {
 export interface RedriveRequest {
   readonly subscription: string
   readonly positions: readonly Position[] | 'all'
+  /** Which edit of the dead letters is meant: those with another one are refused. 0, the default, is the event as published. */
+  readonly edit?: number
+}
+
+/** That an operator put another payload in the place of an event's, for one subscription. */
+export interface Replacement {
+  /** 1 for the first of a dead letter. */
+  readonly edit: number
+  /** The principal who did it. */
+  readonly by: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+export interface ReplaceRequest {
+  readonly subscription: string
+  readonly position: Position
+  readonly data: Uint8Array
+  /** That of the event where absent. */
+  readonly datacontenttype?: string
+  /** Which edit of the dead letter this one is based on; 0, the default, is the event as published. */
+  readonly edit?: number
+}
+
+export interface ReplaceAnswer {
+  readonly position: Position
+  readonly replaced: Replacement
 }
 
 export type RedriveAnswer =
@@ -418,7 +455,8 @@ export type RedriveAnswer =
   | {
       readonly position: Position
       readonly status: 'refused'
-      readonly code: 'dead-letter-unknown'
+      /** `dead-letter-edited`: somebody rewrote it, and the request does not say that it means that edit. */
+      readonly code: 'dead-letter-unknown' | 'dead-letter-edited'
       readonly message: string
     }
 
@@ -507,8 +545,19 @@ export interface SubscriptionStats {
 
 export type EventReference = { readonly position: Position } | { readonly source: string; readonly id: string }
 
-/** Each state with what an operator needs to know about it. */
-export type Explanation = { readonly position: Position } &
+/** What an operator can do with one event at a subscription. */
+export type EventAction = 'redrive' | 'replace' | 'discard' | 'cancel' | 'wake' | 'seek'
+/** What an operator can do with a subscription. */
+export type SubscriptionAction = 'seek' | 'redrive' | 'pause' | 'resume' | 'remove'
+export type SubscriptionState = 'running' | 'paused'
+
+/** Each state with what an operator needs to know about it, and what its state allows to do. */
+export type Explanation = {
+  readonly position: Position
+  readonly actions: readonly EventAction[]
+  /** Where an operator rewrote it for this subscription, and it is not settled yet. */
+  readonly replaced?: Replacement
+} &
   /** `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. */
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }

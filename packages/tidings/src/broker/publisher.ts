@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import { formatPosition } from '../event/index.ts'
+import { formatPosition, type Event } from '../event/index.ts'
 import { Refused, type AppendAnswer, type AppendRequest, type Engine, type TopicId } from '../engine/index.ts'
 import type { StoredTopic } from './catalog.ts'
 import { checkEvent, type CheckPayload, type CompileSchema, type EventRules } from './check-event.ts'
@@ -57,6 +57,11 @@ export class Publisher {
     const appended = requests.length === 0 ? [] : await this.#engine.log.append(this.#id, requests)
     let next = 0
     return answers.map((answer) => answer ?? this.#answer(appended[next++]!))
+  }
+
+  /** Throws for an event that this topic must not hold. */
+  check(event: Event): void {
+    checkEvent(event, this.#rules)
   }
 
   #refusal(request: AppendRequest, refused: Refused, own: boolean): PublishAnswer | undefined {

@@ -3,6 +3,8 @@ import type { SubscriptionFilter } from '../event/index.ts'
 import type { Environment } from '../environment/index.ts'
 import {
   DeliveryMachine,
+  editKey,
+  readEdit,
   type DeliveryPolicy,
   type Entry,
   type Load,
@@ -10,6 +12,7 @@ import {
   type ReplayEffects,
   type ShardCommit,
 } from '../delivery/index.ts'
+import { editedRecord, type EditedRecord } from './edits.ts'
 import { seekShard, sweepShard } from './shard-seek.ts'
 import { isFull, loadStored, ShardLedger } from './shard-ledger.ts'
 
@@ -154,14 +157,26 @@ export class ShardRunner {
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */
   async hydrate(entry: Entry): Promise<LogRecord | undefined> {
     const record = entry.record ?? (await this.fetch(entry.offset))
-    if (record) entry.record = record
-    return record
+    if (record) entry.record = entry.edit === undefined ? record : ((await this.edited(record)) ?? record)
+    return entry.record
+  }
+
+  /** The event as an operator rewrote it for this subscription; `undefined` where nobody did. */
+  async edited(record: LogRecord): Promise<EditedRecord | undefined> {
+    const key = editKey(record.offset)
+    const [entry] = await this.list({ from: key, to: `${key}!` }, 1)
+    return entry && editedRecord(record, readEdit(entry))
   }
 
   async fetch(offset: number): Promise<LogRecord | undefined> {
+    const record = await this.record(offset)
+    return record?.erased ? undefined : record
+  }
+
+  /** What the log holds at an offset, of whichever shard. */
+  async record(offset: number): Promise<LogRecord | undefined> {
     const page = await this.#options.engine.log.read(this.#options.topic, { after: offset - 1, limit: 1 })
-    const [record] = page.records
-    return record?.offset === offset && !record.erased ? record : undefined
+    return page.records[0]?.offset === offset ? page.records[0] : undefined
   }
 
   // ------------------------------------------------------------------------------------------------------------ aside

@@ -80,6 +80,10 @@ export class SubscriptionRunner {
     return runner
   }
 
+  get subscription(): string {
+    return this.#options.definition.subscription
+  }
+
   get consumers(): number {
     return this.#streams.size + this.#pullers.size
   }

@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly query?: object
   /** Sent as JSON, or as a frame when it is bytes. */
   readonly body?: object | Uint8Array<ArrayBuffer>
+  /** Sent as it is, as `contentType` where there is one. */
+  readonly payload?: { readonly data: Uint8Array; readonly contentType?: string | undefined }
   readonly waitMs?: number
 }
 
@@ -51,13 +53,13 @@ export class Http {
   async #fetch(
     operation: Operation,
     caller: Caller,
-    { names, query, body }: HttpRequest,
+    { names, query, ...content }: HttpRequest,
     signal: AbortSignal,
   ): Promise<object> {
     const { url, token } = this.#options
     // A header cannot carry every text, and says less well what is wrong with it.
     validateName(caller.principal, 'principal')
-    const isFrame = body instanceof Uint8Array
+    const { type, body } = contentOf(content)
     const response = await this.#options.fetch(`${url}${pathOf(operation, caller.namespace, names)}${queryOf(query)}`, {
       method: routes[operation].method,
       headers: {
@@ -65,9 +67,9 @@ export class Http {
         [protocolHeader]: String(protocolVersion),
         [principalHeader]: caller.principal,
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'content-type': isFrame ? frameType : 'application/json' }),
+        ...(type !== undefined && { 'content-type': type }),
       },
-      ...(body !== undefined && { body: isFrame ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body }),
       signal,
     })
     return this.#read(response)
@@ -112,6 +114,16 @@ export class Http {
       cancel()
     }
   }
+}
+
+function contentOf({ body, payload }: HttpRequest): {
+  type?: string | undefined
+  body?: string | Uint8Array<ArrayBuffer>
+} {
+  if (payload) return { type: payload.contentType, body: new Uint8Array(payload.data) }
+  if (body === undefined) return {}
+  if (body instanceof Uint8Array) return { type: frameType, body }
+  return { type: 'application/json', body: JSON.stringify(body) }
 }
 
 /** How long the server may wait; a wait that is none is refused there, and must not end the request here before that. */

@@ -242,6 +242,14 @@ export class RemoteBroker implements Broker {
     return (await this.#call<Results<port.RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
   }
 
+  replace(
+    caller: Caller,
+    { subscription, position, data, datacontenttype, ...query }: port.ReplaceRequest,
+  ): Promise<port.ReplaceAnswer> {
+    const payload = { data, contentType: datacontenttype }
+    return this.#call('replace', caller, { names: { subscription, position }, query, payload })
+  }
+
   async discard(
     caller: Caller,
     { subscription, ...body }: port.DiscardRequest,

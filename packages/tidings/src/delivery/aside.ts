@@ -4,13 +4,16 @@ import type { KeyQueue } from './key-queue.ts'
 import {
   crashedKey,
   deadKey,
+  editKey,
   heldKeyKey,
   parkedBetween,
   parkedKey,
   readException,
+  storeEdit,
   storeException,
   storeHeldKey,
   storeUntried,
+  type StoredEdit,
   type StoredException,
 } from './ledger-form.ts'
 import type { Ending, ShardState } from './shard-state.ts'
@@ -118,6 +121,7 @@ export class Aside {
     entry.attempts = stored.attempts
     entry.suspect = stored.suspect ?? false
     if (stored.reason !== undefined) entry.reason = stored.reason
+    if (stored.edit !== undefined) entry.edit = stored.edit
     this.#state.store(entry)
   }
 
@@ -162,6 +166,7 @@ export class Aside {
   end(queue: KeyQueue, ending: Ending): void {
     for (const offset of queue.dead) {
       this.exhume(offset, queue.key)
+      this.#state.unsaved.write(editKey(offset), null)
       this.#state.counts[ending]++
     }
   }
@@ -169,12 +174,20 @@ export class Aside {
   /** A dead letter goes on, with all its attempts; behind another one of its key it is parked. */
   redrive(stored: StoredException): void {
     this.exhume(stored.offset, stored.key)
-    this.admit(stored.offset, stored.key, stored.reason)
+    this.admit(stored.offset, stored.key, stored)
+  }
+
+  /** A dead letter goes on as somebody rewrote it. */
+  replace(stored: StoredException, edit: StoredEdit): void {
+    const { key, value } = storeEdit(stored.offset, edit)
+    this.#state.unsaved.write(key, value)
+    this.redrive({ ...stored, edit: edit.edit })
   }
 
   /** Nobody needs a dead letter any more: its key goes on without it. */
   discard(stored: StoredException): void {
     this.exhume(stored.offset, stored.key)
+    if (stored.edit !== undefined) this.#state.unsaved.write(editKey(stored.offset), null)
     this.#state.counts.discarded++
   }
 
@@ -191,11 +204,16 @@ export class Aside {
   }
 
   /** An event that was aside takes its place among those at hand, or behind what holds up its key. */
-  admit(offset: number, key: string | undefined, reason?: string): void {
+  admit(
+    offset: number,
+    key: string | undefined,
+    { reason, edit }: Pick<StoredException, 'reason' | 'edit'> = {},
+  ): void {
     const queue = this.#state.queueOf(key)
-    if (queue.parks(offset)) return this.park(queue, offset)
+    if (queue.parks(offset)) return this.park(queue, offset, storeUntried(undefined, edit))
     const entry = this.#state.addEntry(offset, key, undefined)
     if (reason !== undefined) entry.reason = reason
+    if (edit !== undefined) entry.edit = edit
     this.#state.store(entry)
     this.#state.refresh(entry.queue)
   }

@@ -34,6 +34,8 @@ export interface Entry {
   /** When it is due, on the monotonic clock; the wall-clock time is kept for the ledger and for people. */
   due?: { readonly monotonic: number; readonly wall: number; readonly delayMs: number }
   reason?: string
+  /** Which edit by an operator is handed out in its place. */
+  edit?: number
   /** Whether the ledger has an entry of its own for it; once stored, always stored until it is gone. */
   stored: boolean
   /** Settled, superseded or put aside: whoever still refers to it forgets it. */

@@ -9,8 +9,9 @@ import {
   shardCounts,
   type DeliveryPolicy,
 } from './index.ts'
+import { ModelEdits } from './edits.fixture.ts'
 import { dueRange, parkedBetween } from './ledger-form.ts'
-import { Bench } from './machine.fixture.ts'
+import { Bench, unfinished } from './machine.fixture.ts'
 
 const onlyRed = { not: { exact: { subject: 'blue' } } }
 const onlyBlue = { exact: { subject: 'blue' } }
@@ -22,6 +23,7 @@ const onlyBlue = { exact: { subject: 'blue' } }
 class History {
   readonly bench: Bench
   readonly #random: () => number
+  readonly #edits: ModelEdits
   readonly #hands = new Map<string, Entry[]>()
   readonly #acknowledged = new Set<number>()
   /** Acknowledged by whichever generation. */
@@ -35,6 +37,7 @@ class History {
   constructor(seed: number, policy: DeliveryPolicy) {
     this.#random = mulberry32(seed)
     this.bench = new Bench(policy, this.#random)
+    this.#edits = new ModelEdits(this.bench)
     this.bench.onCommit = () => this.#committed()
   }
 
@@ -66,13 +69,21 @@ class History {
     if (action === 'time') this.bench.advance(this.#pick([1, 100, 2_000, 20_000]))
     if (action === 'holder') this.#changeHolder()
     if (action === 'crash' && this.#random() < 0.2) this.#crash()
-    if (action === 'redrive') for (const offset of this.bench.dead()) this.bench.redrive(offset)
+    if (action === 'redrive') this.#handBack()
     this.#check()
   }
 
   #filter(): void {
     if (this.#random() < 0.3) this.bench.filterBy(this.#pick([{}, onlyRed, onlyBlue]))
     this.bench.publishEvent(this.#key(), { subject: this.#pick(['red', 'blue']) })
+  }
+
+  #handBack(): void {
+    for (const offset of this.bench.dead()) {
+      const action = this.#pick(['redrive', 'replace', 'none'])
+      if (action === 'redrive') this.bench.redrive(offset)
+      if (action === 'replace') this.#edits.replace(offset)
+    }
   }
 
   #operate(): void {
@@ -83,6 +94,7 @@ class History {
       this.#commit()
       this.bench.discard(offset)
       this.#commit()
+      this.#edits.settled(offset)
       this.#discardedEver.add(offset)
       this.#discarded.add(offset)
     }
@@ -101,6 +113,7 @@ class History {
   #seek(start: number): void {
     this.#commit()
     this.bench.seek(start, 'missing')
+    this.#edits.sought(start)
     for (const offset of [...this.#acknowledged, ...this.#discarded]) {
       if (offset <= start) continue
       this.#acknowledged.delete(offset)
@@ -134,6 +147,7 @@ class History {
       require(!this.#discarded.has(entry.offset), 'what was discarded does not come again')
       const parked = this.bench.entries(parkedBetween(entry.queue.place ?? 0, 0, entry.offset))
       require(entry.queue.place === undefined || parked.length === 0, 'nothing of its key is parked before it')
+      require(this.#edits.fits(entry), 'it comes as it was rewritten')
       const { deliverat } = this.bench.log[entry.offset - 1]!.event.extensions ?? {}
       require(deliverat === undefined || Date.parse(String(deliverat)) <= this.bench.wallMs, 'nothing comes early')
       const replay = this.bench.machine.replay(entry) !== undefined
@@ -173,6 +187,7 @@ class History {
     for (const offset of this.#uncommitted) {
       this.#acknowledged.add(offset)
       this.#acknowledgedEver.add(offset)
+      this.#edits.settled(offset)
     }
     this.#uncommitted.clear()
   }
@@ -239,18 +254,13 @@ class History {
   /** Lets everything come to rest: whoever holds something lets go, and one good consumer does the rest. */
   drain(): void {
     for (const holder of this.#hands.keys()) this.bench.machine.holders.detach(holder)
-    for (let round = 0; round < 10_000 && this.#unfinished() > 0; round++) {
+    for (let round = 0; round < 10_000 && unfinished(this.bench.machine) > 0; round++) {
       for (const offset of this.bench.dead()) this.bench.redrive(offset)
       this.bench.advance(graceMs + 60_000)
       for (const entry of this.bench.claim('good')) this.bench.settle(entry, { action: 'ack' })
     }
     this.bench.machine.holders.detach('good')
     this.bench.commit()
-  }
-
-  #unfinished(): number {
-    const { dead, ready, leased, retrying, waiting, parked, scheduled } = shardCounts(this.bench.machine)
-    return dead + ready + leased + retrying + waiting + parked + scheduled
   }
 
   #below(limit: number): number {

@@ -20,6 +20,7 @@ import type { Entry, Moment } from './entry.ts'
  * | `s/<offset>`                 | when a scheduled event is due                     | when somebody asks      |
  * | `e/<generation>/<part>`      | offsets that a generation did not acknowledge     | at start                |
  * | `f/<generation>/<offset>`    | the filter of a generation for what comes after   | at start                |
+ * | `r/<offset>`                 | what an operator put in the place of an event     | when it is handed out   |
  */
 export const stateKey = 'state'
 export const exceptionRange = { from: 'x/', to: 'x0' } as const
@@ -31,6 +32,7 @@ export const scheduledRange = { from: 't/', to: 't0' } as const
 export const dueRange = { from: 's/', to: 's0' } as const
 export const unacknowledgedRange = { from: 'e/', to: 'e0' } as const
 export const filterRange = { from: 'f/', to: 'f0' } as const
+export const editRange = { from: 'r/', to: 'r0' } as const
 
 const formatVersion = 2
 
@@ -43,6 +45,7 @@ export const deadKey = (offset: number): string => `d/${pad(offset)}`
 export const parkedKey = (place: number, offset: number): string => `p/${pad(place)}/${pad(offset)}`
 export const scheduledKey = (due: number, offset: number): string => `t/${pad(due)}/${pad(offset)}`
 export const dueKey = (offset: number): string => `s/${pad(offset)}`
+export const editKey = (offset: number): string => `r/${pad(offset)}`
 const unacknowledgedKey = (generation: number, part: number): string => `e/${pad(generation)}/${pad(part)}`
 export const filterKey = (generation: number, after: number): string => `f/${pad(generation)}/${pad(after)}`
 const partSize = 10_000
@@ -120,6 +123,19 @@ export interface StoredException {
   readonly reason?: string
   /** Of a dead letter: since when, in milliseconds since 1970. */
   readonly deadAt?: number
+  /** Which edit by an operator is handed out in its place. */
+  readonly edit?: number
+}
+
+/** What an operator put in the place of a dead letter, for one subscription, until it is settled. */
+export interface StoredEdit {
+  /** 1 for the first edit of the letter. */
+  readonly edit: number
+  readonly by: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** The event with its new payload, as a CloudEvent in structured mode with `data_base64`. */
+  readonly event: string
 }
 
 export interface StoredHeldKey {
@@ -186,6 +202,7 @@ export function storeException(entry: Entry, deadAt?: number): string {
     ...(entry.due ? { due: { wall: entry.due.wall, delayMs: entry.due.delayMs } } : {}),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
     ...(deadAt === undefined ? {} : { deadAt }),
+    ...(entry.edit === undefined ? {} : { edit: entry.edit }),
   })
 }
 
@@ -202,9 +219,22 @@ export function readHeldKey({ key, value }: LedgerEntry): StoredHeldKey {
   return { ...read<Omit<StoredHeldKey, 'place'>>(value), place: offsetOf(key) }
 }
 
-/** An event that is aside before it was ever handed out: only its key is not in its place already. */
-export function storeUntried(key: string | undefined): string {
-  return write({ ...(key === undefined ? {} : { key }), state: 'ready', attempts: 0 })
+/** An event that is aside with no attempt of its own: its key, where that does not say its place, and its edit. */
+export function storeUntried(key: string | undefined, edit?: number): string {
+  return write({
+    ...(key === undefined ? {} : { key }),
+    state: 'ready',
+    attempts: 0,
+    ...(edit === undefined ? {} : { edit }),
+  })
+}
+
+export function storeEdit(offset: number, edit: StoredEdit): LedgerChange {
+  return { key: editKey(offset), value: write(edit) }
+}
+
+export function readEdit({ value }: LedgerEntry): StoredEdit {
+  return read<StoredEdit>(value)
 }
 
 /** The exceptions of a generation, in parts, because there may be a million. */

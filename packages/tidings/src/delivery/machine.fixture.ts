@@ -9,14 +9,17 @@ import {
   defaultPolicy,
   DeliveryMachine,
   dueKey,
+  editKey,
   exceptionRange,
   filterRange,
   formatLeaseToken,
   heldKeyRange,
   initialState,
   offsetOf,
+  readEdit,
   readException,
   readState,
+  shardCounts,
   stateKey,
   sweptRanges,
   unacknowledgedRange,
@@ -24,6 +27,7 @@ import {
   type ReplayEffects,
   type SettleAction,
   type SettleStatus,
+  type StoredEdit,
   type StoredException,
 } from './index.ts'
 
@@ -163,6 +167,17 @@ export class Bench {
     this.load()
   }
 
+  replace(offset: number, edit: number): void {
+    const dead = this.deadLetter(offset)
+    if (dead) this.machine.aside.replace(dead, { edit, by: 'operator', at: this.wallMs, event: '{}' })
+    this.load()
+  }
+
+  edit(offset: number): StoredEdit | undefined {
+    const value = this.ledger.get(editKey(offset))
+    return value === undefined ? undefined : readEdit({ key: editKey(offset), value })
+  }
+
   cancel(offset: number): void {
     this.commit()
     this.machine.schedule.cancel(offset, Number(this.ledger.get(dueKey(offset))))
@@ -231,6 +246,12 @@ export function record(offset: number, key: string | undefined, deliverat?: stri
     ...(deliverat === undefined ? {} : { extensions: { deliverat } }),
   }
   return { offset, appendedAt: 0, shard: 0, stale: false, erased: false, event }
+}
+
+/** How many events are neither settled nor filtered out. */
+export function unfinished(machine: DeliveryMachine): number {
+  const { ready, leased, retrying, waiting, parked, scheduled, dead } = shardCounts(machine)
+  return ready + leased + retrying + waiting + parked + scheduled + dead
 }
 
 export function offsets(entries: readonly Entry[]): number[] {

@@ -63,6 +63,7 @@ function restoreException(state: ShardState, stored: StoredException, now: Momen
   entry.attempts = stored.attempts
   entry.suspect = stored.suspect ?? false
   if (stored.reason !== undefined) entry.reason = stored.reason
+  if (stored.edit !== undefined) entry.edit = stored.edit
   if (stored.state === 'leased' && stored.lease !== undefined) {
     state.lease(entry, { id: stored.lease, holder: 'pull-of-before', pull: true })
     entry.counted = stored.counted ?? false

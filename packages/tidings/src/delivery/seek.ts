@@ -6,6 +6,7 @@ import {
   deadRange,
   dueKey,
   dueRange,
+  editRange,
   offsetOf,
   parkedRange,
   placeOf,
@@ -18,7 +19,7 @@ import type { ShardState } from './shard-state.ts'
 /** Where in the ledger the offsets of what is aside are found. */
 export const asideRanges = [deadRange, parkedRange, dueRange] as const
 /** What a seek has to sweep. */
-export const sweptRanges = [deadRange, crashedRange, parkedRange, scheduledRange] as const
+export const sweptRanges = [deadRange, crashedRange, parkedRange, scheduledRange, editRange] as const
 
 /**
  * Moves a shard to another place of the log, in steps, because what is aside is read from the ledger:
@@ -74,6 +75,7 @@ export class Seek {
       const offset = offsetOf(key)
       if (offset <= start) continue
       unsaved.write(key, null)
+      if (key.startsWith('r/')) continue
       if (key.startsWith('c/')) {
         crashed.delete(offset)
         continue

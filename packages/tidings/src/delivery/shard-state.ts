@@ -4,7 +4,7 @@ import type { Entry, Lease, Moment } from './entry.ts'
 import type { FilterHistory } from './filter-history.ts'
 import type { EarlierGeneration } from './generations.ts'
 import { KeyQueue } from './key-queue.ts'
-import { noCounts, type StoredCounts, type StoredState } from './ledger-form.ts'
+import { editKey, noCounts, type StoredCounts, type StoredState } from './ledger-form.ts'
 import { Passed } from './passed.ts'
 import { Unsaved } from './unsaved.ts'
 
@@ -172,7 +172,13 @@ export class ShardState {
   /** Ends an entry for good. */
   finish(entry: Entry, ending: Ending): void {
     this.remove(entry)
+    this.#forgetEdit(entry)
     this.counts[ending]++
+  }
+
+  /** What an operator put in its place is kept no longer than the event is open. */
+  #forgetEdit({ offset, edit }: Entry): void {
+    if (edit !== undefined) this.unsaved.write(editKey(offset), null)
   }
 
   /** Takes an entry out of what is at hand. */
@@ -225,6 +231,7 @@ export class ShardState {
     for (const entry of this.entries.values()) {
       entry.gone = true
       this.unsaved.forget(entry)
+      this.#forgetEdit(entry)
     }
     for (const index of [this.entries, this.ready, this.suspects, this.held, this.suspectsInFlight]) index.clear()
     this.inFlight = 0

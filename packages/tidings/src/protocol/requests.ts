@@ -130,7 +130,12 @@ export const seekBody = object({ to: position, effects: optional(effects) })
 /** Of a request that says everything with its path. */
 export const emptyBody = object({})
 export const deadLettersQuery = object({ after: optional(position), limit: pageLimit, data })
-export const redriveBody = object({ positions: either(oneOf('all'), list(position, limits.events)) })
+const edit = integer(0, 1_000_000)
+export const redriveBody = object({
+  positions: either(oneOf('all'), list(position, limits.events)),
+  edit: optional(edit),
+})
+export const replaceQuery = object({ edit: optional(integerText(0, 1_000_000)) })
 export const positionsBody = object({ positions: list(position, limits.events) })
 export const scheduledQuery = object({ cursor: optional(text()), limit: pageLimit, data })
 export const explainQuery = object({ position: optional(position), source: optional(text()), id: optional(text()) })

@@ -145,6 +145,12 @@ export const routes = {
     summary: 'Hands dead letters back to their subscription.',
     body: requests.redriveBody,
   },
+  replace: {
+    method: 'PUT',
+    path: '/subscriptions/{subscription}/dead-letters/{position}',
+    summary: 'Hands a dead letter back with another payload.',
+    query: requests.replaceQuery,
+  },
   discard: {
     method: 'POST',
     path: '/subscriptions/{subscription}/dead-letters/discard',

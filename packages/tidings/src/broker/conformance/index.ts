@@ -5,6 +5,7 @@ import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
 import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
+import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
@@ -23,6 +24,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...streamCases,
   ...filterCases,
   ...operateCases,
+  ...operateDeadLetterCases,
   ...badInputCases,
 ]
 

@@ -1,0 +1,108 @@
+import type { Engine } from '../engine/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
+import * as deadLetters from './dead-letters.ts'
+import type { Entrance } from './entrance.ts'
+import * as operate from './operate.ts'
+import type * as port from './port.ts'
+import type { Caller } from './port.ts'
+import * as scheduled from './scheduled.ts'
+import { explain } from './standing.ts'
+
+/** The part of a broker that operators use. */
+export class Operators {
+  readonly #engine: Engine
+  readonly #environment: Environment
+  readonly #entrance: Entrance
+
+  constructor(options: { engine: Engine; environment: Environment; entrance: Entrance }) {
+    this.#engine = options.engine
+    this.#environment = options.environment
+    this.#entrance = options.entrance
+  }
+
+  async seek(caller: Caller, request: port.SeekRequest): Promise<port.SubscriptionDescription> {
+    const { subscription, to, effects = 'skip' } = request
+    checkEffects(effects)
+    const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
+    const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
+    const runner = await namespace.runner(subscription)
+    await Promise.all(runner.shards.map((shard) => shard.seek(offset, effects)))
+    return operate.describeSubscription(namespace, subscription)
+  }
+
+  async pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
+    await namespace.setPaused(subscription, { at: this.#environment.clock.now(), by: caller.principal })
+    return operate.describeSubscription(namespace, subscription)
+  }
+
+  async resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
+    await namespace.setPaused(subscription, undefined)
+    return operate.describeSubscription(namespace, subscription)
+  }
+
+  async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
+    const limit = wholeNumber(request.limit, limits.limit)
+    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
+    const [after = 0] =
+      request.after === undefined ? [] : await this.#entrance.offsets(caller, request.subscription, [request.after])
+    return deadLetters.listDeadLetters(runner, after, limit)
+  }
+
+  async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
+    const { subscription, positions } = request
+    const edit = wholeNumber(request.edit, limits.edit)
+    const runner = await this.#entrance.runner(caller, 'operate', subscription)
+    if (positions !== 'all') refuseTwice(positions, 'position')
+    const offsets = positions === 'all' ? 'all' : await this.#entrance.offsets(caller, subscription, positions)
+    return deadLetters.redrive(runner, offsets, edit)
+  }
+
+  async replace(caller: Caller, request: port.ReplaceRequest): Promise<port.ReplaceAnswer> {
+    const { subscription, position, data, datacontenttype } = request
+    const edit = wholeNumber(request.edit, limits.edit)
+    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
+    const publisher = await namespace.publisher((await namespace.subscription(subscription)).topic)
+    const [offset] = await this.#entrance.offsets(caller, subscription, [position])
+    const by = { edit, by: caller.principal, at: this.#environment.clock.now() }
+    return deadLetters.replace(await namespace.runner(subscription), { offset: offset!, ...by }, (event) => {
+      const rewritten = { ...event, data, ...(datacontenttype === undefined ? {} : { datacontenttype }) }
+      publisher.check(rewritten)
+      return rewritten
+    })
+  }
+
+  async discard(caller: Caller, request: port.DiscardRequest): Promise<readonly port.DiscardAnswer[]> {
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
+    refuseTwice(request.positions, 'position')
+    return deadLetters.discard(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
+  }
+
+  async scheduled(caller: Caller, request: port.ScheduledRequest): Promise<port.ScheduledPage> {
+    const limit = wholeNumber(request.limit, limits.limit)
+    const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
+    return scheduled.listScheduled(runner, request.cursor, limit)
+  }
+
+  async cancel(caller: Caller, request: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
+    refuseTwice(request.positions, 'position')
+    return scheduled.cancel(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
+  }
+
+  async stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
+    const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
+    const now = this.#environment.clock.now()
+    return operate.subscriptionStats(this.#engine, caller.namespace, namespace, subscription, now)
+  }
+
+  async explain(
+    caller: Caller,
+    request: { subscription: string; event: port.EventReference },
+  ): Promise<port.Explanation> {
+    const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
+    return explain(this.#engine, caller.namespace, namespace, request)
+  }
+}

@@ -1,0 +1,44 @@
+import { TidingsError } from '../errors.ts'
+import { dueKey, dueOf, offsetOf, scheduledRange } from '../delivery/index.ts'
+import { actOn, gone, listAll, refused } from './aside.ts'
+import type * as port from './port.ts'
+import type { SubscriptionRunner } from './subscription-runner.ts'
+
+/** What an operator sees and does of events that wait for their time. */
+
+export async function listScheduled(
+  runner: SubscriptionRunner,
+  cursor: string | undefined,
+  limit: number,
+): Promise<port.ScheduledPage> {
+  if (cursor !== undefined && !/^t\/\d{16}\/\d{16}$/.test(cursor)) {
+    throw new TidingsError('bad-request', '"cursor" must be the "next" of a page before.')
+  }
+  const range = { from: cursor === undefined ? scheduledRange.from : `${cursor}!`, to: scheduledRange.to }
+  const found = await listAll(runner, range, limit + 1)
+  const page = found.slice(0, limit)
+  const scheduled = await Promise.all(
+    page.map(async ({ shard, entry }): Promise<port.ScheduledEvent> => {
+      const offset = offsetOf(entry.key)
+      const record = await shard.fetch(offset)
+      return { position: runner.position(offset), at: dueOf(entry.key), event: record?.event ?? gone }
+    }),
+  )
+  const last = page.at(-1)
+  return found.length > limit && last ? { scheduled, next: last.entry.key } : { scheduled }
+}
+
+export async function cancel(
+  runner: SubscriptionRunner,
+  offsets: readonly number[],
+): Promise<readonly port.CancelAnswer[]> {
+  const done = await actOn(runner, offsets.map(dueKey), ({ schedule }, { key, value }) =>
+    schedule.cancel(offsetOf(key), Number(value)),
+  )
+  return Promise.all(
+    offsets.map(async (offset): Promise<port.CancelAnswer> => {
+      if (done.has(offset)) return { position: runner.position(offset), status: 'cancelled' }
+      return refused(runner, offset, { code: 'scheduled-unknown', action: 'cancel' })
+    }),
+  )
+}
