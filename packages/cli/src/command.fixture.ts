@@ -45,7 +45,12 @@ export async function openBench(): Promise<Bench> {
     throw new Error('The command is not built; run "npm run build" first.')
   }
   const folder = mkdtempSync(join(tmpdir(), 'tidings-cli-'))
-  const server = await startServer({ engine: 'memory', port: 0, namespaces: ['default', 'blue'] })
+  const server = await startServer({
+    engine: 'memory',
+    port: 0,
+    namespaces: ['default', 'blue'],
+    push: { allow: ['127.0.0.1'] },
+  })
   const start = (words: readonly string[], surroundings: Surroundings = {}): RunningCommand =>
     startCommand(words, { ...surroundings, variables: { TIDINGS_URL: server.url, ...surroundings.variables } }, folder)
   const run = (words: readonly string[], surroundings?: Surroundings): Promise<Result> =>

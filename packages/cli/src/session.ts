@@ -1,4 +1,4 @@
-import { connect } from 'tidings'
+import { connect, connectPush, type PushOperator } from 'tidings'
 import type { Broker, Caller } from 'tidings/broker'
 import { UsageError } from './failure.ts'
 import { Output, type Terminal } from './output.ts'
@@ -50,6 +50,15 @@ export class Session {
       fetch: (input, init) => fetch(input, { ...init, signal: this.#until(init?.signal) }),
       ...(token !== undefined && { token }),
     }))
+  }
+
+  /** What the server pushes. */
+  get push(): PushOperator {
+    const { url, token } = this.settings
+    return connectPush(url, {
+      fetch: (input, init) => fetch(input, { ...init, signal: this.#until(init?.signal) }),
+      ...(token !== undefined && { token }),
+    })
   }
 
   /** Gives up what is still being asked for. */

@@ -1,5 +1,12 @@
 export type { Broker, Caller } from './broker/port.ts'
-export { connect, type ConnectOptions, type WebSocketConstructor, type WebSocketLike } from './client/index.ts'
+export {
+  connect,
+  connectPush,
+  type PushOperator,
+  type ConnectOptions,
+  type WebSocketConstructor,
+  type WebSocketLike,
+} from './client/index.ts'
 export { consume, type ConsumeOptions, type Consumer, type Notice, type Report } from './consumer/index.ts'
 export {
   defineContract,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import type { AccessToken } from '@tidings/server'
+import type { AccessToken, PushOptions } from '@tidings/server'
 import { Option } from 'commander'
-import { wholeNumber } from '../arguments.ts'
+import { repeated, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { untilInterrupted } from '../interrupt.ts'
@@ -33,10 +33,28 @@ export function addServer(program: TidingsCommand): void {
       ]),
     )
     .option('--tokens <file>', 'who may call, and as whom: a JSON file; --token is the operator')
-    .runs<[], { tokens?: string }>((session, _, options) => {
+    .option('--push-allow <address>', 'a network, address or host that may be pushed to though not public', repeated)
+    .option('--push-trust <host>', 'a host that is pushed to without being asked for its consent', repeated)
+    .option('--push-origin <name>', 'the name by which receivers of push know this system; that of the machine')
+    .runs<[], ServeOptions>((session, _, options) => {
       refuseClientOptions(options)
-      return untilInterrupted((signal) => serve(session, options.tokens, signal))
+      return untilInterrupted((signal) => serve(session, options, signal))
     })
+}
+
+interface ServeOptions {
+  readonly tokens?: string
+  readonly pushAllow?: readonly string[]
+  readonly pushTrust?: readonly string[]
+  readonly pushOrigin?: string
+}
+
+function pushOf({ pushAllow, pushTrust, pushOrigin }: ServeOptions): PushOptions {
+  return {
+    ...(pushAllow && { allow: pushAllow }),
+    ...(pushTrust && { trust: pushTrust }),
+    ...(pushOrigin !== undefined && { origin: pushOrigin }),
+  }
 }
 
 function refuseClientOptions({ url, principal }: Flags): void {
@@ -44,16 +62,25 @@ function refuseClientOptions({ url, principal }: Flags): void {
   if (principal !== undefined) throw new UsageError('A server has no --principal; its callers say who they are.')
 }
 
-async function serve(session: Session, tokensFile: string | undefined, signal: AbortSignal): Promise<void> {
+async function serve(session: Session, options: ServeOptions, signal: AbortSignal): Promise<void> {
   const { settings, output, terminal } = session
   const { data, host, port, engine } = settings
   const log = serverLog(terminal, output)
   const namespaces = [...new Set([settingDefaults.namespace, ...settings.namespaces])]
-  const tokens = tokensOf(settings, tokensFile, namespaces)
+  const tokens = tokensOf(settings, options.tokens, namespaces)
   // Fastify is loaded by those who serve only.
   const { startServer } = await import('@tidings/server')
   const stopWatching = endOnDefect(log)
-  const server = await startServer({ engine, path: data, host, port, namespaces, tokens, logger: log })
+  const server = await startServer({
+    engine,
+    path: data,
+    host,
+    port,
+    namespaces,
+    tokens,
+    logger: log,
+    push: pushOf(options),
+  })
   const about = { url: server.url, version: commandVersion, engine, namespaces, pid: process.pid }
   await output.show(engine === 'embedded' ? { ...about, data: resolve(data) } : about, () => {
     return `Tidings ${commandVersion} listening on ${server.url}`

@@ -5,6 +5,7 @@ import { count, duration, fields, table } from '../text.ts'
 import { describeSubscription, pauseInWords } from './subscription-text.ts'
 import { addCreateSubscription } from './subscriptions-create.ts'
 import { addPause } from './subscriptions-pause.ts'
+import { addPush } from './subscriptions-push.ts'
 import { addSeek } from './subscriptions-seek.ts'
 
 export function addSubscriptions(program: TidingsCommand): void {
@@ -20,6 +21,7 @@ export function addSubscriptions(program: TidingsCommand): void {
   addPause(subscriptions)
   addSeek(subscriptions)
   addWake(subscriptions)
+  addPush(subscriptions)
   addRemove(subscriptions)
 }
 

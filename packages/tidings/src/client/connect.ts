@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/port.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
+import type { HttpOptions } from './http.ts'
 import { RemoteBroker } from './remote-broker.ts'
 import type { Spool } from './spool.ts'
 import type { WebSocketConstructor } from './socket.ts'
@@ -28,16 +29,23 @@ const defaultTimeoutMs = 10_000
  * reach is rejected as `unavailable`, which may be tried again.
  */
 export function connect(url: string, options: ConnectOptions = {}): Broker {
-  const { WebSocket = globalWebSocket(), environment = systemEnvironment, timeoutMs = defaultTimeoutMs } = options
+  const { WebSocket = globalWebSocket() } = options
   return new RemoteBroker({
-    url: serverUrl(url),
-    token: options.token,
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    environment,
-    timeoutMs,
+    ...httpOptions(url, options),
     WebSocket: WebSocket ?? undefined,
     spool: options.spool,
   })
+}
+
+/** What every call over HTTP needs to know. */
+export function httpOptions(url: string, options: ConnectOptions): HttpOptions {
+  return {
+    url: serverUrl(url),
+    token: options.token,
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    environment: options.environment ?? systemEnvironment,
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+  }
 }
 
 function serverUrl(url: string): string {
