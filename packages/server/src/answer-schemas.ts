@@ -55,6 +55,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     kind: oneOf('entity', 'event', 'task'),
     owner: text,
     'schemas?': { type: 'object' },
+    'replies?': flag,
     shards: whole,
     head: position,
     deduplication: members({ ids: whole, maxIds: whole, maxAgeMs: whole }),

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { TidingsError } from 'tidings'
+import { decodeBase64 } from 'tidings/event'
 import type {
   Broker,
   Caller,
@@ -9,6 +10,7 @@ import type {
   PullAnswer,
   PullRequest,
   ScheduleDescription,
+  TaskResult,
 } from 'tidings/broker'
 import { encodeTemplate, type Operation, type routes, type ValueOf } from 'tidings/protocol'
 import { publish } from './publish.ts'
@@ -43,6 +45,8 @@ export interface Context<O extends Operation = Operation> {
 
 /** A wait is cut into pieces of this length, so that a client that went away is noticed. */
 const waitPieceMs = 1_000
+
+type WireResult = NonNullable<ValueOf<Routes['settle']['body']>['outcomes'][number]['result']>
 
 /** What each route of the API does: a call of the broker, in the broker's own words. */
 export const operations: { readonly [O in Operation]: (context: Context<O>) => Promise<object | undefined> } = {
@@ -190,9 +194,17 @@ function fitting(deliveries: readonly Delivery[], maxBytes: number): number {
 
 /** An outcome as the broker knows it; those that give up a delivery must say why. */
 export function outcomeOf(outcome: ValueOf<Routes['settle']['body']>['outcomes'][number], index: number): Outcome {
-  const { lease, action, reason, afterMs } = outcome
+  const { lease, action, reason, afterMs, result } = outcome
+  if (result !== undefined && action !== 'ack') {
+    throw new TidingsError(
+      'bad-request',
+      `outcomes[${index}]: "${action}" takes no "result"; that of a task goes with "ack".`,
+    )
+  }
   if (action === 'ack' || action === 'release') {
-    if (reason === undefined && afterMs === undefined) return { lease, action }
+    if (reason === undefined && afterMs === undefined) {
+      return action === 'ack' && result ? { lease, action, result: resultOf(result) } : { lease, action }
+    }
     throw new TidingsError('bad-request', `outcomes[${index}]: "${action}" takes neither "reason" nor "afterMs".`)
   }
   if (reason === undefined)
@@ -200,14 +212,16 @@ export function outcomeOf(outcome: ValueOf<Routes['settle']['body']>['outcomes']
       'bad-request',
       `outcomes[${index}]: "${action}" needs a "reason", for those who look into it later.`,
     )
-  if (action === 'dead-letter') {
+  if (action === 'dead-letter' || action === 'refuse') {
     if (afterMs === undefined) return { lease, action, reason }
-    throw new TidingsError(
-      'bad-request',
-      `outcomes[${index}]: "dead-letter" takes no "afterMs"; a dead letter waits for an operator.`,
-    )
+    throw new TidingsError('bad-request', `outcomes[${index}]: "${action}" takes no "afterMs"; it is not tried again.`)
   }
   return { lease, action, reason, ...(afterMs !== undefined && { afterMs }) }
+}
+
+function resultOf({ datacontenttype, data_base64: base64 }: WireResult): TaskResult {
+  const data = base64 === undefined ? undefined : decodeBase64(base64)
+  return { ...(datacontenttype !== undefined && { datacontenttype }), ...(data && { data }) }
 }
 
 function referenceOf({ position, source, id }: QueryOf<'explain'>): EventReference {

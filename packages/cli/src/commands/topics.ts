@@ -14,6 +14,7 @@ import { addReadTopic } from './topics-read.ts'
 interface CreateOptions {
   readonly kind?: TopicDefinition['kind']
   readonly owner?: string
+  readonly replies?: boolean
   readonly schema?: readonly string[]
   readonly shards?: number
   readonly update?: boolean
@@ -70,6 +71,7 @@ function addCreate(topics: TidingsCommand): void {
     )
     .option('--schema <type=file>', 'a file with the JSON Schema of an event type; repeat it for each type', repeated)
     .option('--shards <count>', 'how many parts its keys are spread over', wholeNumber({ least: 1, most: 1_024 }))
+    .option('--replies', 'takes the answers to tasks of its owner')
     .option('--update', 'change the schemas of a topic that exists')
     .runs<[topic: string], CreateOptions>(async (session, [topic], options) => {
       const { broker, caller, output } = session
@@ -87,6 +89,7 @@ function addCreate(topics: TidingsCommand): void {
 
 function definitionOf(topic: string, options: CreateOptions, existing: TopicDescription | undefined): TopicDefinition {
   const { kind = existing?.kind ?? 'event', shards = existing?.shards, schema } = options
+  const { replies = existing?.replies } = options
   const { owner = existing?.owner ?? topic.split('.', 1)[0]! } = options
   const schemas = schema ? Object.fromEntries(schema.map(readSchema)) : existing?.schemas
   return {
@@ -94,6 +97,7 @@ function definitionOf(topic: string, options: CreateOptions, existing: TopicDesc
     kind,
     owner,
     ...(shards !== undefined && { shards }),
+    ...(replies && { replies }),
     ...(schemas && { schemas }),
   }
 }

@@ -6,7 +6,8 @@ import type { Caller } from './port.ts'
 export type Action = 'publish' | 'read' | 'consume' | 'define' | 'remove' | 'inspect' | 'operate'
 
 export interface Resource {
-  readonly topic?: { readonly name: string; readonly kind: TopicKind; readonly owner: string }
+  /** `replies`: it takes answers to tasks of its owner. */
+  readonly topic?: { readonly name: string; readonly kind: TopicKind; readonly owner: string; readonly replies?: true }
   readonly subscription?: string
   readonly service?: string
   readonly schedule?: string
@@ -20,7 +21,7 @@ export const allowAll: Authorize = () => true
 
 /**
  * Services do what is theirs, operators everything. A service publishes to the entity and event topics that it owns
- * and to anybody's task topics, reads every topic that is not a task topic of somebody else, and defines and consumes
+ * and to anybody's task topics, reads every topic that is not a topic of tasks or answers of somebody else, and defines and consumes
  * subscriptions, and defines schedules, under its own name.
  */
 export function ownersOnly(options: { operators: readonly string[] }): Authorize {
@@ -32,8 +33,10 @@ export function ownersOnly(options: { operators: readonly string[] }): Authorize
     if (service !== undefined && service !== principal) return false
     if (!topic) return action !== 'operate'
     if (action === 'inspect') return true
-    if (action === 'publish') return topic.kind === 'task' || topic.owner === principal
-    if (action === 'read' || action === 'consume') return topic.kind !== 'task' || topic.owner === principal
+    if (action === 'publish') return !topic.replies && (topic.kind === 'task' || topic.owner === principal)
+    if (action === 'read' || action === 'consume') {
+      return (topic.kind !== 'task' && !topic.replies) || topic.owner === principal
+    }
     return subscription !== undefined || topic.owner === principal
   }
 }

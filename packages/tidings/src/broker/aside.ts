@@ -16,10 +16,10 @@ export const gone: Event = { id: 'gone', source: 'gone', type: 'gone' }
 export async function actOn(
   runner: SubscriptionRunner,
   keys: readonly string[],
-  action: (machine: DeliveryMachine, entry: LedgerEntry) => void,
+  action: (machine: DeliveryMachine, entry: LedgerEntry, shard: ShardRunner) => void,
 ): Promise<ReadonlySet<number>> {
   const found = await Promise.all(
-    runner.shards.map((shard) => shard.act(keys, (entry) => action(shard.machine, entry))),
+    runner.shards.map((shard) => shard.act(keys, (entry) => action(shard.machine, entry, shard))),
   )
   return new Set(found.flat().map(({ key }) => offsetOf(key)))
 }

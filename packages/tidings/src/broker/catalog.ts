@@ -8,6 +8,8 @@ export interface StoredTopic {
   readonly kind: TopicKind
   readonly owner: string
   readonly shards: number
+  /** It takes the answers to its owner's tasks. */
+  readonly replies?: true
   readonly schemas?: Readonly<Record<string, JsonSchema>>
 }
 

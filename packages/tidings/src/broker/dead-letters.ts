@@ -4,6 +4,7 @@ import type { Event, Position } from '../event/index.ts'
 import { deadKey, deadRange, offsetOf, parkedBehind, readException, type StoredException } from '../delivery/index.ts'
 import { actOn, gone, listAll, refused } from './aside.ts'
 import { makeEdit } from './edits.ts'
+import { refusals } from './refusals.ts'
 import type * as port from './port.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
@@ -102,7 +103,13 @@ export async function discard(
   runner: SubscriptionRunner,
   offsets: readonly number[],
 ): Promise<readonly port.DiscardAnswer[]> {
-  const done = await actOn(runner, offsets.map(deadKey), ({ aside }, entry) => aside.discard(readException(entry)))
+  const refuse = await refusals(runner, offsets)
+  const done = await actOn(runner, offsets.map(deadKey), ({ aside }, entry, shard) => {
+    const letter = readException(entry)
+    aside.discard(letter)
+    refuse(shard, letter.offset, `It was given up by an operator: ${letter.reason ?? 'it failed'}`)
+  })
+  await runner.tasks?.flush()
   return Promise.all(
     offsets.map(async (offset): Promise<port.DiscardAnswer> => {
       if (done.has(offset)) return { position: runner.position(offset), status: 'discarded' }

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import { parsePosition, validateName, type Position } from '../event/index.ts'
 import { refuse, type Action, type Authorize, type Resource } from './access.ts'
+import type { StoredTopic } from './catalog.ts'
 import type { Namespace } from './namespace.ts'
 import type { Caller } from './port.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
@@ -52,8 +53,7 @@ export class Entrance {
   /** The namespace of a topic that exists and that the caller may use so. */
   async topic(caller: Caller, action: Action, name: string): Promise<Namespace> {
     const namespace = this.namespace(caller)
-    const { kind, owner } = await namespace.topic(name)
-    this.allow(caller, action, { topic: { name, kind, owner } })
+    this.allow(caller, action, { topic: resourceOf(await namespace.topic(name)) })
     return namespace
   }
 
@@ -61,8 +61,7 @@ export class Entrance {
   async subscription(caller: Caller, action: Action, subscription: string): Promise<Namespace> {
     const namespace = this.namespace(caller)
     const { topic } = await namespace.subscription(subscription)
-    const { kind, owner } = await namespace.topic(topic)
-    this.allow(caller, action, { subscription, topic: { name: topic, kind, owner } })
+    this.allow(caller, action, { subscription, topic: resourceOf(await namespace.topic(topic)) })
     return namespace
   }
 
@@ -77,4 +76,10 @@ export class Entrance {
     const incarnation = await namespace.incarnation(topic)
     return positions.map((position) => parsePosition(position, incarnation))
   }
+}
+
+/** A topic as the authorizer sees it. */
+export function resourceOf(topic: Pick<StoredTopic, 'topic' | 'kind' | 'owner' | 'replies'>): Resource['topic'] & {} {
+  const { topic: name, kind, owner, replies } = topic
+  return { name, kind, owner, ...(replies && { replies }) }
 }

@@ -61,6 +61,7 @@ export type {
   SubscriptionPolicy,
   SubscriptionState,
   SubscriptionStats,
+  TaskResult,
   TopicDefinition,
   TopicDescription,
 } from './port.ts'

@@ -5,7 +5,7 @@ import type { Authorize } from './access.ts'
 import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
-import { Entrance } from './entrance.ts'
+import { Entrance, resourceOf } from './entrance.ts'
 import { Namespace } from './namespace.ts'
 import * as operate from './operate.ts'
 import { Operators } from './operators.ts'
@@ -88,7 +88,9 @@ class LocalBroker implements Broker {
 
   async putTopic(caller: Caller, request: port.TopicDefinition): Promise<port.TopicDescription> {
     const namespace = this.#entrance.namespace(caller)
-    this.#entrance.allow(caller, 'define', { topic: { name: request.topic, kind: request.kind, owner: request.owner } })
+    const { replies, ...defined } = request
+    const topic = resourceOf(replies ? { ...defined, replies } : defined)
+    this.#entrance.allow(caller, 'define', { topic })
     await namespace.putTopic(request)
     return operate.describeTopic(namespace, request.topic)
   }
@@ -99,8 +101,8 @@ class LocalBroker implements Broker {
 
   async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
     const namespace = this.#entrance.namespace(caller)
-    const visible = (await namespace.catalog.list('topic')).filter(({ topic: name, kind, owner }) =>
-      this.#entrance.allows(caller, 'inspect', { topic: { name, kind, owner } }),
+    const visible = (await namespace.catalog.list('topic')).filter((topic) =>
+      this.#entrance.allows(caller, 'inspect', { topic: resourceOf(topic) }),
     )
     return Promise.all(visible.map(({ topic }) => operate.describeTopic(namespace, topic)))
   }
@@ -114,9 +116,8 @@ class LocalBroker implements Broker {
   async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
     const opened = this.#entrance.namespace(caller).publisher(topic)
     const publisher = opened instanceof Promise ? await opened : opened
-    const { kind, owner } = publisher.topic
-    this.#entrance.allow(caller, 'publish', { topic: { name: topic, kind, owner } })
-    return publisher.publish(events)
+    this.#entrance.allow(caller, 'publish', { topic: resourceOf(publisher.topic) })
+    return publisher.publish(events, caller)
   }
 
   async producer(
@@ -157,10 +158,10 @@ class LocalBroker implements Broker {
 
   async putSubscription(caller: Caller, request: port.SubscriptionDefinition): Promise<port.SubscriptionDescription> {
     const namespace = this.#entrance.namespace(caller)
-    const { kind, owner } = await namespace.topic(request.topic)
+    const topic = resourceOf(await namespace.topic(request.topic))
     this.#entrance.allow(caller, 'consume', {
       subscription: request.subscription,
-      topic: { name: request.topic, kind, owner },
+      topic,
     })
     await namespace.putSubscription(request)
     return operate.describeSubscription(namespace, request.subscription)

@@ -8,6 +8,7 @@ import type { NextDue } from './due-times.ts'
 import { checkFilter, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { Publisher } from './publisher.ts'
+import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Schedules } from './schedules.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -77,9 +78,23 @@ export class Namespace {
     return publisher
   }
 
+  async #replyPublisher(name: string): Promise<Publisher | undefined> {
+    const topic = this.catalog.known('topic', name) ?? (await this.catalog.find('topic', name))
+    return topic?.replies ? this.publisher(name) : undefined
+  }
+
   #newPublisher(topic: StoredTopic, incarnation: string): Publisher {
     const { engine, maxPayloadBytes, compileSchema } = this.#options
-    return new Publisher({ engine, id: this.#id(topic.topic), topic, incarnation, maxPayloadBytes, compileSchema })
+    const { catalog } = this
+    return new Publisher({
+      engine,
+      id: this.#id(topic.topic),
+      topic,
+      catalog,
+      incarnation,
+      maxPayloadBytes,
+      compileSchema,
+    })
   }
 
   async putTopic(definition: TopicDefinition): Promise<void> {
@@ -108,10 +123,12 @@ export class Namespace {
         kind,
         owner,
         shards,
+        ...(definition.replies ? { replies: true } : {}),
         ...(definition.schemas ? { schemas: definition.schemas } : {}),
       }
       if (present && present.owner !== owner)
         throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
+      checkReplies(definition, present)
       this.#newPublisher(topic, 'checked')
       await this.#options.engine.log.create(this.#id(name), { kind, shards })
       return topic
@@ -161,7 +178,7 @@ export class Namespace {
         `"${name}" is not a subscription name: it begins with the name of its service, as in "marketing.${name}".`,
       )
     }
-    await this.topic(topic)
+    checkConsumer(definition, await this.topic(topic))
     const filter = checkFilter(definition.filter)
     const stored = await this.catalog.change('subscription', name, async (present) => {
       if (present && present.topic !== topic) {
@@ -245,6 +262,8 @@ export class Namespace {
       topic,
       incarnation,
       definition,
+      maxPayloadBytes: this.#options.maxPayloadBytes,
+      publisher: (name) => this.#replyPublisher(name),
       onLost,
     })
   }

@@ -22,7 +22,7 @@ export async function describeSubscription(namespace: Namespace, name: string): 
 
 /** Refuses an outcome that says something impossible, before any outcome of its call takes effect. */
 export function checkOutcome(outcome: port.Outcome): void {
-  const actions = ['ack', 'retry', 'dead-letter', 'wait', 'release']
+  const actions = ['ack', 'refuse', 'retry', 'dead-letter', 'wait', 'release']
   if (!actions.includes(outcome.action)) {
     throw new TidingsError('bad-request', `"${outcome.action}" is not an outcome; use ${actions.join(', ')}.`)
   }

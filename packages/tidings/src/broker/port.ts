@@ -122,6 +122,8 @@ export interface TopicDefinition {
   readonly schemas?: Readonly<Record<string, JsonSchema>>
   /** Fixed at creation; the engine's default where absent. */
   readonly shards?: number
+  /** An event topic for the answers to the owner's tasks: the broker appends them, and only the owner reads them. Fixed at creation. */
+  readonly replies?: boolean
 }
 
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean
@@ -329,7 +331,13 @@ export interface SettleRequest {
 export type Outcome = { readonly lease: string } & OutcomeAction
 
 export type OutcomeAction =
-  | { readonly action: 'ack' }
+  /** `result`: of a task, for whoever asked; its answer is in the requester's topic once the settle is durable. */
+  | { readonly action: 'ack'; readonly result?: TaskResult }
+  /**
+   * Of a task: it will not be done, and its requester is told why. It is finished; one that asks for no answer becomes a
+   * dead letter, so that the reason is seen.
+   */
+  | { readonly action: 'refuse'; readonly reason: string }
   /** Tried again by the subscription's policy, not before `afterMs` where that is given. Counts an attempt. */
   | { readonly action: 'retry'; readonly reason: string; readonly afterMs?: number }
   | { readonly action: 'dead-letter'; readonly reason: string }
@@ -337,6 +345,11 @@ export type OutcomeAction =
   | { readonly action: 'wait'; readonly reason: string; readonly afterMs?: number }
   /** Handed back untouched: counts no attempt. */
   | { readonly action: 'release' }
+
+export interface TaskResult {
+  readonly datacontenttype?: string
+  readonly data?: Uint8Array
+}
 
 /** `lease-lost`: somebody else has it or had it since, nothing changed. `lease-out-of-order`: an earlier one of its run is open. */
 export type SettleAnswer =

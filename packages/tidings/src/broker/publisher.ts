@@ -1,9 +1,10 @@
 import { TidingsError } from '../errors.ts'
 import { formatPosition, type Event } from '../event/index.ts'
 import { Refused, type AppendAnswer, type AppendRequest, type Engine, type TopicId } from '../engine/index.ts'
-import type { StoredTopic } from './catalog.ts'
+import type { Catalog, StoredTopic } from './catalog.ts'
 import { checkEvent, type CheckPayload, type CompileSchema, type EventRules } from './check-event.ts'
 import type { PublishAnswer, PublishedEvent } from './port.ts'
+import { checkReplyTo, findReplyTopics } from './reply-topics.ts'
 import { shardOf } from './shard-of.ts'
 
 /** Takes events into one topic's log: checks each, gives it its shard, tells what became of it. */
@@ -13,16 +14,19 @@ export class Publisher {
   readonly #id: TopicId
   readonly #incarnation: string
   readonly #rules: EventRules
+  readonly #catalog: Catalog
 
   constructor(options: {
     engine: Engine
     id: TopicId
     topic: StoredTopic
+    catalog: Catalog
     incarnation: string
     maxPayloadBytes: number
     compileSchema: CompileSchema | undefined
   }) {
     this.topic = options.topic
+    this.#catalog = options.catalog
     this.#engine = options.engine
     this.#id = options.id
     this.#incarnation = options.incarnation
@@ -35,11 +39,17 @@ export class Publisher {
     }
   }
 
-  /** `own`: the broker itself publishes, as one of the producers that nobody else may be. */
+  /** `own`: the broker itself publishes on somebody's behalf, as one of the producers that nobody else may be. */
   async publish(
     events: readonly PublishedEvent[],
-    options: { readonly own?: true } = {},
+    publisher: { readonly principal: string; readonly own?: true },
   ): Promise<readonly PublishAnswer[]> {
+    if (this.topic.kind === 'task' && this.#engine.capabilities.shared) {
+      await findReplyTopics(
+        this.#catalog,
+        events.map(({ event }) => event),
+      )
+    }
     const answers: (PublishAnswer | undefined)[] = []
     const requests: AppendRequest[] = []
     const refused = new Refused()
@@ -49,7 +59,7 @@ export class Publisher {
         shard: shardOf(event, this.topic.shards),
         ...(producer ? { producer } : {}),
       }
-      const refusal = this.#refusal(request, refused, options.own === true)
+      const refusal = this.#refusal(request, refused, publisher)
       answers.push(refusal)
       if (refusal) refused.add(request)
       else requests.push(request)
@@ -64,7 +74,11 @@ export class Publisher {
     checkEvent(event, this.#rules)
   }
 
-  #refusal(request: AppendRequest, refused: Refused, own: boolean): PublishAnswer | undefined {
+  #refusal(
+    request: AppendRequest,
+    refused: Refused,
+    { principal, own = false }: { readonly principal: string; readonly own?: boolean },
+  ): PublishAnswer | undefined {
     if (refused.covers(request)) {
       return {
         status: 'refused',
@@ -77,8 +91,15 @@ export class Publisher {
       const message = `The producer id "${request.producer.id}" is one of the broker's own; choose one without "$" before it.`
       return { status: 'refused', code: 'forbidden', message }
     }
+    if (!own && this.topic.replies) {
+      const message = `${this.topic.topic} takes answers to tasks, and only the broker appends these; publish to another topic.`
+      return { status: 'refused', code: 'forbidden', message }
+    }
     try {
       checkEvent(request.event, this.#rules)
+      if (this.topic.kind === 'task') {
+        checkReplyTo(request.event, principal, (name) => this.#catalog.known('topic', name))
+      }
       return undefined
     } catch (error) {
       if (error instanceof TidingsError) return { status: 'refused', code: error.code, message: error.message }

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import { dueKey, dueOf, offsetOf, scheduledRange } from '../delivery/index.ts'
 import { actOn, gone, listAll, refused } from './aside.ts'
+import { refusals } from './refusals.ts'
 import type * as port from './port.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -32,9 +33,12 @@ export async function cancel(
   runner: SubscriptionRunner,
   offsets: readonly number[],
 ): Promise<readonly port.CancelAnswer[]> {
-  const done = await actOn(runner, offsets.map(dueKey), ({ schedule }, { key, value }) =>
-    schedule.cancel(offsetOf(key), Number(value)),
-  )
+  const refuse = await refusals(runner, offsets)
+  const done = await actOn(runner, offsets.map(dueKey), ({ schedule }, { key, value }, shard) => {
+    schedule.cancel(offsetOf(key), Number(value))
+    refuse(shard, offsetOf(key), 'It was cancelled by an operator before it was due.')
+  })
+  await runner.tasks?.flush()
   return Promise.all(
     offsets.map(async (offset): Promise<port.CancelAnswer> => {
       if (done.has(offset)) return { position: runner.position(offset), status: 'cancelled' }

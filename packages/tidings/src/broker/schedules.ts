@@ -158,7 +158,7 @@ export class Schedules {
       const stamp = { id: producerOf(schedule), epoch: 1 }
       const answers = await publisher.publish(
         due.map((at) => ({ event: eventOf(stored, at), producer: { ...stamp, counter: at } })),
-        { own: true },
+        { own: true, principal: schedule.split('.', 1)[0]! },
       )
       const refused = answers.find((answer) => answer.status === 'refused')
       if (refused?.status === 'refused') this.#refused.set(schedule, { at: due.at(-1)!, message: refused.message })

@@ -41,6 +41,7 @@ export interface ShardRunnerOptions {
 /** Runs the delivery machine of one shard over an engine: owns it, feeds it, commits for it, tells it the time. */
 export class ShardRunner {
   readonly machine: DeliveryMachine
+  readonly ownership: Ownership
   /** As of the last durable commit. */
   floor: number
   generation: number
@@ -60,6 +61,7 @@ export class ShardRunner {
     const { engine, environment, topic, subscription } = options
     this.#options = options
     this.machine = machine
+    this.ownership = ownership
     this.floor = machine.state.floor()
     this.generation = machine.state.generation
     this.#stopWatching = engine.log.watch(topic, () => this.readOn())

@@ -1,8 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicId } from '../engine/index.ts'
-import type { Environment } from '../environment/index.ts'
 import { formatPosition, type Position } from '../event/index.ts'
-import { parseLeaseToken, type LeaseToken, type SettleStatus } from '../delivery/index.ts'
+import { parseLeaseToken, type LeaseToken, type SettleAction, type SettleStatus } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
 import { Gate } from './gate.ts'
 import { handOut, type TopicView } from './hand-out.ts'
@@ -16,11 +15,12 @@ import type {
   StreamRequest,
 } from './port.ts'
 import { ShardRunner } from './shard-runner.ts'
+import { settleAnswer } from './settle-answer.ts'
+import { refuseTaskWords, Tasks, type TasksOptions } from './tasks.ts'
 import { Streams, type Claimed, type Stream } from './streams.ts'
 
-export interface SubscriptionRunnerOptions {
+export interface SubscriptionRunnerOptions extends Pick<TasksOptions, 'environment' | 'maxPayloadBytes' | 'publisher'> {
   readonly engine: Engine
-  readonly environment: Environment
   readonly topicId: TopicId
   readonly topic: StoredTopic
   readonly incarnation: string
@@ -38,6 +38,8 @@ interface Puller {
 export class SubscriptionRunner {
   readonly shards: readonly ShardRunner[]
   readonly gate: Gate
+  /** Of a task topic. */
+  readonly tasks: Tasks | undefined
   readonly #options: SubscriptionRunnerOptions
   readonly #view: TopicView
   readonly #streams = new Streams()
@@ -51,6 +53,7 @@ export class SubscriptionRunner {
     this.#options = options
     this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
+    if (options.topic.kind === 'task') this.tasks = new Tasks({ ...options, ...this.#view, shards })
     this.gate = new Gate({ ...options, shards, onOpen: () => this.pump() })
   }
 
@@ -76,6 +79,7 @@ export class SubscriptionRunner {
     const runner = new SubscriptionRunner(options, await Promise.all(Array.from({ length: topic.shards }, startShard)))
     made.runner = runner
     if (made.lost) runner.lose(made.lost)
+    else await runner.tasks?.load()
     runner.pump()
     return runner
   }
@@ -177,10 +181,15 @@ export class SubscriptionRunner {
   // ---------------------------------------------------------------------------------------------------------- settling
 
   settle(outcomes: readonly Outcome[], watermark: number | undefined): Promise<readonly SettleAnswer[]> {
-    return this.#forEachLease(outcomes, (shard, token, outcome) => {
-      if (watermark !== undefined) shard.machine.keepWatermark(watermark)
-      return shard.machine.settle(token, outcome, shard.now())
-    })
+    const { tasks } = this
+    if (!tasks) refuseTaskWords(outcomes, this.#options.topic.topic)
+    const settle = (): Promise<readonly SettleAnswer[]> =>
+      this.#forEachLease(outcomes, (shard, token, outcome) => {
+        if (watermark !== undefined) shard.machine.keepWatermark(watermark)
+        if (tasks) return tasks.conclude({ shard, token, outcome })
+        return shard.machine.settle(token, outcome as SettleAction, shard.now())
+      })
+    return tasks ? tasks.settle(outcomes, settle) : settle()
   }
 
   renew(leases: readonly string[], leaseMs: number): Promise<readonly SettleAnswer[]> {
@@ -283,15 +292,7 @@ export class SubscriptionRunner {
     }
     for (const puller of this.#pullers) puller.answer(Promise.resolve([]))
     this.#pullers.clear()
+    await this.tasks?.stop()
     await Promise.all(this.shards.map((shard) => shard.stop()))
   }
-}
-
-function settleAnswer(lease: string, status: SettleStatus): SettleAnswer {
-  if (status === 'settled') return { lease, status }
-  const message =
-    status === 'lease-lost'
-      ? 'This lease has ended; the event belongs to somebody else or is settled. Nothing was changed.'
-      : 'An earlier event of the same key is still leased to you; settle that one first. Nothing was changed.'
-  return { lease, status: 'refused', code: status, message }
 }

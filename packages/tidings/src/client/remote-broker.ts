@@ -1,8 +1,9 @@
 import type * as port from '../broker/port.ts'
 import type { Broker, Caller } from '../broker/port.ts'
 import { TidingsError } from '../errors.ts'
-import { decodeSchedule, encodeFrame, encodeTemplate, type Operation, type WireSchedule } from '../protocol/index.ts'
+import { decodeSchedule, encodeOutcome, encodeTemplate, type Operation, type WireSchedule } from '../protocol/index.ts'
 import { Http, type HttpOptions, type HttpRequest } from './http.ts'
+import { publishBatch } from './publish-batch.ts'
 import { PublishQueue } from './publish-queue.ts'
 import type { Lane, Spool } from './spool.ts'
 import { Spooling } from './spooling.ts'
@@ -33,7 +34,7 @@ export class RemoteBroker implements Broker {
     const { spool, environment } = options
     if (!spool) return
     const send = (lane: Lane, events: readonly port.PublishedEvent[]) =>
-      this.#publishBatch(lane.caller, lane.topic, events)
+      publishBatch(this.#http, lane.caller, { topic: lane.topic, events })
     this.#spooling = new Spooling({ spool, environment, send })
     // What an earlier life left is sent without waiting for somebody to publish more.
     this.#spooling.start().catch((error: Error) => spool.trouble(error))
@@ -100,27 +101,11 @@ export class RemoteBroker implements Broker {
     let queue = this.#queues.get(name)
     if (!queue) {
       queue = new PublishQueue((batch) =>
-        spooling ? spooling.send(caller, topic, batch) : this.#publishBatch(caller, topic, batch),
+        spooling ? spooling.send(caller, topic, batch) : publishBatch(this.#http, caller, { topic, events: batch }),
       )
       this.#queues.set(name, queue)
     }
     return queue.publish(events)
-  }
-
-  async #publishBatch(
-    caller: Caller,
-    topic: string,
-    events: readonly port.PublishedEvent[],
-  ): Promise<readonly port.PublishAnswer[]> {
-    const { results } = await this.#http.call<Results<port.PublishAnswer>>('publish', caller, {
-      names: { topic },
-      body: encodeFrame({ events }),
-    })
-    if (results.length === events.length) return results
-    throw new TidingsError(
-      'protocol-violation',
-      `${this.#options.url} answered ${results.length} of ${events.length} published events.`,
-    )
   }
 
   async producer(caller: Caller, names: { topic: string; producer: string }): ReturnType<Broker['producer']> {
@@ -181,7 +166,11 @@ export class RemoteBroker implements Broker {
     return this.#call('pull', caller, { names: { subscription }, body, waitMs: body.waitMs ?? 0 })
   }
 
-  async settle(caller: Caller, { subscription, ...body }: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
+  async settle(
+    caller: Caller,
+    { subscription, outcomes, ...rest }: port.SettleRequest,
+  ): Promise<readonly port.SettleAnswer[]> {
+    const body = { outcomes: outcomes.map(encodeOutcome), ...rest }
     if (this.#stopped) throw this.#stoppedError()
     const socket = this.#streams.openSocket(caller)
     const { results } = (

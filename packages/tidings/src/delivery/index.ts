@@ -3,6 +3,8 @@ export type { Entry, Moment } from './entry.ts'
 export { Flow, type HeldBack } from './flow.ts'
 export { asideKeys, parkedBehind, shardCounts, standing, type ShardCounts } from './inspect.ts'
 export {
+  answerKey,
+  answerRange,
   crashedRange,
   deadKey,
   deadRange,

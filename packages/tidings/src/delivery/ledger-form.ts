@@ -18,6 +18,7 @@ import type { Entry, Moment } from './entry.ts'
  * | `p/<place>/<offset>`         | a parked event                                    | when its key moves      |
  * | `t/<due>/<offset>`           | a scheduled event                                 | an hour before it is due |
  * | `s/<offset>`                 | when a scheduled event is due                     | when somebody asks      |
+ * | `a/<counter>`                | the answer to a task, until it is in its topic    | at start                |
  * | `e/<generation>/<part>`      | offsets that a generation did not acknowledge     | at start                |
  * | `f/<generation>/<offset>`    | the filter of a generation for what comes after   | at start                |
  * | `r/<offset>`                 | what an operator put in the place of an event     | when it is handed out   |
@@ -30,6 +31,7 @@ export const deadRange = { from: 'd/', to: 'd0' } as const
 export const parkedRange = { from: 'p/', to: 'p0' } as const
 export const scheduledRange = { from: 't/', to: 't0' } as const
 export const dueRange = { from: 's/', to: 's0' } as const
+export const answerRange = { from: 'a/', to: 'a0' } as const
 export const unacknowledgedRange = { from: 'e/', to: 'e0' } as const
 export const filterRange = { from: 'f/', to: 'f0' } as const
 export const editRange = { from: 'r/', to: 'r0' } as const
@@ -46,6 +48,7 @@ export const parkedKey = (place: number, offset: number): string => `p/${pad(pla
 export const scheduledKey = (due: number, offset: number): string => `t/${pad(due)}/${pad(offset)}`
 export const dueKey = (offset: number): string => `s/${pad(offset)}`
 export const editKey = (offset: number): string => `r/${pad(offset)}`
+export const answerKey = (counter: number): string => `a/${pad(counter)}`
 const unacknowledgedKey = (generation: number, part: number): string => `e/${pad(generation)}/${pad(part)}`
 export const filterKey = (generation: number, after: number): string => `f/${pad(generation)}/${pad(after)}`
 const partSize = 10_000

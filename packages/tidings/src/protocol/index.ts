@@ -8,6 +8,7 @@ export {
   type ServerMessage,
   type WireDelivery,
 } from './messages.ts'
+export { encodeOutcome } from './outcome.ts'
 export { errorOfProblem, problemOf, type Problem } from './problem.ts'
 export type { PushDescription, PushRequest } from './push.ts'
 export { producerStamp } from './requests.ts'

@@ -1,6 +1,7 @@
 import { filter } from './filter-shape.ts'
 import {
   attribute,
+  base64,
   boolean,
   either,
   integer,
@@ -37,6 +38,7 @@ export const topicBody = object({
   kind: oneOf('entity', 'event', 'task'),
   owner: name,
   schemas: optional(record(jsonSchema(), 1_000)),
+  replies: optional(boolean()),
   shards: optional(integer(1, 4_096)),
 })
 
@@ -106,7 +108,8 @@ export const pullBody = object({
 const outcomes = list(
   object({
     lease,
-    action: oneOf('ack', 'retry', 'dead-letter', 'wait', 'release'),
+    action: oneOf('ack', 'refuse', 'retry', 'dead-letter', 'wait', 'release'),
+    result: optional(object({ datacontenttype: optional(text()), data_base64: optional(base64()) })),
     reason: optional(reason),
     afterMs: laterMs,
   }),

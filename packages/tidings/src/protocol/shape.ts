@@ -137,6 +137,18 @@ export function attribute(): Shape<AttributeValue> {
   }
 }
 
+/** A text in padded base64, as it stands. */
+export function base64(): Shape<string> {
+  const bytes = payload()
+  return {
+    schema: bytes.schema,
+    read(value, path) {
+      bytes.read(value, path)
+      return value as string
+    },
+  }
+}
+
 /** Bytes as padded base64, which no parser changes. */
 export function payload(): Shape<Uint8Array> {
   return {

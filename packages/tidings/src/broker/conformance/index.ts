@@ -10,6 +10,8 @@ import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
 import { scheduleCases } from './schedule.ts'
+import { taskRuleCases } from './task-rules.ts'
+import { taskCases } from './tasks.ts'
 import { streamCases } from './stream.ts'
 
 /** The broker port as an executable contract, for local and remote brokers alike. */
@@ -21,6 +23,8 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...scheduleCases,
   ...flowCases,
   ...recurringCases,
+  ...taskCases,
+  ...taskRuleCases,
   ...streamCases,
   ...filterCases,
   ...operateCases,
