@@ -2,8 +2,11 @@ import { TidingsError } from '../errors.ts'
 import type { TopicKind } from '../engine/index.ts'
 import type { Caller } from './port.ts'
 
-/** What a caller wants to do; `inspect` reads descriptions and figures, `operate` is for operators' actions. */
-export type Action = 'publish' | 'read' | 'consume' | 'define' | 'remove' | 'inspect' | 'operate'
+/**
+ * What a caller wants to do. `inspect` reads descriptions and figures of one topic or subscription, `monitor` figures
+ * and alarms of a whole namespace, `operate` is for operators' actions, `backup` takes everything that is stored.
+ */
+export type Action = 'publish' | 'read' | 'consume' | 'define' | 'remove' | 'inspect' | 'operate' | 'monitor' | 'backup'
 
 export interface Resource {
   /** `replies`: it takes answers to tasks of its owner. */
@@ -31,7 +34,7 @@ export function ownersOnly(options: { operators: readonly string[] }): Authorize
     if (subscription !== undefined && subscription.split('.', 1)[0] !== principal) return false
     if (schedule !== undefined && schedule.split('.', 1)[0] !== principal) return false
     if (service !== undefined && service !== principal) return false
-    if (!topic) return action !== 'operate'
+    if (!topic) return action !== 'operate' && action !== 'backup'
     if (action === 'inspect') return true
     if (action === 'publish') return !topic.replies && (topic.kind === 'task' || topic.owner === principal)
     if (action === 'read' || action === 'consume') {

@@ -8,8 +8,8 @@ import type * as port from './port.ts'
 
 export async function describeTopic(namespace: Namespace, name: string): Promise<port.TopicDescription> {
   const topic = await namespace.topic(name)
-  const { head, incarnation, deduplication } = await namespace.describe(name)
-  return { ...topic, head: formatPosition(incarnation, head), deduplication }
+  const { head, incarnation, deduplication, continues } = await namespace.describe(name)
+  return { ...topic, head: formatPosition(incarnation, head), deduplication, ...(continues && { continues }) }
 }
 
 export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {

@@ -1,8 +1,8 @@
 import type { Event, Position, SubscriptionFilter } from '../event/index.ts'
-import type { ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
+import type { EarlierLife, ProducerStamp, ProducerState, TopicKind } from '../engine/index.ts'
 import type { ErrorCode } from '../errors.ts'
 
-export type { ProducerStamp, ProducerState, SubscriptionFilter }
+export type { EarlierLife, ProducerStamp, ProducerState, SubscriptionFilter }
 
 /**
  * The interface under everything that is not the broker itself. A local broker over an engine and a remote one over
@@ -133,6 +133,8 @@ export interface TopicDescription extends TopicDefinition {
   /** The position of the newest event; number 0 before the first. */
   readonly head: Position
   readonly deduplication: { readonly ids: number; readonly maxIds: number; readonly maxAgeMs: number }
+  /** Lives of the topic that ended in a backup from which the store was restored; absent where there is none. */
+  readonly continues?: readonly EarlierLife[]
 }
 
 export interface PublishRequest {

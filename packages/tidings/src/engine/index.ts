@@ -3,6 +3,7 @@ export type {
   AppendRefusal,
   AppendRequest,
   DeduplicationWindow,
+  EarlierLife,
   Engine,
   EngineCapabilities,
   EngineStats,

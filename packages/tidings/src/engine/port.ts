@@ -21,6 +21,12 @@ export interface Engine {
   /** Finishes what was accepted, then lets go of the store. Idempotent. */
   stop(): Promise<void>
   stats(): Promise<EngineStats>
+  /**
+   * One consistent cut of everything that the store holds, while others go on: what was acknowledged before the first
+   * piece is in it, and nothing in part. Who ends early lets go of it. How it is restored is the engine's own affair.
+   * Absent where there is nothing to back up, or the store has means of its own.
+   */
+  backup?(): AsyncIterable<Uint8Array>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -62,6 +68,14 @@ export interface LogDescription extends LogSettings {
   /** Every event at or below this offset may have been trimmed; 0 before the first trim. */
   readonly trimmed: number
   readonly deduplication: DeduplicationWindow
+  /** The lives before this one that ended in a backup from which the store was restored; absent where there is none. */
+  readonly continues?: readonly EarlierLife[]
+}
+
+/** What a life of a topic had up to an offset stands at the same offsets in the life that continues it, and nothing later. */
+export interface EarlierLife {
+  readonly incarnation: string
+  readonly through: number
 }
 
 export interface DeduplicationWindow {

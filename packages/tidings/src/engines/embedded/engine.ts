@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { Watchers, type Engine } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
+import { takeBackup } from './backup.ts'
 import { openError, refusingOf } from './failures.ts'
 import { openFolder, type Folder } from './folder.ts'
 import { embeddedLedger } from './ledger.ts'
@@ -75,6 +76,10 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
       const refusing = refusingOf(folder.dataFile, session.writer.refusal)
       const { size } = await stat(folder.dataFile)
       return { bytes: size, ...(refusing !== undefined && { refusing }) }
+    },
+    async *backup() {
+      const { folder, session } = open()
+      yield* takeBackup({ session, dataFile: folder.dataFile }, environment)
     },
     [Symbol.asyncDispose]: () => lifecycle.run(stop),
   }

@@ -62,7 +62,8 @@ export function openError(cause: unknown, path: string): TidingsError {
   )
 }
 
-function freeBytes(file: string): number {
+/** What is left for us on the disk of a file. */
+export function freeBytes(file: string): number {
   const { bavail, bsize } = statfsSync(dirname(file))
   return bavail * bsize
 }

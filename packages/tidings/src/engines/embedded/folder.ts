@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
@@ -19,9 +19,12 @@ interface Marker {
   readonly format: number
   /** `false` until the store was opened for the first time: nothing was acknowledged yet. */
   readonly complete: boolean
+  /** A backup is being restored into the folder: it is no store until that has ended. */
+  readonly restoring?: boolean
 }
 
-const format = 1
+/** How stores of this version are stored; each store says which format it has. */
+export const storeFormat = 1
 
 /**
  * Locks the folder, makes the store where there is none, and checks that what is there is a store of ours, whole, and
@@ -33,12 +36,14 @@ export async function openFolder(path: string, environment: Environment): Promis
   const dataFile = join(path, 'data.mdb')
   try {
     const marker = await readMarker(path)
+    if (marker?.restoring) throw unfinished(path)
     if (marker?.complete) inspectFile(dataFile)
     else await prepare(path, dataFile, marker)
+    await removeCopies(path)
     return {
       dataFile,
       complete: async () => {
-        if (!marker?.complete) await writeMarker(path, true)
+        if (!marker?.complete) await writeMarker(path, { complete: true })
       },
       release: unlock,
     }
@@ -48,13 +53,49 @@ export async function openFolder(path: string, environment: Environment): Promis
   }
 }
 
+/**
+ * Locks a folder without a store (or with one whose restoring was cut short) for a data file that `write` makes of a
+ * backup. Until that has ended the folder says that it is no store, also after a crash.
+ */
+export async function restoreFolder(
+  path: string,
+  environment: Environment,
+  write: (dataFile: string) => Promise<void>,
+): Promise<void> {
+  await makeFolder(path)
+  const unlock = await lockFolder(path, environment, { what: 'store', user: 'engine' })
+  const dataFile = join(path, 'data.mdb')
+  try {
+    const marker = await readMarker(path)
+    if (!marker?.restoring && (marker || (await exists(dataFile)))) {
+      throw new TidingsError(
+        'store-locked',
+        `There is a store in ${path}, and a backup replaces none; move that folder away, or name an empty one.`,
+        { details: { path } },
+      )
+    }
+    await writeMarker(path, { complete: false, restoring: true })
+    for (const left of [dataFile, `${dataFile}-lock`]) await rm(left, { force: true })
+    await write(dataFile)
+    await syncFolder(path)
+    await writeMarker(path, { complete: true })
+  } finally {
+    await unlock()
+  }
+}
+
+/** What a backup left behind whose process ended. */
+async function removeCopies(path: string): Promise<void> {
+  for (const name of await readdir(path)) if (name.startsWith('copy.')) await rm(join(path, name), { force: true })
+}
+
 async function prepare(path: string, dataFile: string, marker: Marker | undefined): Promise<void> {
   if (!marker && (await exists(dataFile))) {
     throw corrupt(path, `it holds a data.mdb without the file ${markerName} that says what it is`)
   }
   await rm(dataFile, { force: true })
   await rm(`${dataFile}-lock`, { force: true })
-  await writeMarker(path, false)
+  await writeMarker(path, { complete: false })
 }
 
 const markerName = 'tidings.json'
@@ -74,18 +115,27 @@ async function readMarker(path: string): Promise<Marker | undefined> {
   if (marker?.store !== 'tidings-embedded' || typeof marker.format !== 'number') {
     throw corrupt(path, `${markerName} does not describe a store of the embedded engine`)
   }
-  if (marker.format !== format) {
-    throw new TidingsError(
-      'store-version',
-      `The store in ${path} has format ${marker.format}, this version reads format ${format}; use the version of Tidings that wrote it or a newer one.`,
-      { details: { path, format: marker.format } },
-    )
+  checkFormat(marker.format, `The store in ${path}`)
+  return {
+    store: marker.store,
+    format: marker.format,
+    complete: marker.complete === true,
+    ...(marker.restoring && { restoring: true }),
   }
-  return { store: marker.store, format, complete: marker.complete === true }
 }
 
-async function writeMarker(path: string, complete: boolean): Promise<void> {
-  const marker: Marker = { store: 'tidings-embedded', format, complete }
+/** Refuses a format that this version does not read; `what` has it. */
+export function checkFormat(format: number, what: string): void {
+  if (format === storeFormat) return
+  throw new TidingsError(
+    'store-version',
+    `${what} has format ${format}, this version reads format ${storeFormat}; use the version of Tidings that wrote it or a newer one.`,
+    { details: { format } },
+  )
+}
+
+async function writeMarker(path: string, state: Pick<Marker, 'complete' | 'restoring'>): Promise<void> {
+  const marker: Marker = { store: 'tidings-embedded', format: storeFormat, ...state }
   const temporary = join(path, `${markerName}.new`)
   const file = await open(temporary, 'w')
   try {
@@ -102,6 +152,14 @@ async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
+  )
+}
+
+function unfinished(path: string): TidingsError {
+  return new TidingsError(
+    'store-corrupt',
+    `Restoring a backup into ${path} was cut short, so there is no store yet; restore it again.`,
+    { details: { path } },
   )
 }
 

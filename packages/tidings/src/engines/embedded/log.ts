@@ -13,7 +13,7 @@ import type { Environment } from '../../environment/index.ts'
 import { topicKey } from './keys.ts'
 import { Serial } from './serial.ts'
 import type { Session } from './session.ts'
-import { putTopicRecord, type Topic, type TopicRecord } from './topic.ts'
+import { incarnationOf, putTopicRecord, type Topic, type TopicRecord } from './topic.ts'
 import { eraseKey, trimTopic } from './topic-trimmer.ts'
 
 export interface EmbeddedLogOptions {
@@ -152,13 +152,4 @@ function nameOf({ namespace, topic }: TopicId): string {
 export function topicIdOf(name: string): TopicId {
   const end = name.indexOf('/')
   return { namespace: name.slice(0, end), topic: name.slice(end + 1) }
-}
-
-/** Unique in this store by its number and everywhere by its random part. */
-function incarnationOf(number: number, environment: Environment): string {
-  const random = environment.ids
-    .next()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '')
-  return (number.toString(36).padStart(4, '0') + random).slice(0, 16)
 }

@@ -1,8 +1,9 @@
 import type { Environment } from '../../environment/index.ts'
-import { decodeText, garbageKey, numberOfKey, rangeOfKind, rangeOfNumber, type KeyKind } from './keys.ts'
-import { unseal } from './sealed.ts'
+import { TidingsError } from '../../errors.ts'
+import { decodeText, garbageKey, ledgerKey, numberOfKey, rangeOfKind, rangeOfNumber, type KeyKind } from './keys.ts'
+import { seal, unseal } from './sealed.ts'
 import { Store } from './store.ts'
-import { Topic, type TopicRecord } from './topic.ts'
+import { incarnationOf, putTopicRecord, Topic, type TopicRecord } from './topic.ts'
 import { Writer, type Group } from './writer.ts'
 
 /** What is stored of a ledger itself; it stays when the ledger is removed, so that epochs grow for ever. */
@@ -24,6 +25,7 @@ export interface SessionOptions {
 
 const numberedKinds: readonly KeyKind[] = ['block', 'newest', 'indexed', 'producer', 'entry']
 const keysPerStep = 1_000
+const livesRemembered = 20
 
 /** An open store with what memory knows about it: from `start` to `stop`. */
 export class Session {
@@ -35,6 +37,7 @@ export class Session {
   readonly #options: SessionOptions
   #lastNumber = 0
   #closing = false
+  #copying: Promise<void> | undefined
   #cleaning: Promise<void> = Promise.resolve()
 
   /** Opens the store and reads what it says about topics and ledgers. */
@@ -92,9 +95,37 @@ export class Session {
     group.join({ seal() {}, rolledBack() {}, committed: () => this.#clean(number) })
   }
 
+  /** Gives every topic another incarnation that names the one before, and every ledger an epoch above all of before. */
+  async beginAnotherLife(): Promise<void> {
+    const { environment } = this.#options
+    const group = this.writer.group()
+    for (const [name, topic] of this.topics) {
+      const { incarnation, continues = [] } = topic.record
+      const before = [...continues, { incarnation, through: topic.head }].slice(-livesRemembered)
+      const next = incarnationOf(topic.record.number, environment)
+      putTopicRecord(name, { ...topic.record, incarnation: next, head: topic.head, continues: before }, group)
+    }
+    // Hundredths of a second since 1970 fit into a lease, and no life restored from the same backup has begun at the same.
+    const epoch = Math.floor(environment.clock.now() / 10)
+    for (const [name, record] of this.ledgers) {
+      group.put(seal(ledgerKey(name), JSON.stringify({ ...record, epoch: Math.max(record.epoch + 1, epoch) })))
+    }
+    await group.durable(undefined)
+  }
+
+  /** Copies the store as of one moment to a new file; one copy at a time. */
+  async copyTo(file: string): Promise<void> {
+    if (this.#copying) {
+      throw new TidingsError('unavailable', 'A backup of this store is being taken already; try again when it is done.')
+    }
+    this.#copying = this.store.copyTo(file).finally(() => (this.#copying = undefined))
+    await this.#copying
+  }
+
   /** Finishes what was accepted and closes the store. */
   async close(): Promise<void> {
     this.#closing = true
+    await this.#copying?.catch(() => undefined)
     await this.#cleaning
     await this.writer.close()
     await this.store.close()

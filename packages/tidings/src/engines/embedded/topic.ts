@@ -7,6 +7,7 @@ import {
   type AdmissionState,
   type AppendAnswer,
   type AppendRequest,
+  type EarlierLife,
   type IdentityHash,
   type LogDescription,
   type LogSettings,
@@ -36,6 +37,8 @@ export interface TopicRecord extends LogSettings {
   readonly keptFrom?: number
   /** The head at the last trim, which may have removed the block that says so. */
   readonly head: number
+  /** Lives that ended in a restored backup: what they had up to an offset is the same here. */
+  readonly continues?: readonly EarlierLife[]
 }
 
 export interface TopicOptions {
@@ -92,10 +95,11 @@ export class Topic {
 
   /** The window holds no identities until the first append, which reads them from the log. */
   describe(): LogDescription {
-    const { kind, shards, incarnation, trimmed } = this.#record
+    const { kind, shards, incarnation, trimmed, continues } = this.#record
     const { maxIds, maxAgeMs } = this.#identities
     const ids = this.#identities.size(this.#environment.clock.now())
-    return { kind, shards, incarnation, head: this.#head, trimmed, deduplication: { ids, maxIds, maxAgeMs } }
+    const deduplication = { ids, maxIds, maxAgeMs }
+    return { kind, shards, incarnation, head: this.#head, trimmed, deduplication, ...(continues && { continues }) }
   }
 
   /** Decides about the events as part of a group; the answers hold once the group is durable. */
@@ -257,4 +261,13 @@ export class Topic {
 
 export function putTopicRecord(name: string, record: TopicRecord, group: Group): void {
   group.put(seal(topicKey(name), JSON.stringify(record)))
+}
+
+/** Unique in this store by its number and everywhere by its random part. */
+export function incarnationOf(number: number, environment: Environment): string {
+  const random = environment.ids
+    .next()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+  return (number.toString(36).padStart(4, '0') + random).slice(0, 16)
 }
