@@ -1,11 +1,13 @@
 import { repeated } from './arguments.ts'
 import { TidingsCommand, type RunState } from './command.ts'
+import { addBackup } from './commands/backup.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConsume } from './commands/consume.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addPublish } from './commands/publish.ts'
+import { addRestore } from './commands/restore.ts'
 import { addSchedules } from './commands/schedules.ts'
 import { addScheduled } from './commands/scheduled.ts'
 import { addServer } from './commands/server.ts'
@@ -51,6 +53,8 @@ export function createProgram(state: RunState): TidingsCommand {
   addExplain(program)
   addSchedules(program)
   addServices(program)
+  addBackup(program)
+  addRestore(program)
   addDoctor(program)
   addCompletion(program)
   return program

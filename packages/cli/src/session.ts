@@ -1,5 +1,6 @@
-import { connect, connectPush, type PushOperator } from 'tidings'
+import { connect, connectPush, TidingsError, type PushOperator } from 'tidings'
 import type { Broker, Caller } from 'tidings/broker'
+import { errorOfProblem, principalHeader, protocolHeader } from 'tidings/protocol'
 import { UsageError } from './failure.ts'
 import { Output, type Terminal } from './output.ts'
 import { readSettings, type Flags, type Settings } from './settings.ts'
@@ -59,6 +60,20 @@ export class Session {
       fetch: (input, init) => fetch(input, { ...init, signal: this.#until(init?.signal) }),
       ...(token !== undefined && { token }),
     })
+  }
+
+  /** What the server answers to a request that is none of a broker; one that refuses throws what the server says. */
+  async request(path: string): Promise<Response> {
+    const { url, token, principal } = this.settings
+    const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
+      headers: { [principalHeader]: principal, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+      signal: this.#closing.signal,
+    }).catch((cause: unknown) => {
+      throw new TidingsError('unavailable', `The server at ${url} is out of reach.`, { cause, details: { url } })
+    })
+    if (response.ok && response.headers.has(protocolHeader)) return response
+    const problem = errorOfProblem(await response.json().catch(() => undefined))
+    throw problem ?? new TidingsError('unavailable', `${url} answered "${response.status}", which is no answer of Tidings.`)
   }
 
   /** Gives up what is still being asked for. */

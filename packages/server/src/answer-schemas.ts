@@ -59,6 +59,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     shards: whole,
     head: position,
     deduplication: members({ ids: whole, maxIds: whole, maxAgeMs: whole }),
+    'continues?': listOf(members({ incarnation: text, through: whole })),
   }),
   Filter: {
     ...members({

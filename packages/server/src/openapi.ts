@@ -18,7 +18,7 @@ export function describeApi(version: string): JsonSchemaObject {
       version,
       description: 'The whole protocol, the WebSocket included, is written down in docs/protocol.md.',
     },
-    paths: { ...paths, ...healthPaths },
+    paths: { ...paths, ...healthPaths, ...wholePaths },
     components: {
       schemas: componentSchemas,
       securitySchemes: {
@@ -45,6 +45,15 @@ const health = (summary: string): JsonSchemaObject => ({
 const healthPaths = {
   '/health/live': health('Whether the process works.'),
   '/health/ready': health('Whether requests are served and the store can write.'),
+}
+
+const wholePaths = {
+  '/backup': {
+    get: {
+      summary: 'One consistent cut of the store, for tidings restore; needs the right "backup" in every namespace.',
+      responses: { 200: { description: 'A backup.', content: { 'application/octet-stream': {} } }, default: problem },
+    },
+  },
 }
 
 function describeOperation(operation: Operation, route: Route): JsonSchemaObject {

@@ -7,7 +7,7 @@ import {
   type FastifyRequest,
 } from 'fastify'
 import { sleep, systemEnvironment, TidingsError, type Environment } from 'tidings'
-import type { Broker, Caller } from 'tidings/broker'
+import type { Authorize, Broker, Caller } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { parseJson } from 'tidings/event'
 import {
@@ -29,6 +29,7 @@ import { sendProblem, StatusError, translated } from './problems.ts'
 import { Push, type PushOptions } from './push/push.ts'
 import { Upgrade } from './upgrade.ts'
 import { serverVersion } from './version.ts'
+import { serveWhole } from './whole-server.ts'
 
 export interface ServerOptions extends Partial<AccessOptions> {
   /** Started and stopped by whoever made it. */
@@ -40,7 +41,9 @@ export interface ServerOptions extends Partial<AccessOptions> {
    * That of the broker. Asked whether it can write before `/health/ready` says yes; without one, that tells only whether
    * requests are served. Its ledger keeps where subscriptions are pushed to; without one, there is no push.
    */
-  readonly engine?: Pick<Engine, 'stats'> & Partial<Pick<Engine, 'ledger'>>
+  readonly engine?: Pick<Engine, 'stats'> & Partial<Pick<Engine, 'ledger' | 'backup'>>
+  /** Decides about requests that concern the whole server, as for its broker; where it is absent they are refused. */
+  readonly authorize?: Authorize
   /** Those of the broker; `default` alone where absent. */
   readonly namespaces?: readonly string[]
   readonly push?: PushOptions
@@ -94,6 +97,7 @@ class HttpServer implements Server {
     const push = createPush(options, environment, (message, error) => app.log.error(error ?? {}, message))
     this.#push = push
     serveHealth(app, { serving: () => this.#ready, engine: options.engine })
+    serveWhole(app, { ...options, access })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, push, access, environment, limits, stopping: () => this.#stopping !== undefined }
     for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)

@@ -37,9 +37,10 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     payloadBytes = protocolLimits.payloadBytes,
   } = options
   const engine = makeEngine(options, environment)
+  const authorize = options.authorize ?? ownersOnly({ operators })
   const broker = createBroker({
     engine,
-    authorize: options.authorize ?? ownersOnly({ operators }),
+    authorize,
     namespaces: options.namespaces ?? ['default'],
     maxPayloadBytes: payloadBytes,
     compileSchema,
@@ -47,7 +48,7 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     environment,
   })
   // Before the store is opened, because what is wrong with the address needs no store to be found.
-  const server = createServer({ ...options, broker, engine, environment })
+  const server = createServer({ ...options, authorize, broker, engine, environment })
   await broker.start()
   try {
     await server.start()

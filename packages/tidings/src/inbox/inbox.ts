@@ -2,6 +2,7 @@ import type { Delivery, StreamProgress } from '../broker/port.ts'
 import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { Position } from '../event/index.ts'
+import { parse } from './position.ts'
 import { statements } from './statements.ts'
 
 const pruneEveryMs = 5_000
@@ -139,12 +140,6 @@ export class Inbox {
     this.#cancelPruning?.()
     this.#cancelPruning = undefined
   }
-}
-
-/** The two parts of a position; what the number means is known within one life of a topic only. */
-export function parse(position: Position): { incarnation: string; number: number } {
-  const [incarnation = '', number = '0'] = position.split('.')
-  return { incarnation, number: Number(number) }
 }
 
 function storedText(text: string): SqlValue {

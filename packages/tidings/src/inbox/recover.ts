@@ -1,21 +1,21 @@
 import type { Broker, Caller, SubscriptionDescription } from '../broker/port.ts'
 import type { Database } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
-import { parse, type Inbox } from './inbox.ts'
+import type { Position } from '../event/index.ts'
+import { continuedAt, type Continued } from './continued.ts'
+import type { Inbox } from './inbox.ts'
+import { parse } from './position.ts'
 import { statements } from './statements.ts'
 
 /**
  * `known`: the database stands where it stood. `went-back`: it was restored to an older state, and the subscription
  * went back to that state, so that what was lost is delivered again. `older`: it is of a time before the subscription,
- * and only an operator can say where to begin.
+ * and only an operator can say where to begin. `went-on`: the broker's store was restored to an older state, and the
+ * subscription went on to where the database stands.
  */
-export type Recovery = 'known' | 'went-back' | 'older'
+export type Recovery = 'known' | 'went-back' | 'older' | 'went-on'
 
-/**
- * Compares what the broker has seen of a database with the database, before its subscription is consumed. More than there
- * is means that the database was restored. May be repeated after a crash at any point.
- */
-export async function recover(options: {
+interface RecoverOptions {
   readonly broker: Broker
   readonly caller: Caller
   readonly database: Database
@@ -23,12 +23,25 @@ export async function recover(options: {
   readonly description: SubscriptionDescription
   /** Whether the subscription wants everything from the beginning of its topic. */
   readonly wantsEverything: boolean
-}): Promise<Recovery> {
+}
+
+/**
+ * Compares what the broker has seen of a database with the database, before its subscription is consumed. More than there
+ * is means that the database was restored; another life of the topic, that the broker's store was. May be repeated after
+ * a crash at any point.
+ */
+export async function recover(options: RecoverOptions): Promise<Recovery> {
   const { database, inbox, description } = options
   // Another process of the service may have applied something since.
   await inbox.load()
   const floor = await inbox.floor()
-  if (description.watermark <= inbox.counter) {
+  const continued = floor === undefined ? undefined : await continuedAt(options, description.topic, floor)
+  const isBehind = description.watermark > inbox.counter
+  if (!isBehind && continued) {
+    await moveTo(options, later(continued.position, description.floor), continued)
+    return 'went-on'
+  }
+  if (!isBehind) {
     // A subscription begins somewhere: what lies before that is not to be applied, also after a restore.
     if (floor === undefined) await keepFloor(database, description, 0)
     return 'known'
@@ -38,18 +51,36 @@ export async function recover(options: {
     await inbox.load()
     return 'older'
   }
-  const { generation } = await seek(options, floor ?? 'beginning')
+  await moveTo(options, continued?.position ?? floor ?? 'beginning', continued)
+  return 'went-back'
+}
+
+/** Has the subscription go on where the database stands, whose effects count in whichever generation they happened. */
+async function moveTo(
+  options: RecoverOptions,
+  place: Position | 'beginning',
+  continued: Continued | undefined,
+): Promise<void> {
+  const { database, inbox, description } = options
+  const { subscription } = inbox
+  const { generation } = await seek(options, place)
+  const counter = Math.max(description.watermark, inbox.counter)
   await database.transaction(async (transaction) => {
     // What this database applied counts, in whichever generation and acknowledged or not.
-    await transaction.query(statements.countInGeneration, [generation, inbox.subscription])
-    await transaction.query(statements.useCounter, [description.watermark])
+    await transaction.query(statements.countInGeneration, [generation, subscription])
+    await transaction.query(statements.useCounter, [counter])
     await transaction.query(statements.freeCounter)
-    const { incarnation, number } = parse(floor ?? description.floor.replace(/\d+$/, '0'))
-    const { watermark } = description
-    await transaction.query(statements.keepFloor, [inbox.subscription, incarnation, number, generation, watermark])
+    const { incarnation, number } = parse(place === 'beginning' ? description.floor.replace(/\d+$/, '0') : place)
+    if (continued) {
+      await transaction.query(statements.moveLife, [incarnation, subscription, continued.earlier, continued.through])
+    }
+    await transaction.query(statements.keepFloor, [subscription, incarnation, number, generation, counter])
   })
   await inbox.load()
-  return 'went-back'
+}
+
+function later(left: Position, right: Position): Position {
+  return parse(left).number > parse(right).number ? left : right
 }
 
 async function keepFloor(
@@ -66,7 +97,7 @@ async function keepFloor(
 }
 
 async function seek(
-  { broker, caller, inbox: { subscription } }: { broker: Broker; caller: Caller; inbox: Inbox },
+  { broker, caller, inbox: { subscription } }: RecoverOptions,
   to: string,
 ): Promise<SubscriptionDescription> {
   try {

@@ -33,6 +33,8 @@ export const statements = {
   // -------------------------------------------------------------------------------------------- a restored database
 
   countInGeneration: 'update or ignore tidings_inbox set generation = ? where subscription = ?',
+  /** Another life, subscription, the life before, the last number that both have in common. */
+  moveLife: 'update tidings_inbox set incarnation = ? where subscription = ? and incarnation = ? and number <= ?',
   /** Together: no counter up to this one is given out from here on. */
   useCounter: `
     insert or ignore into tidings_inbox (counter, subscription, generation, source, id, incarnation, number)

@@ -68,6 +68,7 @@ class RelayedOutbox implements Outbox {
       publishTimeoutMs: options.publishTimeoutMs ?? 30_000,
       alarm,
       restored: () => this.#restoration.mayBeDue(),
+      topicUnknown: () => options.onTopicUnknown?.(),
     })
     this.#lister = new Lister({ database, broker, caller, writer: this.#writer })
     this.#watch = new Watch({

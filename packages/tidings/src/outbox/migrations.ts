@@ -67,5 +67,12 @@ export const outboxMigrations: MigrationSet = {
       cursor blob
     ) strict;
     `,
+    `
+    -- The life of each topic that the relay saw last: in another one, everything has to be published again.
+    create table tidings_outbox_lives (
+      topic text primary key,
+      incarnation text not null
+    ) strict, without rowid;
+    `,
   ],
 }

@@ -16,8 +16,10 @@ export interface OutboxOptions {
   readonly topics?: readonly string[]
   /** Told what a person should know. There is no default, so that nobody is left in the dark by accident. */
   readonly onAlarm: (alarm: OutboxAlarm) => void
-  /** The database was restored: call `relist` for every entity. Called again, also after a restart, until it resolves. */
+  /** The database or the broker's store was restored: call `relist` for every entity. Called again, also after a restart, until it resolves. */
   readonly onRestored?: () => Promise<void>
+  /** The broker does not have a topic any more: its store was restored from a backup of before, or somebody removed it. */
+  readonly onTopicUnknown?: () => void
   /** How often the relay looks without having been woken; 200 ms. */
   readonly pollMs?: number
   /** At most so many events in one call: 500. */

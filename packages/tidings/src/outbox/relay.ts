@@ -6,6 +6,7 @@ import { Backoff } from './backoff.ts'
 import { outcomeOf, publication, readBatch, type Batch, type Outcome } from './batch.ts'
 import { within } from './deadline.ts'
 import { hold, holdBehind, type Refusal } from './held.ts'
+import { Lives } from './lives.ts'
 import { Replaced, type Ownership } from './ownership.ts'
 import type { OutboxAlarm, TickReport } from './report.ts'
 import { beginNewLife, isAhead } from './restore.ts'
@@ -25,8 +26,10 @@ export interface RelayOptions {
   readonly batchBytes: number
   readonly publishTimeoutMs: number
   readonly alarm: (alarm: OutboxAlarm) => void
-  /** Called after this database turned out to be restored. */
+  /** Called after this database, or the broker's store, turned out to be restored. */
   readonly restored: () => void
+  /** The broker does not have a topic of this outbox. */
+  readonly topicUnknown: () => void
 }
 
 /** How one topic fares. */
@@ -60,10 +63,16 @@ const perhapsOneEvent = new Set([
 export class Relay {
   readonly #options: RelayOptions
   readonly #topics = new Map<string, TopicState>()
+  readonly #lives: Lives
   #stop = new AbortController()
 
   constructor(options: RelayOptions) {
     this.#options = options
+    this.#lives = new Lives({
+      ...options,
+      broker: { topic: (caller, topic) => this.#within(options.broker.topic(caller, topic)) },
+      onTopicUnknown: options.topicUnknown,
+    })
     for (const topic of options.topics) this.#state(topic)
   }
 
@@ -88,6 +97,7 @@ export class Relay {
     for (const { topic } of unsent) this.#state(topic)
     try {
       await this.#check()
+      if (await this.#lives.look()) this.#options.restored()
     } catch (error) {
       if (!(error instanceof Replaced)) throw error
       ownership.lose()
@@ -103,6 +113,7 @@ export class Relay {
   #state(topic: string): TopicState {
     const known = this.#topics.get(topic)
     if (known) return known
+    this.#lives.saw(topic)
     const state = { backoff: new Backoff(this.#options.environment), checked: false, maxRows: this.#options.batchRows }
     this.#topics.set(topic, state)
     return state
@@ -110,6 +121,7 @@ export class Relay {
 
   #forgetChecks(): void {
     for (const state of this.#topics.values()) state.checked = false
+    this.#lives.forget()
   }
 
   // ------------------------------------------------------------------------------------------------- a restored database
@@ -185,6 +197,7 @@ export class Relay {
       const events = publication(batch, { id: producer, epoch })
       const answers = await this.#within(broker.publish(caller, { topic, events }))
       state.maxRows = Math.min(batchRows, state.maxRows * 2)
+      for (const answer of answers) if (answer.status === 'stored') this.#lives.saw(topic, answer.position)
       return outcomeOf(batch, answers)
     } catch (error) {
       if (error instanceof TidingsError && perhapsOneEvent.has(error.code)) {

@@ -15,7 +15,7 @@ export type OutboxAlarm = { readonly message: string } &
       }
     /** Nothing of a topic can be published, for a reason that does not go away by itself. */
     | { readonly alarm: 'failing'; readonly topic: string; readonly error: unknown }
-    /** The database was restored to an older state: everything is published again. */
+    /** The database or the broker's store was restored to an older state: everything is published again. */
     | { readonly alarm: 'restored'; readonly sourceepoch: number }
     /** Publishing everything again failed and is going to be tried again. */
     | { readonly alarm: 'listing-failed'; readonly error: unknown }

@@ -5,8 +5,8 @@ import type { OutboxAlarm } from './report.ts'
 import { statements } from './statements.ts'
 
 /**
- * Has everything published again after the database was restored. That it is due stands in the database, so that a
- * restart goes on with it. It runs beside the rounds of the relay, which publishes meanwhile what it writes.
+ * Has everything published again after the database, or the broker's store, was restored. That it is due stands in the
+ * database, so that a restart goes on with it. It runs beside the rounds of the relay, which publishes meanwhile what it writes.
  */
 export class Restoration {
   readonly #database: Database
@@ -41,7 +41,7 @@ export class Restoration {
     if (!this.#mayBeDue) return
     if (this.#backoff.failures === 0) {
       const message =
-        'The database was restored to an older state than the broker knows; every entity has to be published again.'
+        'The database or the store of the broker was restored to an older state; every entity has to be published again.'
       this.#alarm({ alarm: 'restored', message, sourceepoch })
     }
     if (!this.#onRestored) {

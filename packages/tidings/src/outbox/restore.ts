@@ -36,8 +36,13 @@ export async function beginNewLife(
   await transaction.query(statements.removeThrough, [highest!.id])
   // What the broker has up to here is accounted for: the next owner shall not find it again.
   await transaction.query(statements.raiseAssigned, [counter, counter])
+  await raiseSourceEpoch(transaction, environment)
+  return ownership.take(transaction, known.epoch)
+}
+
+/** From here on every entity has to be published again, in versions above all of before. */
+export async function raiseSourceEpoch(transaction: Transaction, environment: Environment): Promise<void> {
   // As with epochs: not one that a lost life may have used. Minutes fit into the 32 bits of a CloudEvents integer.
   const minutes = Math.floor(environment.clock.now() / 60_000)
   await transaction.query(statements.raiseSource, [Math.max(minutes, (await readSourceEpoch(transaction)) + 1)])
-  return ownership.take(transaction, known.epoch)
 }

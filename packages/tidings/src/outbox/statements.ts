@@ -59,6 +59,10 @@ export const statements = {
     insert into tidings_outbox (topic, key, event, written_at)
     select topic, key, event, written_at from tidings_outbox where id <= ? order by id`,
   removeThrough: 'delete from tidings_outbox where id <= ?',
+  lives: 'select topic, incarnation from tidings_outbox_lives',
+  saveLife: `
+    insert into tidings_outbox_lives (topic, incarnation) values (?, ?)
+    on conflict (topic) do update set incarnation = excluded.incarnation`,
   raiseSource: 'update tidings_source set sourceepoch = ?',
   markListed: 'update tidings_source set listed = ? where listed < ?',
   listing: 'select sourceepoch, stage, cursor from tidings_relist where topic = ?',

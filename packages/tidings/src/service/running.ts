@@ -47,6 +47,8 @@ export class Running {
   readonly #waiting: Waiting
   readonly #stopping = new AbortController()
   #connecting: Promise<void> | undefined
+  #registering: Promise<void> | undefined
+  #identity = ''
   #handlers: readonly SubscribedHandler[] = []
   /** A started service keeps its process, also while the broker is away and no connection does. */
   #letGo: (() => void) | undefined
@@ -67,6 +69,7 @@ export class Running {
       onAlarm: ({ message, ...details }) =>
         this.#report({ level: details.alarm === 'restored' ? 'warning' : 'error', message, details }),
       onRestored: () => this.#listEverything(),
+      onTopicUnknown: () => this.#registerAgain(),
     })
   }
 
@@ -75,31 +78,40 @@ export class Running {
     this.#letGo ??= environment.timers.keepAlive?.()
     await database.start()
     await database.migrate(inboxMigrations)
-    const identity = await databaseIdentity(database, environment)
-    const refused = await this.#register(identity).then(() => undefined, asRetryable)
+    this.#identity = await databaseIdentity(database, environment)
+    const refused = await this.#register().then(() => undefined, asRetryable)
     await this.#outbox.start()
     for (const replica of this.#definition.replicas) await this.#startReplica(replica)
     if (!refused) return await this.#startHandlers()
     this.#tell(refused)
-    this.#connecting = this.#keepConnecting(identity)
+    this.#connecting = this.#keepConnecting()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#connecting
+    await this.#registering
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
     await this.#outbox.stop()
     this.#letGo?.()
   }
 
-  async #register(identity: string): Promise<void> {
+  async #register(): Promise<void> {
     const { broker } = this.#parts
     const { caller, name, topics } = this.#definition
     await broker.start()
-    await broker.registerService(caller, { service: name, database: identity })
+    await broker.registerService(caller, { service: name, database: this.#identity })
     for (const topic of topics) await broker.putTopic(caller, topicDefinition(name, topic))
     this.#gate.open()
+  }
+
+  /** The broker's store was restored to a time before this service, which has what it needs only if it says so again. */
+  #registerAgain(): void {
+    if (this.#stopping.signal.aborted) return
+    this.#registering ??= this.#register()
+      .catch((error: unknown) => this.#tell(error))
+      .finally(() => (this.#registering = undefined))
   }
 
   async #startHandlers(): Promise<void> {
@@ -107,13 +119,13 @@ export class Running {
     await Promise.all(this.#handlers.map((handler) => handler.start()))
   }
 
-  async #keepConnecting(identity: string): Promise<void> {
+  async #keepConnecting(): Promise<void> {
     const backoff = new Backoff(this.#parts.environment)
     while (!this.#stopping.signal.aborted) {
       await backoff.pause(this.#stopping.signal)
       if (this.#stopping.signal.aborted) return
       try {
-        await this.#register(identity)
+        await this.#register()
         return await this.#startHandlers()
       } catch (error) {
         this.#tell(error)

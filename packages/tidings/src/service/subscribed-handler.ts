@@ -1,7 +1,8 @@
 import type { Broker, Delivery, OutcomeAction, SubscriptionDescription } from '../broker/port.ts'
 import { Backoff, consume, outcomeOf } from '../consumer/index.ts'
 import { TidingsError } from '../errors.ts'
-import { recover, type Inbox } from '../inbox/index.ts'
+import type { Position } from '../event/index.ts'
+import { continuedAt, recover, type Inbox } from '../inbox/index.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { handleDelivery, type HandlerParts } from './handler.ts'
 import type { HandlerOptions } from './types.ts'
@@ -74,6 +75,10 @@ export class SubscribedHandler {
       const message = `The database was restored to an older state than ${subscription} knows; what it lost since is delivered again.`
       report({ level: 'warning', message, details: { subscription } })
     }
+    if (recovery === 'went-on') {
+      const message = `The broker's store was restored to an older state than ${subscription}, which goes on where its database stands; what was published after the backup is not there any more.`
+      report({ level: 'warning', message, details: { subscription } })
+    }
     if (recovery === 'older') {
       const message = `The database is older than ${subscription}, whose effects since it lacks; seek the subscription to where they begin, with the effects "missing".`
       report({ level: 'error', message, details: { subscription } })
@@ -84,11 +89,14 @@ export class SubscribedHandler {
   async #subscribe(broker: Broker): Promise<SubscriptionDescription> {
     const { caller, handler, options } = this.#parts
     const { from, filter, concurrency: _, prefetch: __, ...policy } = options
+    const floor = await this.#inbox.floor()
+    // A restored broker may not know the subscription yet, and the database knows where it stood.
+    const continued = floor === undefined ? undefined : await continuedAt({ broker, caller }, handler.topic, floor)
     try {
       return await broker.putSubscription(caller, {
         subscription: this.#inbox.subscription,
         topic: handler.topic,
-        from: from === 'end' && this.#sawNoTopic ? 'beginning' : from,
+        from: continued?.position ?? (from === 'end' && this.#sawNoTopic ? 'beginning' : from),
         filter: { ...filter, types: [...handler.types.keys()] },
         policy,
       })
@@ -104,6 +112,8 @@ export class SubscribedHandler {
     const ended = new Promise<void>((resolve) => (this.#reconnect = resolve))
     const waits = new Map<string, WaitSignal>()
     const attempts = new FailedAttempts({ report, environment, description })
+    // In another life of the topic it has to be found out again where the database stands.
+    const isThisLife = (position: Position): boolean => lifeOf(position) === lifeOf(description.floor)
     const consumer = consume({
       broker,
       caller,
@@ -113,6 +123,10 @@ export class SubscribedHandler {
       ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
       watermark: () => this.#inbox.counter,
       handle: async (delivery, signal) => {
+        if (!isThisLife(delivery.position)) {
+          this.#reconnect?.()
+          return { action: 'release' }
+        }
         try {
           const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, signal)
           if (waited) waits.set(delivery.lease, waited)
@@ -129,7 +143,7 @@ export class SubscribedHandler {
         waits.delete(delivery.lease)
         this.#settled(delivery, outcome, waited)
       },
-      onProgress: (progress) => this.#inbox.passed(progress),
+      onProgress: (progress) => (isThisLife(progress.floor) ? this.#inbox.passed(progress) : this.#reconnect?.()),
       onTrouble: (error) => this.#trouble(error),
     })
     consumer.start()
@@ -154,4 +168,8 @@ export class SubscribedHandler {
     const message = error instanceof Error ? error.message : String(error)
     this.#parts.report({ level: 'warning', message: `${subscription}: ${message}`, error, details: { subscription } })
   }
+}
+
+function lifeOf(position: Position): string {
+  return position.split('.')[0]!
 }
