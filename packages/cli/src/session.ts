@@ -73,7 +73,9 @@ export class Session {
     })
     if (response.ok && response.headers.has(protocolHeader)) return response
     const problem = errorOfProblem(await response.json().catch(() => undefined))
-    throw problem ?? new TidingsError('unavailable', `${url} answered "${response.status}", which is no answer of Tidings.`)
+    throw (
+      problem ?? new TidingsError('unavailable', `${url} answered "${response.status}", which is no answer of Tidings.`)
+    )
   }
 
   /** Gives up what is still being asked for. */

@@ -50,7 +50,10 @@ describe('GET /backup', () => {
 
   it('of a store in memory says that there is none', async () => {
     const answer = await take({ engine: 'memory' })
-    expect([answer.status, ((await answer.json()) as Problem).detail]).toEqual([400, expect.stringContaining('in memory')])
+    expect([answer.status, ((await answer.json()) as Problem).detail]).toEqual([
+      400,
+      expect.stringContaining('in memory'),
+    ])
   })
 
   it('that its reader gives up leaves nothing on the disk, and the server stops in good order', async () => {

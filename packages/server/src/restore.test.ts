@@ -103,7 +103,10 @@ class World {
     this.#client('mail').exec('create table effect (id text not null)')
     const inTable = mail.replicate(crm.customer, { columns: ['name'] })
     const inMemory = mail.replicate(crm.customer, { columns: ['name'], store: 'memory', name: 'fast' })
-    this.#copies.push(() => inTable.all(), () => inMemory.all())
+    this.#copies.push(
+      () => inTable.all(),
+      () => inMemory.all(),
+    )
     mail.on('welcome', crm.signedUp, { from: 'beginning' }, async ({ event, transaction }) => {
       await this.#gate
       await transaction((tx) => tx.query('insert into effect (id) values (?)', [event.data.id]))
@@ -127,8 +130,8 @@ class World {
       const id = `${name}-${number}`
       await this.#owner!.transaction(async (tx) => {
         await tx.query('insert into customer (id, name) values (?, ?)', [id, id])
-        tx.changed(crm.customer, id)
-        await tx.publish(crm.signedUp, { id } as never)
+        await tx.changed(crm.customer, id)
+        await tx.publish(crm.signedUp, { id })
       })
     }
   }
@@ -139,7 +142,7 @@ class World {
       await this.#owner!.transaction(async (tx) => {
         await tx.query('delete from customer where id = ?', [id])
         if (name !== null) await tx.query('insert into customer (id, name) values (?, ?)', [id, name])
-        tx.changed(crm.customer, id)
+        await tx.changed(crm.customer, id)
       })
     }
   }
@@ -173,7 +176,8 @@ class World {
   }
 
   inboxRows(): number {
-    return (this.#client('mail').prepare('select count(*) as count from tidings_inbox').get() as { count: number }).count
+    return (this.#client('mail').prepare('select count(*) as count from tidings_inbox').get() as { count: number })
+      .count
   }
 
   async stop(): Promise<void> {
@@ -194,7 +198,7 @@ class World {
       broker: connect(url, { WebSocket }),
       database: sqliteDatabase({ client }),
       report: () => undefined,
-    }) as Service
+    })
     this.#services.push(service)
     return service
   }

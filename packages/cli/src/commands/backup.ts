@@ -67,9 +67,19 @@ async function write(session: Session, backup: BackupStream, file: string): Prom
     await rm(unfinished, { force: true })
     throw error
   }
-  const folder = await open(dirname(file), 'r')
-  await folder.sync().finally(() => folder.close())
+  await syncFolder(dirname(file))
   return bytes
+}
+
+/** Makes the new name durable; Windows has no such thing. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 /** A connection that breaks is no more than a backup that was cut short. */

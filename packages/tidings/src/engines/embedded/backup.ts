@@ -22,7 +22,7 @@ export async function* takeBackup(
   { session, dataFile }: { readonly session: Session; readonly dataFile: string },
   environment: Environment,
 ): AsyncGenerator<Uint8Array> {
-  const copy = join(dirname(dataFile), `copy.${crypto.randomUUID()}`)
+  const copy = join(dirname(dataFile), `copy.${environment.ids.next()}`)
   const { size } = await stat(dataFile)
   const free = freeBytes(dataFile)
   if (free < size + spareBytes) {
