@@ -92,6 +92,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('stats', `${subscription}/stats`)
   await ask('pause', `${subscription}/pause`, {})
   await ask('resume', `${subscription}/resume`, {})
+  await ask('previewSeek', `${subscription}/seek/preview`, { to: { time: 0 } })
   await ask('seek', `${subscription}/seek`, { to: 'end' })
   const silent = new Set<Operation>([
     'registerService',

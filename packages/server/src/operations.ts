@@ -112,6 +112,8 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   seek: ({ broker, caller, names, body }) => broker.seek(caller, { subscription: names.subscription, ...body }),
   pause: ({ broker, caller, names }) => broker.pause(caller, names.subscription),
   resume: ({ broker, caller, names }) => broker.resume(caller, names.subscription),
+  previewSeek: ({ broker, caller, names, body }) =>
+    broker.previewSeek(caller, { subscription: names.subscription, ...body }),
   deadLetters: ({ broker, caller, names, query }) =>
     broker.deadLetters(caller, { subscription: names.subscription, ...pageOf(query) }),
   redrive: async ({ broker, caller, names, body }) => ({

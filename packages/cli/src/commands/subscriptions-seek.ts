@@ -1,7 +1,8 @@
 import { Option } from 'commander'
-import type { ReplayEffects } from 'tidings/broker'
+import type { ReplayEffects, SeekPreview, SeekRequest } from 'tidings/broker'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
+import { UsageError } from '../failure.ts'
 import { count } from '../text.ts'
 
 interface SeekOptions extends Confirmation {
@@ -23,7 +24,7 @@ export function addSeek(subscriptions: TidingsCommand): void {
     .example('tidings subscriptions seek search.copy beginning --effects run --dry-run', 'what it would do')
     .example('tidings subscriptions seek mail.thanks end --yes', 'leave out what is waiting')
     .argument('<subscription>')
-    .argument('<to>', '"beginning", "end" or a position to go on after')
+    .argument('<to>', '"beginning", "end", a position to go on after, or a time as 2026-05-01T08:00:00Z')
     .addOption(
       new Option('--effects <effects>', 'what consumers do with events that were acknowledged before')
         .choices(Object.keys(effectsInWords))
@@ -31,17 +32,16 @@ export function addSeek(subscriptions: TidingsCommand): void {
     )
     .option('-n, --dry-run', 'show what it would do')
     .option('-y, --yes', "don't ask")
-    .runs<[subscription: string, to: string], SeekOptions>(async (session, [subscription, to], options) => {
+    .runs<[subscription: string, to: string], SeekOptions>(async (session, [subscription, where], options) => {
       const { broker, caller, output } = session
-      const { topic, floor, head, generation, pending, dead } = await broker.stats(caller, subscription)
-      // Refuses a position that this topic never gave, before anybody is asked.
-      if (to !== 'beginning' && to !== 'end') await broker.read(caller, { topic, after: to, limit: 1 })
+      const to = targetOf(where)
       const { effects } = options
-      const where = to === 'end' ? `the end, ${head}` : to
-      const open = `${count(pending, 'pending event')} and ${count(dead, 'dead letter')}`
-      const what = `${subscription} from ${floor} to ${where}, into generation ${generation + 1}. ${fate(to, open, effects)}`
+      // Refuses a position that this topic never gave, before anybody is asked.
+      const preview = await broker.previewSeek(caller, { subscription, to, effects })
+      const { topic, floor, generation } = await broker.stats(caller, subscription)
+      const what = `${subscription} from ${floor} to ${preview.after}, into generation ${generation + 1}. ${fate(preview, effects)}`
       if (options.dryRun) {
-        const answer = { subscription, topic, floor, to, effects, generation, pending, dead, moved: false }
+        const answer = { topic, floor, to, effects, generation, ...preview, moved: false }
         return output.show(answer, () => `This would move ${what}`)
       }
       await confirm(session, `This moves ${what.slice(0, -1)}`, options)
@@ -50,8 +50,17 @@ export function addSeek(subscriptions: TidingsCommand): void {
     })
 }
 
-function fate(to: string, open: string, effects: ReplayEffects): string {
-  if (to === 'end') return `Left behind: ${open}.`
-  const letters = to === 'beginning' ? `${open} come again` : `Of ${open}, those after it come again`
-  return `${letters}; ${effectsInWords[effects]}.`
+/** A time stands as people write it; anything else is the broker's to judge. */
+function targetOf(where: string): SeekRequest['to'] {
+  if (!/^\d{4}-\d\d-\d\d/.test(where)) return where
+  const time = Date.parse(where)
+  if (!Number.isNaN(time)) return { time }
+  throw new UsageError(`"${where}" is no time; write it as 2026-05-01T08:00:00Z.`)
+}
+
+function fate({ events, again, deadLetters, leftOut }: SeekPreview, effects: ReplayEffects): string {
+  const left = leftOut === 0 ? '' : `; left out: ${count(leftOut, 'unfinished event')}`
+  const letters = deadLetters === 0 ? '' : `, among them ${count(deadLetters, 'dead letter')}`
+  const come = `${count(events, 'event')} from there${letters}; ${again} of them again${left}`
+  return again === 0 ? `${come}.` : `${come}; ${effectsInWords[effects]}.`
 }

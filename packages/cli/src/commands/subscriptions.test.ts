@@ -131,8 +131,16 @@ describe('subscriptions seek', () => {
       to: 'beginning',
       effects: 'run',
       generation: 1,
+      events: 3,
+      again: 3,
+      deadLetters: 0,
+      leftOut: 0,
       moved: false,
     })
+    const later = ['subscriptions', 'seek', 'mail.seek', '2099-05-01T08:00:00Z', '--dry-run']
+    expect(await json(...later)).toMatchObject({ to: { time: Date.parse('2099-05-01T08:00:00Z') }, events: 0 })
+    const never = await bench.tidings('subscriptions', 'seek', 'mail.seek', '2099-99-01', '--dry-run')
+    expect(never).toMatchObject({ code: 2, stderr: expect.stringContaining('is no time') })
     expect(await json('subscriptions', 'show', 'mail.seek')).toMatchObject({ generation: 1 })
     expect(await json(...words, '--yes')).toMatchObject({ generation: 2 })
     expect(await json('subscriptions', 'stats', 'mail.seek')).toMatchObject({ generation: 2, pending: 3 })

@@ -38,6 +38,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   seek: (broker, caller) => broker.seek(caller, { subscription, to: 'beginning', effects: 'skip' }),
   pause: (broker, caller) => broker.pause(caller, subscription),
   resume: (broker, caller) => broker.resume(caller, subscription),
+  previewSeek: (broker, caller) => broker.previewSeek(caller, { subscription, to: 'end' }),
   deadLetters: (broker, caller) => broker.deadLetters(caller, { subscription }),
   redrive: (broker, caller) => broker.redrive(caller, { subscription, positions: 'all' }),
   replace: (broker, caller) => broker.replace(caller, { subscription, position: '1.1', data: new Uint8Array() }),

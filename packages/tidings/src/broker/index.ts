@@ -48,6 +48,7 @@ export type {
   ScheduledEvent,
   ScheduledPage,
   ScheduledRequest,
+  SeekPreview,
   SeekRequest,
   ServiceRegistration,
   SettleAnswer,

@@ -226,6 +226,7 @@ class LocalBroker implements Broker {
   // -------------------------------------------------------------------------------------------------------- operators
 
   readonly seek: Broker['seek'] = (caller, request) => this.#operators.seek(caller, request)
+  readonly previewSeek: Broker['previewSeek'] = (caller, request) => this.#operators.previewSeek(caller, request)
   readonly pause: Broker['pause'] = (caller, request) => this.#operators.pause(caller, request)
   readonly resume: Broker['resume'] = (caller, request) => this.#operators.resume(caller, request)
   readonly deadLetters: Broker['deadLetters'] = (caller, request) => this.#operators.deadLetters(caller, request)

@@ -6,6 +6,7 @@ import type { Entrance } from './entrance.ts'
 import * as operate from './operate.ts'
 import type * as port from './port.ts'
 import type { Caller } from './port.ts'
+import { previewSeek, seekTarget } from './seek-target.ts'
 import * as scheduled from './scheduled.ts'
 import { explain } from './standing.ts'
 
@@ -25,10 +26,23 @@ export class Operators {
     const { subscription, to, effects = 'skip' } = request
     checkEffects(effects)
     const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
-    const offset = await namespace.offsetAfter((await namespace.subscription(subscription)).topic, to)
+    const { topic } = await namespace.subscription(subscription)
+    const offset = await seekTarget(this.#engine.log, namespace, { namespace: caller.namespace, topic }, to)
     const runner = await namespace.runner(subscription)
     await Promise.all(runner.shards.map((shard) => shard.seek(offset, effects)))
     return operate.describeSubscription(namespace, subscription)
+  }
+
+  async previewSeek(
+    caller: Caller,
+    { subscription, to, effects = 'skip' }: port.SeekRequest,
+  ): Promise<port.SeekPreview> {
+    checkEffects(effects)
+    const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
+    const { topic } = await namespace.subscription(subscription)
+    const start = await seekTarget(this.#engine.log, namespace, { namespace: caller.namespace, topic }, to)
+    const { head } = await namespace.describe(topic)
+    return { subscription, ...(await previewSeek(await namespace.runner(subscription), start, head)) }
   }
 
   async pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {

@@ -73,6 +73,8 @@ export interface Broker {
 
   /** Starts a new generation from another place. */
   seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription>
+  /** What such a seek would do; does nothing. */
+  previewSeek(caller: Caller, request: SeekRequest): Promise<SeekPreview>
   /** Hands nothing out until `resume`, whatever happens meanwhile; what is leased may be settled. Pausing twice is once. */
   pause(caller: Caller, subscription: string): Promise<SubscriptionDescription>
   /** Ends a pause; without one it changes nothing. */
@@ -403,9 +405,25 @@ export interface DeliveryStream {
 
 export interface SeekRequest {
   readonly subscription: string
-  readonly to: Position | 'beginning' | 'end'
+  /** A position to go on after; or `time`, in milliseconds since 1970: on with the first event appended at or after it. */
+  readonly to: Position | 'beginning' | 'end' | { readonly time: number }
   /** `skip` by default. */
   readonly effects?: ReplayEffects
+}
+
+/** As of now, and before the filter: what it leaves out counts as well. */
+export interface SeekPreview {
+  readonly subscription: string
+  /** The subscription would go on after this position. */
+  readonly after: Position
+  /** How many events the topic has after it. */
+  readonly events: number
+  /** How many of those it has behind it, finished or left out by a seek, so that they come again. */
+  readonly again: number
+  /** Dead letters that go, because their events come again. */
+  readonly deadLetters: number
+  /** Unfinished events before it, which would never be delivered. */
+  readonly leftOut: number
 }
 
 export interface DeadLettersRequest {

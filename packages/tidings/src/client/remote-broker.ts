@@ -220,6 +220,10 @@ export class RemoteBroker implements Broker {
     return this.#call('resume', caller, { names: { subscription }, body: {} })
   }
 
+  previewSeek(caller: Caller, { subscription, ...body }: port.SeekRequest): Promise<port.SeekPreview> {
+    return this.#call('previewSeek', caller, { names: { subscription }, body })
+  }
+
   deadLetters(caller: Caller, { subscription, ...query }: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
     return this.#call('deadLetters', caller, { names: { subscription }, query })
   }

@@ -129,7 +129,10 @@ export const pushBody = object({
   secrets: optional(either(oneOf('rotate'), list(text({ maxLength: 100 }), 2))),
 })
 
-export const seekBody = object({ to: position, effects: optional(effects) })
+export const seekBody = object({
+  to: either(position, object({ time: integer(0, Number.MAX_SAFE_INTEGER) })),
+  effects: optional(effects),
+})
 /** Of a request that says everything with its path. */
 export const emptyBody = object({})
 export const deadLettersQuery = object({ after: optional(position), limit: pageLimit, data })

@@ -133,6 +133,12 @@ export const routes = {
     summary: 'Ends a pause.',
     body: requests.emptyBody,
   },
+  previewSeek: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/seek/preview',
+    summary: 'Says what a seek would do, and does nothing.',
+    body: requests.seekBody,
+  },
   deadLetters: {
     method: 'GET',
     path: '/subscriptions/{subscription}/dead-letters',

@@ -12,6 +12,7 @@ import { publishCases } from './publish.ts'
 import { scheduleCases } from './schedule.ts'
 import { taskRuleCases } from './task-rules.ts'
 import { taskCases } from './tasks.ts'
+import { seekCases } from './seek.ts'
 import { streamCases } from './stream.ts'
 
 /** The broker port as an executable contract, for local and remote brokers alike. */
@@ -28,6 +29,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...streamCases,
   ...filterCases,
   ...operateCases,
+  ...seekCases,
   ...operateDeadLetterCases,
   ...badInputCases,
 ]
