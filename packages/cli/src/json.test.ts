@@ -36,6 +36,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
   ['subscriptions remove', 'm.x', '--yes'],
+  ['topics erase', 'a.b', 'k', '--yes'],
   ['topics remove', 'a.b', '--yes'],
 ]
 

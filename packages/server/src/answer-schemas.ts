@@ -200,6 +200,7 @@ export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
   publish: { anyOf: [component('PublishAnswer'), members({ results: listOf(component('PublishAnswer')) })] },
   read: members({ events: listOf(component('PositionedEvent')), until: position, head: position }),
   latest: members({ events: listOf(component('PositionedEvent')), from: position, until: position, 'next?': text }),
+  erase: members({ erased: whole }),
   producer: members({ producer: { anyOf: [{ type: 'null' }, members({ epoch: whole, counter: whole })] } }),
   schedules: members({ schedules: listOf(component('Schedule')) }),
   putSchedule: component('Schedule'),

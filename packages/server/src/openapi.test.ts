@@ -64,6 +64,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('topics', '/topics')
   await ask('read', '/topics/a.b/events')
   await ask('latest', '/topics/a.b/latest')
+  await ask('erase', '/topics/a.b/erase', { key: 'k' })
   await ask('producer', '/topics/a.b/producers/p')
   const template = { type: 'shop.order', data_base64: 'e30=' }
   await ask('putSchedule', '/schedules/shop.daily', { topic: 'shop.order', expression: '0 8 * * *', event: template })

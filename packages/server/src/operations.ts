@@ -65,6 +65,7 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   publish: (context) => publish({ ...context, topic: context.names.topic }),
   read: ({ broker, caller, names, query }) => broker.read(caller, { topic: names.topic, ...pageOf(query) }),
   latest: ({ broker, caller, names, query }) => broker.latest(caller, { topic: names.topic, ...pageOf(query) }),
+  erase: ({ broker, caller, names, body }) => broker.erase(caller, { topic: names.topic, ...body }),
   producer: async ({ broker, caller, names: { topic, producer } }) => ({
     producer: (await broker.producer(caller, { topic, producer })) ?? null,
   }),

@@ -73,6 +73,17 @@ describe('topics', () => {
     expect(await bench.tidings('topics', 'show', 'remove.me')).toMatchObject({ code: 1 })
   })
 
+  test('erase asks first, says how many events it was, and leaves no payload of the key', async () => {
+    await json('topics', 'create', 'erase.it')
+    for (const key of ['k', 'k', 'other']) await json('publish', 'erase.it', '"secret"', '--key', key)
+    expect(await bench.tidings('topics', 'erase', 'erase.it', 'k')).toMatchObject({ code: 2 })
+    await json('topics', 'erase', 'erase.it', 'k', '--dry-run')
+    const read = async () => jsonLines((await bench.tidings('topics', 'read', 'erase.it', '--json')).stdout).length
+    expect(await read()).toBe(3)
+    expect(await json('topics', 'erase', 'erase.it', 'k', '--yes')).toEqual({ topic: 'erase.it', key: 'k', erased: 2 })
+    expect(await read()).toBe(1)
+  })
+
   test('list says in an empty namespace how to make one, on stderr only', async () => {
     expect(await bench.tidings('topics', 'list', '--namespace', 'blue')).toEqual({
       code: 0,

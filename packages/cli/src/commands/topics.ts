@@ -9,6 +9,7 @@ import { confirm, type Confirmation } from '../confirm.ts'
 import { UsageError } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { count, duration, fields, table } from '../text.ts'
+import { addErase } from './topics-erase.ts'
 import { addReadTopic } from './topics-read.ts'
 
 interface CreateOptions {
@@ -23,13 +24,14 @@ interface CreateOptions {
 export function addTopics(program: TidingsCommand): void {
   const topics = program
     .command('topics')
-    .description('Lists, creates, shows, reads and removes topics.')
+    .description('Lists, creates, shows, reads, erases from and removes topics.')
     .example('tidings topics list', 'which topics there are')
     .example('tidings topics read crm.customer --follow', 'see what happens in one')
   addList(topics)
   addCreate(topics)
   addShow(topics)
   addReadTopic(topics)
+  addErase(topics)
   addRemove(topics)
 }
 

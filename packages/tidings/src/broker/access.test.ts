@@ -22,6 +22,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
   read: (broker, caller) => broker.read(caller, { topic }),
   latest: (broker, caller) => broker.latest(caller, { topic }),
+  erase: (broker, caller) => broker.erase(caller, { topic, key: 'k' }),
   putSchedule: (broker, caller) =>
     broker.putSchedule(caller, { schedule: 'shop.daily', topic, expression: '0 8 * * *', event: { type: topic } }),
   schedules: (broker, caller) => broker.schedules(caller),

@@ -2,7 +2,8 @@ export { allowAll, ownersOnly, type Action, type Authorize, type Resource } from
 export { eventActions, subscriptionActions } from './actions.ts'
 export type { CheckPayload, CompileSchema } from './check-event.ts'
 export type { NextDue } from './due-times.ts'
-export { createBroker, type BrokerOptions } from './local-broker.ts'
+export { createBroker } from './local-broker.ts'
+export type { BrokerOptions } from './options.ts'
 export type {
   Broker,
   Caller,

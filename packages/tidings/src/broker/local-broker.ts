@@ -1,33 +1,16 @@
-import type { Engine } from '../engine/index.ts'
-import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { systemEnvironment } from '../environment/index.ts'
 import { validateName, type Position } from '../event/index.ts'
-import type { Authorize } from './access.ts'
 import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
-import type { CompileSchema } from './check-event.ts'
-import type { NextDue } from './due-times.ts'
 import { Entrance, resourceOf } from './entrance.ts'
+import { eraseKey } from './erase.ts'
 import { Namespace } from './namespace.ts'
+import type { BrokerOptions } from './options.ts'
 import * as operate from './operate.ts'
 import { Operators } from './operators.ts'
 import type * as port from './port.ts'
 import { readEvents, readLatest } from './read.ts'
 import type { Broker, Caller } from './port.ts'
 import { registerService } from './services.ts'
-
-export interface BrokerOptions {
-  readonly engine: Engine
-  /** Decides about every call; there is no default, so that nobody is let in by accident. */
-  readonly authorize: Authorize
-  /** The namespaces that exist; `default` alone where absent. */
-  readonly namespaces?: readonly string[]
-  /** 1 MiB where absent. */
-  readonly maxPayloadBytes?: number
-  /** How JSON Schemas of topics are checked; where absent they are kept but not enforced here. */
-  readonly compileSchema?: CompileSchema
-  /** Reads cron expressions; where absent, there are no recurring schedules here. */
-  readonly nextDue?: NextDue
-  readonly environment?: Environment
-}
 
 /** A broker in this process, over an engine that it starts and stops. */
 export function createBroker(options: BrokerOptions): Broker {
@@ -138,6 +121,12 @@ class LocalBroker implements Broker {
     const limit = wholeNumber(request.limit, limits.limit)
     const namespace = await this.#entrance.topic(caller, 'read', request.topic)
     return readLatest(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
+  }
+
+  async erase(caller: Caller, request: port.EraseRequest): Promise<port.EraseAnswer> {
+    const namespace = await this.#entrance.topic(caller, 'operate', request.topic)
+    const { engine, environment = systemEnvironment } = this.#options
+    return eraseKey({ engine, environment, namespace, name: caller.namespace }, request)
   }
 
   // -------------------------------------------------------------------------------------------------------- schedules

@@ -240,6 +240,13 @@ export class Namespace {
     }
   }
 
+  /** The subscriptions of a topic that are open here. */
+  async openRunners(topic: string): Promise<readonly SubscriptionRunner[]> {
+    const names = [...this.#runners.keys()].filter((name) => this.catalog.known('subscription', name)?.topic === topic)
+    const open = await Promise.all(names.map((name) => this.#runners.get(name)?.catch(() => undefined)))
+    return open.filter((runner) => runner !== undefined)
+  }
+
   runner(name: string): Promise<SubscriptionRunner> {
     const known = this.#runners.get(name)
     if (known) return known

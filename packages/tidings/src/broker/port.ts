@@ -41,6 +41,12 @@ export interface Broker {
   producer(caller: Caller, request: { topic: string; producer: string }): Promise<ProducerState | undefined>
   /** Events after a position, oldest first; `position-unknown` for one of another life of the topic or trimmed away. */
   read(caller: Caller, request: ReadRequest): Promise<ReadPage>
+  /**
+   * Removes all payloads of a key for good: of published events, and of those that are parked, dead or scheduled for
+   * some subscription, which are skipped when their turn comes. An entity gets a tombstone, so that its copies let go of
+   * it. What is published meanwhile may be erased with the rest; what is published afterwards stays.
+   */
+  erase(caller: Caller, request: EraseRequest): Promise<EraseAnswer>
   /** The newest event of every key of an entity topic, as a fuzzy listing: see `LatestPage`. */
   latest(caller: Caller, request: LatestRequest): Promise<LatestPage>
 
@@ -177,6 +183,16 @@ export interface ReadPage {
   /** Read on from here. */
   readonly until: Position
   readonly head: Position
+}
+
+export interface EraseRequest {
+  readonly topic: string
+  readonly key: string
+}
+
+export interface EraseAnswer {
+  /** How many events lost their payload by this call. */
+  readonly erased: number
 }
 
 export interface LatestRequest {
@@ -555,7 +571,7 @@ export interface SubscriptionStats {
   readonly acknowledged: number
   readonly filtered: number
   readonly superseded: number
-  /** Stale, damaged or trimmed before they could be delivered. */
+  /** Stale, damaged, erased or trimmed before they could be delivered. */
   readonly skipped: number
   /** Dead letters and scheduled events that an operator gave up. */
   readonly discarded: number

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, LogRecord, TopicKind } from '../engine/index.ts'
 import { formatPosition } from '../event/index.ts'
+import { readable } from './log-reader.ts'
 import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
 import type * as port from './port.ts'
@@ -55,7 +56,7 @@ function positioned(
   kind: TopicKind,
 ): readonly port.PositionedEvent[] {
   return records
-    .filter(({ erased }) => !erased)
+    .filter((record) => !readable(record, kind).erased)
     .map(({ event, offset, appendedAt }) => ({
       position: formatPosition(incarnation, offset),
       appendedAt,

@@ -1,11 +1,9 @@
-import type { Engine, LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership, TopicId } from '../engine/index.ts'
-import type { SubscriptionFilter } from '../event/index.ts'
+import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import {
   DeliveryMachine,
   editKey,
   readEdit,
-  type DeliveryPolicy,
   type Entry,
   type Load,
   type Moment,
@@ -13,30 +11,14 @@ import {
   type ShardCommit,
 } from '../delivery/index.ts'
 import { editedRecord, type EditedRecord } from './edits.ts'
+import { LogReader } from './log-reader.ts'
+import type { ShardRunnerOptions } from './shard-options.ts'
 import { seekShard, sweepShard } from './shard-seek.ts'
 import { isFull, loadStored, ShardLedger } from './shard-ledger.ts'
 
 const pageSize = 500
 /** Hints may be lost, so an idle shard looks at the log this often by itself. */
 const lookAgainMs = 5_000
-
-export interface ShardRunnerOptions {
-  readonly engine: Engine
-  readonly environment: Environment
-  readonly topic: TopicId
-  readonly subscription: string
-  readonly shard: number
-  readonly shards: number
-  readonly start: number
-  readonly policy: DeliveryPolicy
-  readonly filter: SubscriptionFilter
-  /** Called when more may be handed out. */
-  readonly onMovement: () => void
-  /** Called when the committed floor or the generation moved. */
-  readonly onProgress: () => void
-  /** Called once when another server took the shard over. */
-  readonly onLost: (error: Error) => void
-}
 
 /** Runs the delivery machine of one shard over an engine: owns it, feeds it, commits for it, tells it the time. */
 export class ShardRunner {
@@ -47,6 +29,7 @@ export class ShardRunner {
   generation: number
   readonly #options: ShardRunnerOptions
   readonly #ledger: ShardLedger
+  readonly #log: LogReader
   readonly #stopWatching: () => void
   #reading: Promise<void> | undefined
   #readAgain = false
@@ -60,6 +43,7 @@ export class ShardRunner {
   private constructor(options: ShardRunnerOptions, machine: DeliveryMachine, ownership: Ownership) {
     const { engine, environment, topic, subscription } = options
     this.#options = options
+    this.#log = new LogReader(options)
     this.machine = machine
     this.ownership = ownership
     this.floor = machine.state.floor()
@@ -135,12 +119,12 @@ export class ShardRunner {
   }
 
   async #read(): Promise<void> {
-    const { engine, topic, shard, shards } = this.#options
+    const { shard, shards } = this.#options
     while (this.#readAgain && this.machine.intake.hungry && !this.#stopped) {
       this.#readAgain = false
       const { generation, cursor } = this.machine.state
       try {
-        const page = await engine.log.read(topic, { after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
+        const page = await this.#log.read({ after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
         if (this.#stopped || this.machine.state.generation !== generation) return
         if (page.until === cursor) {
           this.#atEnd = !this.#readAgain
@@ -170,15 +154,19 @@ export class ShardRunner {
     return entry && editedRecord(record, readEdit(entry))
   }
 
-  async fetch(offset: number): Promise<LogRecord | undefined> {
-    const record = await this.record(offset)
-    return record?.erased ? undefined : record
+  fetch(offset: number): Promise<LogRecord | undefined> {
+    return this.#log.fetch(offset)
   }
 
   /** What the log holds at an offset, of whichever shard. */
-  async record(offset: number): Promise<LogRecord | undefined> {
-    const page = await this.#options.engine.log.read(this.#options.topic, { after: offset - 1, limit: 1 })
-    return page.records[0]?.offset === offset ? page.records[0] : undefined
+  record(offset: number): Promise<LogRecord | undefined> {
+    return this.#log.record(offset)
+  }
+
+  /** Lets go of all payloads of a key: they were erased. */
+  forget(key: string): void {
+    this.#log.erased()
+    for (const entry of this.machine.state.queues.get(key)?.entries ?? []) delete entry.record
   }
 
   // ------------------------------------------------------------------------------------------------------------ aside

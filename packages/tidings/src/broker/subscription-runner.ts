@@ -66,6 +66,7 @@ export class SubscriptionRunner {
         engine,
         environment,
         topic: topicId,
+        kind: topic.kind,
         subscription: definition.subscription,
         shard,
         shards: topic.shards,

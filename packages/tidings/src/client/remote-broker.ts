@@ -121,6 +121,10 @@ export class RemoteBroker implements Broker {
     return this.#call('read', caller, { names: { topic }, query })
   }
 
+  erase(caller: Caller, { topic, ...body }: port.EraseRequest): Promise<port.EraseAnswer> {
+    return this.#call('erase', caller, { names: { topic }, body })
+  }
+
   latest(caller: Caller, { topic, ...query }: port.LatestRequest): Promise<port.LatestPage> {
     return this.#call('latest', caller, { names: { topic }, query })
   }

@@ -11,6 +11,7 @@ export {
   dueKey,
   dueOf,
   editKey,
+  editRange,
   exceptionRange,
   filterRange,
   heldKeyRange,

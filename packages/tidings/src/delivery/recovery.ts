@@ -40,9 +40,13 @@ export function recover(stored: Stored, now: Moment): ShardState {
     state.holdFloor({ offset })
   }
   for (const exception of stored.exceptions.map(readException)) restoreException(state, exception, now)
-  for (const record of stored.open) {
-    if (!state.entries.has(record.offset))
-      state.unsaved.addOpen(state.addEntry(record.offset, record.event.key, record))
+  const records = new Map(stored.open.map((record) => [record.offset, record]))
+  for (const offset of stored.state.open) {
+    if (state.entries.has(offset)) continue
+    // What the log does not hold any more is skipped when its turn comes, and counted.
+    const record = records.get(offset)
+    const atHand = record?.erased ? undefined : record
+    state.unsaved.addOpen(state.addEntry(offset, record?.event.key, atHand))
   }
   return state
 }

@@ -1,4 +1,4 @@
-import { compareVersions, versionOf, type EntityVersion, type Event } from '../event/index.ts'
+import { compareVersions, isTombstone, versionOf, type EntityVersion, type Event } from '../event/index.ts'
 import type { AppendAnswer, AppendRefusal, AppendRequest, ProducerStamp, ProducerState, TopicKind } from './port.ts'
 
 /**
@@ -97,7 +97,10 @@ export function withoutPayload({ id, source, type, key, sequence, sourceepoch }:
 function isStale(kind: TopicKind, event: Event, offset: number, state: AdmissionState): boolean {
   if (kind !== 'entity' || event.key === undefined) return false
   const newest = state.newestVersion(event.key)
-  return newest !== undefined && compareVersions(versionOf(event, offset), newest) <= 0
+  if (newest === undefined) return false
+  const difference = compareVersions(versionOf(event, offset), newest)
+  // An entity whose state was erased is gone in the version of that state.
+  return isTombstone(event) ? difference < 0 : difference <= 0
 }
 
 /** A duplicate counts as seen: it fences the epochs before it, and its counter is never stored later. */

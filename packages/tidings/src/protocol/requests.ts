@@ -55,6 +55,7 @@ export const publishQuery = object({
 export const producerStamp = object({ id: name, epoch: counter, counter })
 
 export const readQuery = object({ after: optional(position), limit: pageLimit, data })
+export const eraseBody = object({ key: text() })
 export const latestQuery = object({ cursor: optional(text()), limit: pageLimit, data })
 
 const delayMs = integer(0, 31_536_000_000)

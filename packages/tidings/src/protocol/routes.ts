@@ -52,6 +52,12 @@ export const routes = {
     summary: 'Lists the newest event of every key of an entity topic.',
     query: requests.latestQuery,
   },
+  erase: {
+    method: 'POST',
+    path: '/topics/{topic}/erase',
+    summary: 'Removes all payloads of a key for good.',
+    body: requests.eraseBody,
+  },
   producer: {
     method: 'GET',
     path: '/topics/{topic}/producers/{producer}',

@@ -26,7 +26,9 @@ export function changeOf(
 ): Change {
   const number = Number(position.split('.')[1])
   const { sourceepoch, sequence } = versionOf(event, number)
-  const version = `${String(sourceepoch).padStart(10, '0')}.${sequence}`
+  const state = `${String(sourceepoch).padStart(10, '0')}.${sequence}`
+  // A tombstone is newer than a state of its version: an entity that was erased is gone in the version of its last state.
+  const version = isTombstone(event) ? `${state}~` : state
   const what = `${event.type} at ${position}`
   if (event.key === undefined) throw new TerminalError(`${what} has no key; events of entities need one.`)
   if (isTombstone(event)) return { key: event.key, number, version }

@@ -3,6 +3,7 @@ import type { BrokerCase } from './case.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
+import { eraseCases } from './erase.ts'
 import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
@@ -19,6 +20,7 @@ import { streamCases } from './stream.ts'
 export const brokerConformance: readonly BrokerCase[] = [
   ...publishCases,
   ...entityCases,
+  ...eraseCases,
   ...deliverCases,
   ...deadLetterCases,
   ...scheduleCases,

@@ -113,6 +113,12 @@ export const brokenProducers: readonly Breakage[] = [
       changingEvents(engine, (event) => ({ ...event, ...(event.sequence && { sequence: event.sequence.slice(-1) }) })),
   },
   {
+    guarantee: 'an erased entity is gone in its own version',
+    caught: 'a tombstone in the version of the newest state is not stale',
+    broken: (engine) =>
+      changingEvents(engine, (event) => ({ ...event, type: event.type.replace('deleted', 'updated') })),
+  },
+  {
     guarantee: 'latest knows no stale event',
     caught: 'a stale event leaves latest alone',
     broken: (engine) =>

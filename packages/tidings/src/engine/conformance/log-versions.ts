@@ -1,6 +1,6 @@
 import { assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
-import { append, entityLog, eventLog, eventOf, idsOf, latestIds, readAll, stored, topic } from './scene.ts'
+import { append, entityLog, eventLog, eventOf, idsOf, latestIds, readAll, stored, tombstoneOf, topic } from './scene.ts'
 
 const versioned = (id: string, sequence: string, sourceepoch?: number) =>
   eventOf(id, { key: 'k', sequence, ...(sourceepoch !== undefined && { sourceepoch }) })
@@ -26,6 +26,20 @@ export const logVersionCases: readonly EngineCase[] = [
         [...expected, true],
         'stale events are kept and marked',
       )
+    },
+  },
+  {
+    name: 'a tombstone in the version of the newest state is not stale',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, entityLog)
+      await append(engine, versioned('1', '5'))
+      const gone = tombstoneOf('2', { key: 'k', sequence: '5' })
+      const older = tombstoneOf('0', { key: 'k', sequence: '4' })
+      assertEqual(await append(engine, older, gone), [stored(2, true), stored(3)], 'an older one is')
+      assertEqual(await latestIds(engine), ['2'], 'the entity is gone')
+      const reopened = await reopen()
+      const answers = await append(reopened, versioned('3', '5'), versioned('4', '6'))
+      assertEqual(answers, [stored(4, true), stored(5)], 'the state does not come back, the next one comes')
     },
   },
   {
