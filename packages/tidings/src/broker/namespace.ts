@@ -242,8 +242,8 @@ export class Namespace {
 
   /** The subscriptions of a topic that are open here. */
   async openRunners(topic: string): Promise<readonly SubscriptionRunner[]> {
-    const names = [...this.#runners.keys()].filter((name) => this.catalog.known('subscription', name)?.topic === topic)
-    const open = await Promise.all(names.map((name) => this.#runners.get(name)?.catch(() => undefined)))
+    const ofTopic = [...this.#runners].filter(([name]) => this.catalog.known('subscription', name)?.topic === topic)
+    const open = await Promise.all(ofTopic.map(([, runner]) => runner.catch(() => undefined)))
     return open.filter((runner) => runner !== undefined)
   }
 
