@@ -77,7 +77,15 @@ export class TidingsError extends Error {
 
 /** A handler throws this when trying again is useless: the delivery is dead-lettered at once. */
 export class TerminalError extends Error {
-  override readonly name = 'TerminalError'
+  override readonly name: string = 'TerminalError'
+}
+
+/**
+ * A handler throws this when a task will not be done, for a reason that whoever asked should know: it is told the
+ * message. Where nobody asked for an answer, it is a `TerminalError`.
+ */
+export class RefuseError extends TerminalError {
+  override readonly name = 'RefuseError'
 }
 
 /** A handler throws this to be tried again not earlier than `afterMs` milliseconds from then. */

@@ -30,7 +30,7 @@ export {
   type StandardSchemaV1,
 } from './contract/index.ts'
 export { sleep, systemEnvironment, type Environment } from './environment/index.ts'
-export { errorCodes, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
+export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
 export type { Duration, Replica, ReplicaStatus, ReplicateOptions } from './replica/index.ts'
 export {
   createService,

@@ -1,6 +1,7 @@
 import { validateName } from '../event/index.ts'
-import type { Definition, EntityDefinition, JsonSchema, MessageDefinition } from './definition.ts'
+import type { Definition, EntityDefinition, JsonSchema, MessageDefinition, RepliesDefinition } from './definition.ts'
 import type { EventType, Kind } from './event-type.ts'
+import type { Replies } from './replies.ts'
 import type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
 
 /** `emailSent` → `email-sent`. */
@@ -37,9 +38,18 @@ type DataOfKey<Data, Key extends string> = {
 export type ContractEntry<Service extends string, Name extends string, Of extends Definition> =
   Of extends EntityDefinition<infer Schema, infer Key>
     ? Entity<Service, `${Service}.${KebabCase<Name>}`, InferInput<Schema>, InferOutput<Schema>, Key>
-    : Of extends MessageDefinition<infer OfKind, infer Schema>
-      ? EventType<Service, OfKind, `${Service}.${KebabCase<Name>}`, InferInput<Schema>, InferOutput<Schema>>
-      : never
+    : Of extends MessageDefinition<infer OfKind, infer Schema, infer Result>
+      ? EventType<
+          Service,
+          OfKind,
+          `${Service}.${KebabCase<Name>}`,
+          InferInput<Schema>,
+          InferOutput<Schema>,
+          InferOutput<Result>
+        >
+      : Of extends RepliesDefinition
+        ? Replies<Service, `${Service}.${KebabCase<Name>}`>
+        : never
 
 /** What a service publishes and accepts. Its own details stand under `~contract`, so that every other name is free. */
 export type Contract<Service extends string = string, Definitions extends Record<string, Definition> = {}> = {
@@ -56,6 +66,8 @@ export interface ContractTopic {
   readonly topic: string
   readonly kind: Kind
   readonly types: readonly EventType[]
+  /** It takes the answers to tasks of its owner. */
+  readonly replies?: true
 }
 
 /**
@@ -69,16 +81,20 @@ export function defineContract<const Service extends string, const Definitions e
 ): Contract<Service, Definitions> {
   validateName(service, 'service')
   const topics: ContractTopic[] = []
-  const entries = Object.entries(definitions).map(([name, definition]) => {
+  const entries = Object.entries(definitions).map(([name, definition]): readonly [string, object] => {
     if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) {
       throw new Error(`"${name}" cannot name a part of the contract of ${service}: write it in camelCase.`)
     }
     const topic = validateName(`${service}.${kebabCase(name)}`, 'topic')
+    if (definition.kind === 'replies') {
+      topics.push({ topic, kind: 'event', types: [], replies: true })
+      return [name, { kind: 'replies', service, topic }]
+    }
     const entry =
       definition.kind === 'entity' ? entityOf(service, topic, definition) : messageOf(service, topic, definition)
     const types = 'created' in entry ? [entry.created, entry.updated, entry.deleted] : [entry]
     topics.push({ topic, kind: definition.kind, types })
-    return [name, entry] as const
+    return [name, entry]
   })
   // The mapped type above says for each name what the loop made of it; a loop cannot say that to the compiler.
   return { '~contract': { service, topics }, ...Object.fromEntries(entries) } as unknown as Contract<
@@ -92,8 +108,9 @@ function kebabCase(name: string): string {
 }
 
 function messageOf(service: string, topic: string, definition: MessageDefinition): EventType {
-  const { kind, schema, key } = definition
-  return { kind, service, topic, type: topic, key, schema, jsonSchema: definition.jsonSchema ?? jsonSchemaOf(schema) }
+  const { kind, schema, key, result } = definition
+  const jsonSchema = definition.jsonSchema ?? jsonSchemaOf(schema)
+  return { kind, service, topic, type: topic, key, schema, jsonSchema, ...(result ? { result } : {}) }
 }
 
 function entityOf(service: string, topic: string, definition: EntityDefinition): Entity {

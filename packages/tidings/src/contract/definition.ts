@@ -29,15 +29,23 @@ export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSche
 export interface MessageDefinition<
   Kind extends 'event' | 'task' = 'event' | 'task',
   Schema extends StandardSchemaV1 = StandardSchemaV1,
+  Result extends StandardSchemaV1 = StandardSchemaV1,
 > {
   readonly kind: Kind
   readonly schema: Schema
+  /** Of a task: what its answer carries. */
+  readonly result?: Result
   /** The property that orders events: those with an equal one are handled in the order they were published. */
   readonly key?: string
   readonly jsonSchema?: JsonSchema
 }
 
-export type Definition = EntityDefinition | MessageDefinition
+/** A topic for the answers to tasks that a service sends, as it writes it down. */
+export interface RepliesDefinition {
+  readonly kind: 'replies'
+}
+
+export type Definition = EntityDefinition | MessageDefinition | RepliesDefinition
 
 interface MessageOptions<Schema extends StandardSchemaV1> {
   readonly schema: WireSchema<Schema>
@@ -67,8 +75,19 @@ export function defineEvent<const Schema extends StandardSchemaV1>(
 }
 
 /** Defines a task: a request that others may send to the service. With `key`, tasks of one key keep their order. */
-export function defineTask<const Schema extends StandardSchemaV1>(
-  options: MessageOptions<Schema>,
-): MessageDefinition<'task', Schema> {
+export function defineTask<
+  const Schema extends StandardSchemaV1,
+  const Result extends StandardSchemaV1 = StandardSchemaV1,
+>(
+  options: MessageOptions<Schema> & {
+    /** The schema of what the service answers with, where it answers. */
+    readonly result?: WireSchema<Result>
+  },
+): MessageDefinition<'task', Schema, Result> {
   return { ...options, kind: 'task' }
+}
+
+/** Defines a topic for the answers to tasks that the service sends to others; see `answersTo`. */
+export function defineReplies(): RepliesDefinition {
+  return { kind: 'replies' }
 }

@@ -16,6 +16,7 @@ export interface EventType<
   Type extends string = string,
   Input = unknown,
   Data = unknown,
+  Result = unknown,
 > {
   readonly kind: OfKind
   /** Who owns the topic. */
@@ -26,6 +27,8 @@ export interface EventType<
   /** The property of the data that is the ordering key; absent where there is none. */
   readonly key: string | undefined
   readonly schema: StandardSchemaV1<Input, Data>
+  /** Of a task: what its answer carries. */
+  readonly result?: StandardSchemaV1<unknown, Result>
   /** For those who publish from elsewhere; absent where the schema library cannot say it. */
   readonly jsonSchema: JsonSchema | undefined
 }

@@ -9,6 +9,7 @@ export {
 export {
   defineEntity,
   defineEvent,
+  defineReplies,
   defineTask,
   type Definition,
   type EntityDefinition,
@@ -16,5 +17,6 @@ export {
   type MessageDefinition,
 } from './definition.ts'
 export { decodePayload, encodePayload, type EventType, type Kind } from './event-type.ts'
+export { anything, answersTo, type Replies } from './replies.ts'
 export { decodeJson } from './json.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

@@ -97,6 +97,18 @@ export class Inbox {
     return row?.counter
   }
 
+  /** Keeps, in the transaction of an `insert`, what a task is answered with. */
+  async keepAnswer(transaction: Pick<Transaction, 'query'>, counter: number, answer: Uint8Array): Promise<void> {
+    await transaction.query(statements.keepAnswer, [answer, counter])
+  }
+
+  /** What a task that is applied already was answered with; `undefined` where it was nothing. */
+  async answer({ event }: Delivery): Promise<Uint8Array | undefined> {
+    const identity = [this.subscription, storedText(event.source), storedText(event.id)]
+    const [row] = await this.#options.database.query<{ answer: Uint8Array }>(statements.answer, identity)
+    return row && new Uint8Array(row.answer)
+  }
+
   /** The transaction of an `insert` is committed. */
   committed(counter: number): void {
     this.counter = Math.max(this.counter, counter)

@@ -32,5 +32,7 @@ export const inboxMigrations: MigrationSet = {
        number_in_generation integer not null,
        counter integer not null
      ) strict, without rowid`,
+    // What a task was answered with: said again when its settle was lost with the process.
+    `alter table tidings_inbox add column answer blob`,
   ],
 }

@@ -5,6 +5,10 @@ export const statements = {
     insert into tidings_inbox (subscription, generation, source, id, incarnation, number) values (?, ?, ?, ?, ?, ?)
     on conflict do nothing
     returning counter`,
+  keepAnswer: 'update tidings_inbox set answer = ? where counter = ?',
+  answer: `
+    select answer from tidings_inbox
+    where subscription = ? and source = ? and id = ? and answer is not null order by generation desc limit 1`,
   floor: 'select incarnation, number from tidings_inbox_floors where subscription = ?',
   passed: `
     select 1 as passed from tidings_inbox_floors

@@ -2,11 +2,12 @@ import type { Caller, Delivery, OutcomeAction } from '../broker/port.ts'
 import { reasonOf } from '../consumer/index.ts'
 import { decodePayload, type EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
-import { TerminalError, TidingsError } from '../errors.ts'
+import { RefuseError, TerminalError, TidingsError } from '../errors.ts'
 import type { AttributeValue, Event } from '../event/index.ts'
 import type { Inbox } from '../inbox/index.ts'
 import type { CollectingTransaction } from './service-transaction.ts'
 import type { EventOf, HandlerContext, ServiceParts } from './types.ts'
+import { acknowledge, encodeAnswer, wantsAnswer } from './task-answer.ts'
 import { lookAgainMs, WaitSignal } from './waiting.ts'
 
 /** A handler as it was given to `on`, its types forgotten. */
@@ -51,20 +52,32 @@ export async function handleDelivery(
   delivery: Delivery,
   signal: AbortSignal,
 ): Promise<{ outcome: OutcomeAction; waits?: WaitSignal }> {
-  if (delivery.replay === 'skip' || (await parts.inbox.has(delivery))) return { outcome: { action: 'ack' } }
+  if (delivery.replay === 'skip') return { outcome: { action: 'ack' } }
+  if (await parts.inbox.has(delivery)) return { outcome: await acknowledgeAgain(parts, delivery) }
   if ((await parts.inbox.mayBeEcho(delivery)) && !(await holdsLease(parts, delivery))) return echo
   const attempt = new Attempt(parts, delivery, signal)
   try {
     await attempt.run()
-    return { outcome: { action: 'ack' } }
+    return { outcome: acknowledge(attempt.answer) }
   } catch (error) {
-    if (attempt.committed) return { outcome: afterCommit(parts, delivery, error) }
-    if (error instanceof AlreadyApplied) return { outcome: { action: 'ack' } }
+    if (attempt.committed) {
+      reportAfterCommit(parts, delivery, error)
+      return { outcome: acknowledge(attempt.answer) }
+    }
+    if (error instanceof RefuseError && wantsAnswer(parts, delivery)) {
+      return { outcome: { action: 'refuse', reason: error.message } }
+    }
+    if (error instanceof AlreadyApplied) return { outcome: await acknowledgeAgain(parts, delivery) }
     if (error instanceof Echo) return echo
     const waits = waitSignalOf(parts, error)
     if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
     throw error
   }
+}
+
+/** Its effect is here, and so is its answer: the settle that told it may have been lost. */
+async function acknowledgeAgain(parts: HandlerParts, delivery: Delivery): Promise<OutcomeAction> {
+  return acknowledge(wantsAnswer(parts, delivery) ? await parts.inbox.answer(delivery) : undefined)
 }
 
 /** Nobody waits for the outcome of an echo: its lease has ended, so this changes nothing at the broker. */
@@ -77,14 +90,13 @@ async function holdsLease({ broker, caller, inbox }: HandlerParts, { lease }: De
 }
 
 /** The event is handled and will not come again, so somebody has to know that the rest of the handler failed. */
-function afterCommit({ handler, inbox, report }: HandlerParts, delivery: Delivery, error: unknown): OutcomeAction {
+function reportAfterCommit({ handler, inbox, report }: HandlerParts, delivery: Delivery, error: unknown): void {
   report({
     level: 'error',
     message: `${inbox.subscription}: the handler failed after its transaction was committed (${reasonOf(error)}); what follows the transaction is not repeated. Do what may fail before it.`,
     error,
     details: { handler: handler.name, position: delivery.position, id: delivery.event.id },
   })
-  return { action: 'ack' }
 }
 
 function waitSignalOf({ handler, replicas }: HandlerParts, error: unknown): WaitSignal | undefined {
@@ -109,6 +121,8 @@ function waitSignalOf({ handler, replicas }: HandlerParts, error: unknown): Wait
 /** One call of a handler. */
 class Attempt {
   committed = false
+  /** What whoever asked for the task is told. */
+  answer: Uint8Array | undefined
   readonly #parts: HandlerParts
   readonly #delivery: Delivery
   readonly #signal: AbortSignal
@@ -130,8 +144,8 @@ class Attempt {
       attempt: this.#delivery.attempt,
     }
     await reached('before-handler')
-    await handler.run(context)
-    if (!this.committed) await this.#transact(() => undefined)
+    const returned = await handler.run(context)
+    if (!this.committed) await this.#transact(() => returned)
   }
 
   async #event(): Promise<EventOf<EventType>> {
@@ -183,6 +197,7 @@ class Attempt {
       },
       async (tx) => {
         const value = await work(tx)
+        await this.#keepAnswer(tx, counter, value)
         await reached('before-commit')
         return value
       },
@@ -191,6 +206,15 @@ class Attempt {
     if (counter !== undefined) inbox.committed(counter)
     await reached('after-commit')
     return result
+  }
+
+  /** In the commit of the effect, because a second delivery finds the effect and must give the same answer. */
+  async #keepAnswer(tx: CollectingTransaction, counter: number | undefined, value: unknown): Promise<void> {
+    const { handler, inbox } = this.#parts
+    const type = handler.types.get(this.#delivery.event.type)
+    if (counter === undefined || !type || !wantsAnswer(this.#parts, this.#delivery)) return
+    this.answer = await encodeAnswer(type, value)
+    await inbox.keepAnswer(tx, counter, this.answer)
   }
 }
 

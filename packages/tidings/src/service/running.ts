@@ -1,4 +1,4 @@
-import type { Caller, JsonSchema } from '../broker/port.ts'
+import type { Caller, JsonSchema, TopicDefinition } from '../broker/port.ts'
 import { Backoff, type Report } from '../consumer/index.ts'
 import type { ContractTopic, EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
@@ -225,11 +225,8 @@ function asRetryable(error: unknown): TidingsError {
   throw error
 }
 
-function topicDefinition(
-  owner: string,
-  { topic, kind, types }: ContractTopic,
-): { topic: string; kind: ContractTopic['kind']; owner: string; schemas?: Record<string, JsonSchema> } {
+function topicDefinition(owner: string, { topic, kind, types, replies }: ContractTopic): TopicDefinition {
   const schemas: Record<string, JsonSchema> = {}
   for (const { type, jsonSchema } of types) if (jsonSchema !== undefined) schemas[type] = jsonSchema
-  return { topic, kind, owner, ...(Object.keys(schemas).length === 0 ? {} : { schemas }) }
+  return { topic, kind, owner, ...(replies && { replies }), ...(Object.keys(schemas).length === 0 ? {} : { schemas }) }
 }

@@ -62,6 +62,13 @@ export class CollectingTransaction {
         `${type.type} belongs to the service ${type.service}; ${service} publishes its own events, and sends tasks to others.`,
       )
     }
+    const { replyTo } = options
+    if (replyTo && (type.kind !== 'task' || replyTo.service !== service)) {
+      throw new TidingsError(
+        'bad-request',
+        `${type.type} cannot be answered in ${replyTo.topic}: tasks are answered, in a topic of the service that sends them.`,
+      )
+    }
     const event = this.#eventOf(type, data, options)
     this.#events.push(event)
     await event
@@ -88,8 +95,14 @@ export class CollectingTransaction {
     this.#ended = true
   }
 
-  async #eventOf(type: EventType, data: unknown, { id, subject }: PublishOptions): Promise<PendingEvent> {
-    const { environment, service, attributes } = this.#options
+  async #eventOf(type: EventType, data: unknown, options: PublishOptions): Promise<PendingEvent> {
+    const { environment, service } = this.#options
+    const { id, subject, replyTo, correlationId } = options
+    const attributes = {
+      ...this.#options.attributes,
+      ...(correlationId === undefined ? {} : { correlationid: correlationId }),
+      ...(replyTo === undefined ? {} : { replyto: replyTo.topic }),
+    }
     const event: Event = {
       id: id ?? environment.ids.next(),
       source: service,

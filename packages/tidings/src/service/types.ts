@@ -1,6 +1,6 @@
 import type { Broker, SubscriptionPolicy } from '../broker/port.ts'
 import type { Report } from '../consumer/index.ts'
-import type { ContractDetails, Entity, EventType, Kind } from '../contract/index.ts'
+import type { ContractDetails, Entity, EventType, Kind, Replies } from '../contract/index.ts'
 import type { Database, SqlRow, SqlValue } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, FilterExpression, Position } from '../event/index.ts'
@@ -31,7 +31,8 @@ export interface Service<Name extends string = string> {
     options: ReplicateOptions<Column>,
   ): Replica<RowOf<Data, Key, Column>, KeyOf<Data, Key>>
   /**
-   * Handles events of one topic. The name is durable: it names the subscription `<service>.<name>`, whose progress a
+   * Handles events of one topic. The handler of a task answers whoever asked: with what its `transaction` resolved with,
+   * or where it calls none, with what it returned; a `RefuseError` refuses. The name is durable: it names the subscription `<service>.<name>`, whose progress a
    * renamed handler would lose. `from` counts when the subscription is created.
    */
   on<const Types extends EventType | readonly EventType[]>(
@@ -109,6 +110,10 @@ export interface PublishOptions {
   /** With the service's name the identity of the event; a new one where nothing is said. */
   readonly id?: string
   readonly subject?: string
+  /** Of a task: the topic of this service that takes the answer. */
+  readonly replyTo?: Replies
+  /** Comes back with the answer; by default that of the event which is being handled, or the id of the task. */
+  readonly correlationId?: string
 }
 
 export interface OwnsOptions<Data = unknown> {

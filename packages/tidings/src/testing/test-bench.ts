@@ -75,7 +75,10 @@ class Bench implements TestBench {
 
   async start(): Promise<void> {
     await this.broker.start()
-    for (const { topic, kind, service } of this.#description.consumed) await this.#ensureTopic(topic, kind, service)
+    const own = new Set(this.#description.topics.map(({ topic }) => topic))
+    for (const { topic, kind, service } of this.#description.consumed) {
+      if (!own.has(topic)) await this.#ensureTopic(topic, kind, service)
+    }
     await this.#begin()
   }
 
