@@ -48,6 +48,12 @@ const healthPaths = {
 }
 
 const wholePaths = {
+  '/metrics': {
+    get: {
+      summary: 'Figures in the text format of Prometheus; needs the right "monitor" in every namespace.',
+      responses: { 200: { description: 'Figures.', content: { 'text/plain': {} } }, default: problem },
+    },
+  },
   '/backup': {
     get: {
       summary: 'One consistent cut of the store, for tidings restore; needs the right "backup" in every namespace.',

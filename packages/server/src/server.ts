@@ -24,6 +24,7 @@ import { sendAnswer } from './answers.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
 import { serveHealth } from './health.ts'
 import { describeApi } from './openapi.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import { operations, type Context } from './operations.ts'
 import { sendProblem, StatusError, translated } from './problems.ts'
 import { Push, type PushOptions } from './push/push.ts'
@@ -47,6 +48,8 @@ export interface ServerOptions extends Partial<AccessOptions> {
   /** Those of the broker; `default` alone where absent. */
   readonly namespaces?: readonly string[]
   readonly push?: PushOptions
+  /** What is measured of engine and broker; without it `/metrics` knows subscriptions only. */
+  readonly metrics?: Metrics
   /** A pino logger, or one like it. */
   readonly logger?: FastifyBaseLogger
   readonly environment?: Environment

@@ -5,16 +5,19 @@ import { embeddedEngine } from 'tidings/engines/embedded'
 import { memoryEngine } from 'tidings/engines/memory'
 import { protocolLimits } from 'tidings/protocol'
 import { nextDue } from './next-due.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 
-export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine'> {
+export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine' | 'metrics'> {
   /** `embedded` by default: a store in one folder. `memory` forgets everything. */
   readonly engine?: 'embedded' | 'memory'
   /** The folder of the embedded store. */
   readonly path?: string
   /** Who may do everything; `operator` where absent. */
   readonly operators?: readonly string[]
+  /** Who may see every figure and description, and nothing else; `monitor` where absent. */
+  readonly monitors?: readonly string[]
   /** Decides about every call instead of the rule that services do what is theirs. */
   readonly authorize?: Authorize
   /** Of one event's payload; 1 MiB where absent. */
@@ -34,11 +37,13 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   const {
     environment = systemEnvironment,
     operators = ['operator'],
+    monitors = ['monitor'],
     payloadBytes = protocolLimits.payloadBytes,
   } = options
-  const engine = makeEngine(options, environment)
-  const authorize = options.authorize ?? ownersOnly({ operators })
-  const broker = createBroker({
+  const metrics = new Metrics(environment)
+  const engine = metrics.engine(makeEngine(options, environment))
+  const authorize = options.authorize ?? ownersOnly({ operators, monitors })
+  const measured = createBroker({
     engine,
     authorize,
     namespaces: options.namespaces ?? ['default'],
@@ -47,8 +52,9 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     nextDue,
     environment,
   })
+  const broker = metrics.broker(measured)
   // Before the store is opened, because what is wrong with the address needs no store to be found.
-  const server = createServer({ ...options, authorize, broker, engine, environment })
+  const server = createServer({ ...options, authorize, broker, engine, metrics, environment })
   await broker.start()
   try {
     await server.start()

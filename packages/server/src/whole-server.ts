@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { TidingsError } from 'tidings'
-import type { Action, Authorize } from 'tidings/broker'
+import { systemEnvironment, TidingsError } from 'tidings'
+import type { Action, Authorize, Broker, Caller } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { principalHeader } from 'tidings/protocol'
 import { bearerToken, type Access } from './access.ts'
 import { serveBackup } from './backup.ts'
+import { Metrics } from './metrics/metrics.ts'
 
 export interface WholeServerOptions {
   readonly access: Access
@@ -13,16 +14,22 @@ export interface WholeServerOptions {
   /** `default` alone where absent. */
   readonly namespaces?: readonly string[]
   readonly engine?: Partial<Pick<Engine, 'backup'>>
+  readonly broker: Broker
+  /** What is measured below the broker and above it. */
+  readonly metrics?: Metrics
 }
 
 /** The routes that concern a server as a whole and no namespace of its own. */
 export function serveWhole(app: FastifyInstance, options: WholeServerOptions): void {
-  serveBackup(app, new WholeServer(options), options.engine ?? {})
+  const whole = new WholeServer(options)
+  serveBackup(app, whole, options.engine ?? {})
+  const { metrics = new Metrics(systemEnvironment), broker } = options
+  metrics.serve(app, whole, broker)
 }
 
-/** Rejects as `unauthenticated` or `forbidden` who may not do this in every namespace. */
+/** Rejects as `unauthenticated` or `forbidden` who may not do this in every namespace; answers who it is in each. */
 export interface WholeRights {
-  allow(request: Pick<FastifyRequest, 'headers'>, action: Action): void
+  allow(request: Pick<FastifyRequest, 'headers'>, action: Action): readonly Caller[]
 }
 
 /** Who may ask for what concerns every namespace of a server: whoever may do so in each of them. */
@@ -33,19 +40,19 @@ class WholeServer implements WholeRights {
     this.#options = options
   }
 
-  allow({ headers }: Pick<FastifyRequest, 'headers'>, action: Action): void {
+  allow({ headers }: Pick<FastifyRequest, 'headers'>, action: Action): readonly Caller[] {
     const { access, authorize, namespaces = ['default'] } = this.#options
     const named = headers[principalHeader]
     const token = bearerToken(headers.authorization)
     const principal = Array.isArray(named) ? named.join() : named
-    for (const namespace of namespaces) {
+    return namespaces.map((namespace) => {
       const caller = access.caller({ namespace, token, principal })
-      if (authorize?.(caller, action, {}) === true) continue
+      if (authorize?.(caller, action, {}) === true) return caller
       throw new TidingsError(
         'forbidden',
         `"${caller.principal}" may not ${action} this server: that needs the right in namespace "${namespace}".`,
         { details: { principal: caller.principal, action, namespace } },
       )
-    }
+    })
   }
 }

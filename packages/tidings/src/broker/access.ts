@@ -23,14 +23,16 @@ export type Authorize = (caller: Caller, action: Action, resource: Resource) => 
 export const allowAll: Authorize = () => true
 
 /**
- * Services do what is theirs, operators everything. A service publishes to the entity and event topics that it owns
+ * Services do what is theirs, operators everything, monitors see figures and descriptions. A service publishes to the entity and event topics that it owns
  * and to anybody's task topics, reads every topic that is not a topic of tasks or answers of somebody else, and defines and consumes
  * subscriptions, and defines schedules, under its own name.
  */
-export function ownersOnly(options: { operators: readonly string[] }): Authorize {
+export function ownersOnly(options: { operators: readonly string[]; monitors?: readonly string[] }): Authorize {
   const operators = new Set(options.operators)
+  const monitors = new Set(options.monitors)
   return ({ principal }, action, { topic, subscription, service, schedule }) => {
     if (operators.has(principal)) return true
+    if (monitors.has(principal)) return action === 'inspect' || action === 'monitor'
     if (subscription !== undefined && subscription.split('.', 1)[0] !== principal) return false
     if (schedule !== undefined && schedule.split('.', 1)[0] !== principal) return false
     if (service !== undefined && service !== principal) return false
