@@ -10,6 +10,7 @@ import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Schedules } from './schedules.ts'
+import { checkTopic } from './topic-form.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
 
 export interface NamespaceOptions {
@@ -99,23 +100,7 @@ export class Namespace {
 
   async putTopic(definition: TopicDefinition): Promise<void> {
     const { topic: name, kind, owner } = definition
-    validateName(name, 'topic')
-    validateName(owner, 'service')
-    if (kind !== 'entity' && kind !== 'event' && kind !== 'task') {
-      throw new TidingsError(
-        'bad-request',
-        `"${String(kind)}" is not a kind of topic; a topic is an entity, event or task topic.`,
-      )
-    }
-    if (
-      definition.shards !== undefined &&
-      !(Number.isInteger(definition.shards) && definition.shards > 0 && definition.shards <= 256)
-    ) {
-      throw new TidingsError(
-        'bad-request',
-        `"shards" must be a whole number from 1 to 256; it was ${String(definition.shards)}.`,
-      )
-    }
+    checkTopic(definition)
     await this.catalog.change('topic', name, async (present) => {
       const shards = definition.shards ?? present?.shards ?? this.#options.engine.capabilities.defaultShards
       const topic: StoredTopic = {
