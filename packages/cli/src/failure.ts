@@ -37,6 +37,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'dead-letter-unknown': 'tidings dead-letters list shows those that are there.',
   'push-unknown': 'tidings subscriptions push set <subscription> <url> makes one.',
   'dead-letter-edited': 'tidings dead-letters list shows it as it is; --edit <number> says which edit you mean.',
+  'redrive-unknown': 'tidings redrives list shows those that there were.',
   'scheduled-unknown': 'tidings scheduled list shows what waits for its time.',
   'schedule-unknown': 'tidings schedules list shows those that there are.',
   'service-conflict': 'tidings services replace says that the other database takes the place of the first.',

@@ -33,6 +33,8 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['schedules put', 'operator.hourly', 'a.b', '0 * * * *'],
   ['schedules list'],
   ['schedules remove', 'operator.hourly'],
+  ['redrives start', 'm.x', '--dry-run'],
+  ['redrives list', 'm.x'],
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
   ['subscriptions remove', 'm.x', '--yes'],
@@ -54,7 +56,13 @@ describe('--json', () => {
     const all = leaves(createProgram({ terminal: { stdin, stdout, stderr, env: {} }, exitCode: 0 }))
     // The server's line, streams of events and what is done to positions have tests of their own; a script for a shell is no JSON.
     const streams = ['dead-letters list', 'scheduled list']
-    const ofPositions = ['dead-letters discard', 'dead-letters replace', 'scheduled cancel', 'subscriptions wake']
+    const ofPositions = [
+      'dead-letters discard',
+      'dead-letters replace',
+      'redrives stop',
+      'scheduled cancel',
+      'subscriptions wake',
+    ]
     const elsewhere = ['server', 'completion', ...streams, ...ofPositions]
     expect(
       lines

@@ -9,6 +9,7 @@ import { addExplain } from './commands/explain.ts'
 import { addPublish } from './commands/publish.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchedules } from './commands/schedules.ts'
+import { addRedrives } from './commands/redrives.ts'
 import { addScheduled } from './commands/scheduled.ts'
 import { addServer } from './commands/server.ts'
 import { addServices } from './commands/services.ts'
@@ -49,6 +50,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addTopics(program)
   addSubscriptions(program)
   addDeadLetters(program)
+  addRedrives(program)
   addScheduled(program)
   addExplain(program)
   addSchedules(program)

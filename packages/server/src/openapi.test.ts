@@ -93,6 +93,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('stats', `${subscription}/stats`)
   await ask('pause', `${subscription}/pause`, {})
   await ask('resume', `${subscription}/resume`, {})
+  await askRedrives(ask, `${subscription}/redrives`)
   await ask('previewSeek', `${subscription}/seek/preview`, { to: { time: 0 } })
   await ask('seek', `${subscription}/seek`, { to: 'end' })
   const silent = new Set<Operation>([
@@ -106,4 +107,14 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
     (Object.keys(routes) as Operation[]).filter((each) => !silent.has(each)).sort(),
   )
   return answers
+}
+
+async function askRedrives(
+  ask: (operation: Operation, path: string, json?: object) => Promise<Record<string, never>>,
+  path: string,
+): Promise<void> {
+  await ask('previewRedrive', `${path}/preview`, {})
+  const { redrive } = await ask('startRedrive', path, { canary: true, filter: { key: 'k' } })
+  await ask('redrives', path)
+  await ask('stopRedrive', `${path}/${String(redrive)}/stop`)
 }

@@ -33,6 +33,7 @@ export interface Context<O extends Operation = Operation> {
     readonly schedule: string
     readonly producer: string
     readonly position: string
+    readonly redrive: string
   }
   readonly query: QueryOf<O>
   readonly body: BodyOf<O>
@@ -120,6 +121,13 @@ export const operations: { readonly [O in Operation]: (context: Context<O>) => P
   redrive: async ({ broker, caller, names, body }) => ({
     results: await broker.redrive(caller, { subscription: names.subscription, ...body }),
   }),
+  redrives: async ({ broker, caller, names }) => ({ redrives: await broker.redrives(caller, names.subscription) }),
+  startRedrive: ({ broker, caller, names, body }) =>
+    broker.startRedrive(caller, { subscription: names.subscription, ...body }),
+  previewRedrive: ({ broker, caller, names, body }) =>
+    broker.previewRedrive(caller, { subscription: names.subscription, ...body }),
+  stopRedrive: ({ broker, caller, names: { subscription, redrive } }) =>
+    broker.stopRedrive(caller, { subscription, redrive }),
   replace: ({ broker, caller, names: { subscription, position }, query, body, request }) => {
     const datacontenttype = request.headers['content-type']
     return broker.replace(caller, {

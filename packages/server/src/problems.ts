@@ -11,6 +11,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'subscription-unknown': 404,
   'dead-letter-unknown': 404,
   'dead-letter-edited': 409,
+  'redrive-unknown': 404,
   'scheduled-unknown': 404,
   'schedule-unknown': 404,
   'push-unknown': 404,

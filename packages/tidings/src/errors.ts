@@ -23,6 +23,7 @@ const errorTable = {
   'lease-out-of-order': { retryable: false },
   'dead-letter-unknown': { retryable: false },
   'dead-letter-edited': { retryable: false },
+  'redrive-unknown': { retryable: false },
   'scheduled-unknown': { retryable: false },
   'schedule-unknown': { retryable: false },
   'push-unknown': { retryable: false },

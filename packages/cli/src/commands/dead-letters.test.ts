@@ -110,6 +110,26 @@ describe('dead-letters', () => {
   })
 })
 
+describe('redrives', () => {
+  test('start shows with --dry-run how many, insists on --yes; list shows how it ended, and stop stops one', async () => {
+    const words = ['redrives', 'start', subscription, '--key', 'other', '--reason', 'no']
+    const preview = jsonLines((await bench.tidings(...words, '--dry-run', '--json')).stdout)
+    expect(preview).toMatchObject([{ deadLetters: 1, positions: [positions[3]], started: false }])
+    expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    const slow = ['--canary', '--per-second', '0.01', '--yes', '--json']
+    const [{ redrive }] = jsonLines((await bench.tidings(...words, ...slow)).stdout) as [{ redrive: string }]
+    const { deliveries } = await bench.broker.pull(bench.caller, { subscription, max: 1, waitMs: 5_000 })
+    expect(deliveries[0]?.event.id).toBe('e3')
+    const stopped = await bench.tidings('redrives', 'stop', subscription, redrive, '--json')
+    expect(jsonLines(stopped.stdout)).toMatchObject([{ redrive, status: 'stopped' }])
+    const listed = (await bench.tidings('redrives', 'list', subscription)).stdout
+    expect(listed).toMatch(/^REDRIVE +BY +BEGUN +STATUS +HANDED BACK +REASON\n/)
+    expect(listed).toContain('operator stopped it.')
+    const future = ['redrives', 'start', subscription, '--after', '2099-01-01', '--dry-run', '--json']
+    expect(jsonLines((await bench.tidings(...future)).stdout)).toMatchObject([{ deadLetters: 0 }])
+  })
+})
+
 describe('explain', () => {
   test('says by position or by identity where an event stands, and what to do', async () => {
     const dead = await bench.tidings('explain', subscription, positions[0]!)

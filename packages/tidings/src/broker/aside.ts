@@ -14,24 +14,24 @@ export const gone: Event = { id: 'gone', source: 'gone', type: 'gone' }
 
 /** Acts on the entries with these keys, in whichever shard they are; answers the offsets of those that were there. */
 export async function actOn(
-  runner: SubscriptionRunner,
+  { shards }: Pick<SubscriptionRunner, 'shards'>,
   keys: readonly string[],
   action: (machine: DeliveryMachine, entry: LedgerEntry, shard: ShardRunner) => void,
 ): Promise<ReadonlySet<number>> {
   const found = await Promise.all(
-    runner.shards.map((shard) => shard.act(keys, (entry) => action(shard.machine, entry, shard))),
+    shards.map((shard) => shard.act(keys, (entry) => action(shard.machine, entry, shard))),
   )
   return new Set(found.flat().map(({ key }) => offsetOf(key)))
 }
 
 /** The first entries of a range over all shards, at most `limit`, in the order of their keys. */
 export async function listAll(
-  runner: SubscriptionRunner,
+  { shards }: Pick<SubscriptionRunner, 'shards'>,
   range: LedgerRange,
   limit: number,
 ): Promise<readonly { readonly shard: ShardRunner; readonly entry: LedgerEntry }[]> {
   const pages = await Promise.all(
-    runner.shards.map(async (shard) => (await shard.list(range, limit)).map((entry) => ({ shard, entry }))),
+    shards.map(async (shard) => (await shard.list(range, limit)).map((entry) => ({ shard, entry }))),
   )
   return pages
     .flat()

@@ -220,6 +220,11 @@ class LocalBroker implements Broker {
   readonly resume: Broker['resume'] = (caller, request) => this.#operators.resume(caller, request)
   readonly deadLetters: Broker['deadLetters'] = (caller, request) => this.#operators.deadLetters(caller, request)
   readonly redrive: Broker['redrive'] = (caller, request) => this.#operators.redrive(caller, request)
+  readonly startRedrive: Broker['startRedrive'] = (caller, request) => this.#operators.startRedrive(caller, request)
+  readonly previewRedrive: Broker['previewRedrive'] = (caller, request) =>
+    this.#operators.previewRedrive(caller, request)
+  readonly redrives: Broker['redrives'] = (caller, request) => this.#operators.redrives(caller, request)
+  readonly stopRedrive: Broker['stopRedrive'] = (caller, request) => this.#operators.stopRedrive(caller, request)
   readonly replace: Broker['replace'] = (caller, request) => this.#operators.replace(caller, request)
   readonly discard: Broker['discard'] = (caller, request) => this.#operators.discard(caller, request)
   readonly scheduled: Broker['scheduled'] = (caller, request) => this.#operators.scheduled(caller, request)

@@ -15,7 +15,7 @@ export async function describeTopic(namespace: Namespace, name: string): Promise
 export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {
   const { subscription, topic, filter, policy, paused } = await namespace.subscription(name)
   const runner = await namespace.runner(name)
-  const { watermark } = runner
+  const watermark = Math.max(...runner.shards.map((shard) => shard.machine.state.watermark))
   const actions = subscriptionActions[paused ? 'paused' : 'running']
   return { subscription, topic, filter, policy, ...runner.progress(), actions, watermark, ...(paused && { paused }) }
 }

@@ -1,3 +1,4 @@
+import { TidingsError } from '../errors.ts'
 import type { Engine } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
@@ -6,6 +7,7 @@ import type { Entrance } from './entrance.ts'
 import * as operate from './operate.ts'
 import type * as port from './port.ts'
 import type { Caller } from './port.ts'
+import { nextBatch } from './redrive-batch.ts'
 import { previewSeek, seekTarget } from './seek-target.ts'
 import * as scheduled from './scheduled.ts'
 import { explain } from './standing.ts'
@@ -72,6 +74,36 @@ export class Operators {
     if (positions !== 'all') refuseTwice(positions, 'position')
     const offsets = positions === 'all' ? 'all' : await this.#entrance.offsets(caller, subscription, positions)
     return deadLetters.redrive(runner, offsets, edit)
+  }
+
+  async startRedrive(caller: Caller, request: port.StartRedriveRequest): Promise<port.Redrive> {
+    const { perSecond } = request
+    if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000_000)) {
+      throw new TidingsError('bad-request', `"perSecond" must be a number above 0; it was ${perSecond}.`)
+    }
+    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
+    return runner.redrives.start(request, caller.principal)
+  }
+
+  async previewRedrive(caller: Caller, request: port.StartRedriveRequest): Promise<port.RedrivePreview> {
+    const { subscription, filter = {} } = request
+    const runner = await this.#entrance.runner(caller, 'inspect', subscription)
+    const all = { filter, after: 0, edited: 0, startedAt: Infinity }
+    const { batch, edited } = await nextBatch(runner.shards, all, Infinity)
+    const positions = batch.slice(0, 100).map((offset) => runner.position(offset))
+    return { subscription, deadLetters: batch.length, edited, positions }
+  }
+
+  async redrives(caller: Caller, subscription: string): Promise<readonly port.Redrive[]> {
+    return (await this.#entrance.runner(caller, 'inspect', subscription)).redrives.list()
+  }
+
+  async stopRedrive(
+    caller: Caller,
+    { subscription, redrive }: { subscription: string; redrive: string },
+  ): Promise<port.Redrive> {
+    const runner = await this.#entrance.runner(caller, 'operate', subscription)
+    return runner.redrives.stop(redrive, caller.principal)
   }
 
   async replace(caller: Caller, request: port.ReplaceRequest): Promise<port.ReplaceAnswer> {

@@ -100,6 +100,17 @@ export interface Broker {
   cancel(caller: Caller, request: CancelRequest): Promise<readonly CancelAnswer[]>
   /** Hands dead letters back to their subscription; those that are not dead any more are answered `dead-letter-unknown`. */
   redrive(caller: Caller, request: RedriveRequest): Promise<readonly RedriveAnswer[]>
+  /**
+   * Hands dead letters back one batch after the other, on behalf of the caller and without it: those that are dead by now
+   * and fit the filter, except for edited ones. It goes on after a restart, and ends when a seek moves the subscription.
+   */
+  startRedrive(caller: Caller, request: StartRedriveRequest): Promise<Redrive>
+  /** What such a redrive would find; does nothing. */
+  previewRedrive(caller: Caller, request: StartRedriveRequest): Promise<RedrivePreview>
+  /** Those that are running, and the last that have ended; oldest first. */
+  redrives(caller: Caller, subscription: string): Promise<readonly Redrive[]>
+  /** Hands nothing more back; what was stays. `redrive-unknown` where there is none. */
+  stopRedrive(caller: Caller, request: { subscription: string; redrive: string }): Promise<Redrive>
   stats(caller: Caller, subscription: string): Promise<SubscriptionStats>
   /** Where one event stands at one subscription. */
   explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation>
@@ -508,6 +519,56 @@ export type RedriveAnswer =
       readonly code: 'dead-letter-unknown' | 'dead-letter-edited'
       readonly message: string
     }
+
+/** Which dead letters; all of what is named must hold. */
+export interface DeadLetterFilter {
+  readonly type?: string
+  readonly key?: string
+  /** Part of the reason. */
+  readonly reason?: string
+  /** Given up at this time or later, in milliseconds since 1970. */
+  readonly after?: number
+  /** Given up before this time. */
+  readonly before?: number
+}
+
+export interface StartRedriveRequest {
+  readonly subscription: string
+  readonly filter?: DeadLetterFilter
+  /** At most so many a second; a second's worth may go at once. */
+  readonly perSecond?: number
+  /** 1, then 2, 5, 20, 100 …: each batch waits until the one before is settled, and the first failure stops it all. */
+  readonly canary?: boolean
+}
+
+export interface Redrive {
+  readonly redrive: string
+  /** The principal who began it. */
+  readonly by: string
+  /** Milliseconds since 1970, as `endedAt`. */
+  readonly startedAt: number
+  readonly endedAt?: number
+  readonly filter: DeadLetterFilter
+  readonly perSecond?: number
+  readonly canary: boolean
+  readonly status: 'running' | 'done' | 'stopped'
+  /** Why it was stopped. */
+  readonly reason?: string
+  /** How many dead letters it has handed back. */
+  readonly redriven: number
+  /** How many it left alone because an operator had rewritten them. */
+  readonly edited: number
+}
+
+export interface RedrivePreview {
+  readonly subscription: string
+  /** How many dead letters would be handed back. */
+  readonly deadLetters: number
+  /** How many fit, and would be left alone because an operator has rewritten them. */
+  readonly edited: number
+  /** The first of them, at most a hundred. */
+  readonly positions: readonly Position[]
+}
 
 export interface DiscardRequest {
   readonly subscription: string

@@ -14,6 +14,7 @@ import type {
   StreamProgress,
   StreamRequest,
 } from './port.ts'
+import { RedriveJobs } from './redrive-jobs.ts'
 import { ShardRunner } from './shard-runner.ts'
 import { settleAnswer } from './settle-answer.ts'
 import { refuseTaskWords, Tasks, type TasksOptions } from './tasks.ts'
@@ -40,6 +41,7 @@ export class SubscriptionRunner {
   readonly gate: Gate
   /** Of a task topic. */
   readonly tasks: Tasks | undefined
+  readonly redrives: RedriveJobs
   readonly #options: SubscriptionRunnerOptions
   readonly #view: TopicView
   readonly #streams = new Streams()
@@ -54,6 +56,7 @@ export class SubscriptionRunner {
     this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
     if (options.topic.kind === 'task') this.tasks = new Tasks({ ...options, ...this.#view, shards })
+    this.redrives = new RedriveJobs({ ...options, shards, subscription: this.subscription })
     this.gate = new Gate({ ...options, shards, onOpen: () => this.pump() })
   }
 
@@ -80,7 +83,7 @@ export class SubscriptionRunner {
     const runner = new SubscriptionRunner(options, await Promise.all(Array.from({ length: topic.shards }, startShard)))
     made.runner = runner
     if (made.lost) runner.lose(made.lost)
-    else await runner.tasks?.load()
+    else await Promise.all([runner.tasks?.load(), runner.redrives.load()])
     runner.pump()
     return runner
   }
@@ -91,10 +94,6 @@ export class SubscriptionRunner {
 
   get consumers(): number {
     return this.#streams.size + this.#pullers.size
-  }
-
-  get watermark(): number {
-    return Math.max(...this.shards.map((shard) => shard.machine.state.watermark))
   }
 
   position(offset: number): Position {
@@ -273,6 +272,7 @@ export class SubscriptionRunner {
   lose(error: Error): void {
     if (this.#ended) return
     this.#ended = error
+    this.redrives.end()
     this.gate.close()
     for (const stream of [...this.#streams]) this.#streams.break(stream, error)
     for (const puller of this.#pullers) puller.answer(Promise.reject(error))
@@ -286,6 +286,7 @@ export class SubscriptionRunner {
     if (this.#ended) return
     const stopped = `The broker of subscription ${this.#options.definition.subscription} was stopped.`
     this.#ended = new TidingsError('stopped', stopped)
+    this.redrives.end()
     this.gate.close()
     for (const stream of [...this.#streams]) {
       this.#detach(stream)

@@ -239,6 +239,23 @@ export class RemoteBroker implements Broker {
     return (await this.#call<Results<port.RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
   }
 
+  startRedrive(caller: Caller, { subscription, ...body }: port.StartRedriveRequest): Promise<port.Redrive> {
+    return this.#call('startRedrive', caller, { names: { subscription }, body })
+  }
+
+  previewRedrive(caller: Caller, { subscription, ...body }: port.StartRedriveRequest): Promise<port.RedrivePreview> {
+    return this.#call('previewRedrive', caller, { names: { subscription }, body })
+  }
+
+  async redrives(caller: Caller, subscription: string): Promise<readonly port.Redrive[]> {
+    return (await this.#call<{ redrives: readonly port.Redrive[] }>('redrives', caller, { names: { subscription } }))
+      .redrives
+  }
+
+  stopRedrive(caller: Caller, names: { subscription: string; redrive: string }): Promise<port.Redrive> {
+    return this.#call('stopRedrive', caller, { names })
+  }
+
   replace(
     caller: Caller,
     { subscription, position, data, datacontenttype, ...query }: port.ReplaceRequest,

@@ -142,6 +142,20 @@ export const redriveBody = object({
   positions: either(oneOf('all'), list(position, limits.events)),
   edit: optional(edit),
 })
+const milliseconds = integer(0, Number.MAX_SAFE_INTEGER)
+export const startRedriveBody = object({
+  filter: optional(
+    object({
+      type: optional(text({ maxLength: 2_048 })),
+      key: optional(text({ maxLength: 512 })),
+      reason: optional(reason),
+      after: optional(milliseconds),
+      before: optional(milliseconds),
+    }),
+  ),
+  perSecond: optional(number(0, 1_000_000)),
+  canary: optional(boolean()),
+})
 export const replaceQuery = object({ edit: optional(integerText(0, 1_000_000)) })
 export const positionsBody = object({ positions: list(position, limits.events) })
 export const scheduledQuery = object({ cursor: optional(text()), limit: pageLimit, data })

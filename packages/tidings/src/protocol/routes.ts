@@ -157,6 +157,28 @@ export const routes = {
     summary: 'Hands dead letters back to their subscription.',
     body: requests.redriveBody,
   },
+  redrives: {
+    method: 'GET',
+    path: '/subscriptions/{subscription}/redrives',
+    summary: 'Lists the redrives that are running, and the last that have ended.',
+  },
+  startRedrive: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/redrives',
+    summary: 'Begins to hand dead letters back, batch by batch.',
+    body: requests.startRedriveBody,
+  },
+  previewRedrive: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/redrives/preview',
+    summary: 'Says what a redrive would find, and does nothing.',
+    body: requests.startRedriveBody,
+  },
+  stopRedrive: {
+    method: 'POST',
+    path: '/subscriptions/{subscription}/redrives/{redrive}/stop',
+    summary: 'Stops a redrive; what was handed back stays.',
+  },
   replace: {
     method: 'PUT',
     path: '/subscriptions/{subscription}/dead-letters/{position}',

@@ -11,6 +11,7 @@ import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
 import { scheduleCases } from './schedule.ts'
+import { redriveCases } from './redrive.ts'
 import { taskRuleCases } from './task-rules.ts'
 import { taskCases } from './tasks.ts'
 import { seekCases } from './seek.ts'
@@ -31,6 +32,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...streamCases,
   ...filterCases,
   ...operateCases,
+  ...redriveCases,
   ...seekCases,
   ...operateDeadLetterCases,
   ...badInputCases,
