@@ -63,7 +63,7 @@ describe('--json', () => {
       'scheduled cancel',
       'subscriptions wake',
     ]
-    const elsewhere = ['server', 'completion', ...streams, ...ofPositions]
+    const elsewhere = ['server', 'backup', 'restore', 'completion', ...streams, ...ofPositions]
     expect(
       lines
         .map(([command]) => command)
