@@ -56,6 +56,8 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     owner: text,
     'schemas?': { type: 'object' },
     'replies?': flag,
+    'retention?': members({ 'maxAgeMs?': whole, 'maxEvents?': whole, 'tombstonesMs?': whole }),
+    'held?': members({ subscription: text, events: whole, oldestMs: whole }),
     shards: whole,
     head: position,
     deduplication: members({ ids: whole, maxIds: whole, maxAgeMs: whole }),

@@ -24,7 +24,9 @@ describe.each(transports)('remote broker over $transport', ({ options }) => {
         crash()
         const { engine, cut } = cuttable(store)
         crash = cut
-        const bench = await openBench({ broker: createBroker({ engine, authorize: allowAll, nextDue }) })
+        const bench = await openBench({
+          broker: createBroker({ engine, authorize: allowAll, nextDue, retentionEveryMs: 20 }),
+        })
         const broker = connect(bench.server.url, options)
         opened.unshift(broker, bench)
         return broker

@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
-import type { JsonSchema, Pause, ScheduledTemplate, SubscriptionFilter } from './port.ts'
+import type { JsonSchema, Pause, RetentionPolicy, ScheduledTemplate, SubscriptionFilter } from './port.ts'
 
 export interface StoredTopic {
   readonly topic: string
@@ -11,6 +11,7 @@ export interface StoredTopic {
   /** It takes the answers to its owner's tasks. */
   readonly replies?: true
   readonly schemas?: Readonly<Record<string, JsonSchema>>
+  readonly retention?: RetentionPolicy
 }
 
 export interface StoredSubscription {

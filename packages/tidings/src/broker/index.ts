@@ -70,4 +70,7 @@ export type {
   TaskResult,
   TopicDefinition,
   TopicDescription,
+  BrokerNotice,
+  RetentionHold,
+  RetentionPolicy,
 } from './port.ts'

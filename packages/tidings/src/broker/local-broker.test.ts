@@ -32,11 +32,11 @@ describe.each(Object.entries(subjects))('local broker over the %s', (_, open) =>
   for (const brokerCase of brokerConformance) {
     it.concurrent(brokerCase.name, async () => {
       const { engine, dispose } = await open()
-      let broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue })
+      let broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue, retentionEveryMs: 20 })
       await broker.start()
       const crash = async () => {
         // The old broker is simply left behind: the new one owns the ledgers from here on.
-        broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue })
+        broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue, retentionEveryMs: 20 })
         await broker.start()
         return broker
       }

@@ -29,8 +29,9 @@ class LocalBroker implements Broker {
   constructor(options: BrokerOptions) {
     this.#options = options
     const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema, nextDue } = options
+    const retention = { everyMs: options.retentionEveryMs, report: options.report }
     const open = (namespace: string): Namespace =>
-      new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue })
+      new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue, retention })
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
     this.#operators = new Operators({ engine, environment, entrance: this.#entrance })
   }
@@ -44,7 +45,10 @@ class LocalBroker implements Broker {
     await this.#options.engine.start()
     for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
     this.#state = 'running'
-    for (const { schedules } of this.#entrance.namespaces()) schedules.start()
+    for (const { schedules, retention } of this.#entrance.namespaces()) {
+      schedules.start()
+      retention.start()
+    }
   }
 
   async stop(): Promise<void> {

@@ -7,8 +7,10 @@ import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
 import { checkFilter, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
+import { LedgerWatch } from './ledger-watch.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
+import { Retention, type RetentionOptions } from './retention.ts'
 import { Schedules } from './schedules.ts'
 import { checkTopic } from './topic-form.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
@@ -20,21 +22,26 @@ export interface NamespaceOptions {
   readonly maxPayloadBytes: number
   readonly compileSchema: CompileSchema | undefined
   readonly nextDue: NextDue | undefined
+  readonly retention: Pick<RetentionOptions, 'everyMs' | 'report'>
 }
 
 /** The topics and subscriptions of one namespace on this server, opened when somebody needs them. */
 export class Namespace {
   readonly catalog: Catalog
   readonly schedules: Schedules
+  readonly retention: Retention
   readonly #options: NamespaceOptions
   readonly #publishers = new Map<string, Publisher>()
   readonly #incarnations = new Map<string, string>()
   readonly #runners = new Map<string, Promise<SubscriptionRunner>>()
 
   constructor(options: NamespaceOptions) {
-    this.#options = options
+    const watch = new LedgerWatch(options.engine)
+    this.#options = { ...options, engine: watch.engine }
     this.catalog = new Catalog(options.engine, options.namespace)
+    const parts = { watch, environment: options.environment, namespace: this, name: options.namespace }
     this.schedules = new Schedules({ ...options, namespace: this, name: options.namespace })
+    this.retention = new Retention({ ...options.retention, ...parts })
   }
 
   // ------------------------------------------------------------------------------------------------------------ topics
@@ -103,6 +110,7 @@ export class Namespace {
     checkTopic(definition)
     await this.catalog.change('topic', name, async (present) => {
       const shards = definition.shards ?? present?.shards ?? this.#options.engine.capabilities.defaultShards
+      const retention = definition.retention === undefined ? present?.retention : definition.retention
       const topic: StoredTopic = {
         topic: name,
         kind,
@@ -110,6 +118,7 @@ export class Namespace {
         shards,
         ...(definition.replies ? { replies: true } : {}),
         ...(definition.schemas ? { schemas: definition.schemas } : {}),
+        ...(retention && retention !== 'none' ? { retention } : {}),
       }
       if (present && present.owner !== owner)
         throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
@@ -206,9 +215,10 @@ export class Namespace {
 
   /** The offset after which a subscription that begins at `from` goes on. */
   async offsetAfter(topic: string, from: string): Promise<number> {
-    const { head, incarnation, trimmed } = await this.describe(topic)
+    const { head, incarnation, trimmed, kind } = await this.describe(topic)
     if (from === 'end') return head
-    if (from === 'beginning') return 0
+    // What an event topic keeps below is kept for others; an entity topic keeps its newest states for everybody.
+    if (from === 'beginning') return kind === 'entity' ? 0 : trimmed
     const offset = parsePosition(from, incarnation)
     if (offset > head) throw unknownPosition(from, `lies beyond the end of topic ${topic}`)
     if (offset < trimmed) throw unknownPosition(from, `lies before what topic ${topic} still holds`)
@@ -271,7 +281,7 @@ export class Namespace {
   }
 
   async stop(): Promise<void> {
-    await this.schedules.stop()
+    await Promise.all([this.schedules.stop(), this.retention.stop()])
     await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
   }
 }

@@ -9,7 +9,14 @@ import type * as port from './port.ts'
 export async function describeTopic(namespace: Namespace, name: string): Promise<port.TopicDescription> {
   const topic = await namespace.topic(name)
   const { head, incarnation, deduplication, continues } = await namespace.describe(name)
-  return { ...topic, head: formatPosition(incarnation, head), deduplication, ...(continues && { continues }) }
+  const held = namespace.retention.held(name)
+  return {
+    ...topic,
+    head: formatPosition(incarnation, head),
+    deduplication,
+    ...(continues && { continues }),
+    ...(held && { held }),
+  }
 }
 
 export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {

@@ -3,6 +3,7 @@ import type { Environment } from '../environment/index.ts'
 import type { Authorize } from './access.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
+import type { BrokerNotice } from './port.ts'
 
 export interface BrokerOptions {
   readonly engine: Engine
@@ -16,5 +17,9 @@ export interface BrokerOptions {
   readonly compileSchema?: CompileSchema
   /** Reads cron expressions; where absent, there are no recurring schedules here. */
   readonly nextDue?: NextDue
+  /** How often retention is looked after, in milliseconds; a minute where absent. */
+  readonly retentionEveryMs?: number
+  /** Called with what an operator should know of. */
+  readonly report?: (notice: BrokerNotice) => void
   readonly environment?: Environment
 }

@@ -141,13 +141,47 @@ export interface TopicDefinition {
   readonly schemas?: Readonly<Record<string, JsonSchema>>
   /** Fixed at creation; the engine's default where absent. */
   readonly shards?: number
+  /** What may be removed; absent leaves it as it is, `none`, as at the beginning, keeps everything. */
+  readonly retention?: RetentionPolicy | 'none'
   /** An event topic for the answers to the owner's tasks: the broker appends them, and only the owner reads them. Fixed at creation. */
   readonly replies?: boolean
 }
 
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean
 
-export interface TopicDescription extends TopicDefinition {
+/**
+ * Bounds of a topic's log. They never remove what a subscription still needs; an entity topic keeps the newest event of
+ * each key.
+ */
+export interface RetentionPolicy {
+  /** Events may go when they are older, in milliseconds. */
+  readonly maxAgeMs?: number
+  /** Events may go when there are so many newer ones. */
+  readonly maxEvents?: number
+  /** Tombstones among what may go leave an entity topic when they are older; 30 days where absent. */
+  readonly tombstonesMs?: number
+}
+
+/** Which subscription keeps a topic's log longer than its bounds. */
+export interface RetentionHold {
+  readonly subscription: string
+  /** How many events would go without it, at most. */
+  readonly events: number
+  /** Age of the oldest of them. */
+  readonly oldestMs: number
+}
+
+/** Something that an operator should know of. */
+export interface BrokerNotice {
+  readonly level: 'warning'
+  readonly message: string
+  readonly error?: unknown
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export interface TopicDescription extends Omit<TopicDefinition, 'retention'> {
+  readonly retention?: RetentionPolicy
+  readonly held?: RetentionHold
   readonly shards: number
   /** The position of the newest event; number 0 before the first. */
   readonly head: Position

@@ -1,9 +1,9 @@
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
-import type { TopicDefinition } from './port.ts'
+import type { RetentionPolicy, TopicDefinition } from './port.ts'
 
-/** Refuses a definition that no topic can have. */
-export function checkTopic({ topic, kind, owner, shards }: TopicDefinition): void {
+/** Refuses a definition of a topic that cannot be one. */
+export function checkTopic({ topic, kind, owner, shards, retention }: TopicDefinition): void {
   validateName(topic, 'topic')
   validateName(owner, 'service')
   if (kind !== 'entity' && kind !== 'event' && kind !== 'task') {
@@ -14,5 +14,22 @@ export function checkTopic({ topic, kind, owner, shards }: TopicDefinition): voi
   }
   if (shards !== undefined && !(Number.isInteger(shards) && shards > 0 && shards <= 256)) {
     throw new TidingsError('bad-request', `"shards" must be a whole number from 1 to 256; it was ${String(shards)}.`)
+  }
+  if (retention !== undefined && retention !== 'none') checkRetention(retention)
+}
+
+function checkRetention(retention: RetentionPolicy): void {
+  const names = ['maxAgeMs', 'maxEvents', 'tombstonesMs'] as const
+  for (const name of names) {
+    const value = retention[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) {
+      throw new TidingsError(
+        'bad-request',
+        `"retention.${name}" must be a whole number of at least 1; it was ${String(value)}.`,
+      )
+    }
+  }
+  if (retention.maxAgeMs === undefined && retention.maxEvents === undefined) {
+    throw new TidingsError('bad-request', '"retention" needs "maxAgeMs", "maxEvents" or both; "none" keeps everything.')
   }
 }

@@ -13,6 +13,8 @@ export {
   editKey,
   editRange,
   exceptionRange,
+  dueRange,
+  parkedRange,
   filterRange,
   heldKeyRange,
   initialState,

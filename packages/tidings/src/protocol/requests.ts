@@ -34,12 +34,14 @@ const effects = oneOf('skip', 'run', 'missing')
 
 export const serviceBody = object({ database: name, replace: optional(boolean()) })
 
+const bound = optional(integer(1, Number.MAX_SAFE_INTEGER))
 export const topicBody = object({
   kind: oneOf('entity', 'event', 'task'),
   owner: name,
   schemas: optional(record(jsonSchema(), 1_000)),
   replies: optional(boolean()),
   shards: optional(integer(1, 4_096)),
+  retention: optional(either(oneOf('none'), object({ maxAgeMs: bound, maxEvents: bound, tombstonesMs: bound }))),
 })
 
 /** The attributes of a plain publish. */

@@ -10,6 +10,7 @@ import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { publishCases } from './publish.ts'
+import { retentionCases } from './retention.ts'
 import { scheduleCases } from './schedule.ts'
 import { redriveCases } from './redrive.ts'
 import { taskRuleCases } from './task-rules.ts'
@@ -24,6 +25,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...eraseCases,
   ...deliverCases,
   ...deadLetterCases,
+  ...retentionCases,
   ...scheduleCases,
   ...flowCases,
   ...recurringCases,

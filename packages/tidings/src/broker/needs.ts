@@ -1,0 +1,87 @@
+import {
+  deadRange,
+  dueRange,
+  exceptionRange,
+  offsetOf,
+  parkedRange,
+  readState,
+  stateKey,
+  type StoredState,
+} from '../delivery/index.ts'
+import type { Engine, LedgerChange, LedgerId, LedgerRange } from '../engine/index.ts'
+import type { StoredSubscription } from './catalog.ts'
+import type { LedgerWatch } from './ledger-watch.ts'
+
+const pageSize = 1_000
+/** Where an event stands that somebody will need although the subscription is further on. */
+const neededRanges = [exceptionRange, deadRange, parkedRange, dueRange] as const
+
+/**
+ * What the subscriptions of a topic still need of it, as their ledgers say, whether anybody has them open or not. A
+ * ledger is read in parts while its owner goes on, so what moves meanwhile is taken from the commits: an event that was
+ * needed when the reading began is found where it was, or where it went.
+ */
+export class Needs {
+  /** How far each subscription is: everything above is needed. */
+  readonly floors = new Map<string, number>()
+  readonly #offsets = new Set<number>()
+  readonly #engine: Engine
+  readonly #namespace: string
+  readonly #stop: () => void
+
+  constructor(watch: LedgerWatch, namespace: string) {
+    this.#engine = watch.engine
+    this.#namespace = namespace
+    this.#stop = watch.watch((id, changes) => this.#observe(id, changes))
+  }
+
+  /** Single events that are needed, ascending, up to and including `through`. */
+  offsets(through: number): readonly number[] {
+    return [...this.#offsets].filter((offset) => offset <= through).sort((left, right) => left - right)
+  }
+
+  /** The subscription that is furthest behind; `undefined` where there is none. */
+  get lowest(): { readonly subscription: string; readonly floor: number } | undefined {
+    const [first] = [...this.floors].sort(([, left], [, right]) => left - right)
+    return first && { subscription: first[0], floor: first[1] }
+  }
+
+  async read({ subscription, start }: StoredSubscription, shards: number): Promise<void> {
+    this.floors.set(subscription, Infinity)
+    for (let shard = 0; shard < shards; shard++) {
+      const id = { namespace: this.#namespace, ledger: subscription, shard }
+      const [entry] = await this.#engine.ledger.load(id, { from: stateKey, to: `${stateKey}!` }, 1)
+      this.#addState(subscription, entry ? readState(entry.value) : { through: start, open: [] })
+      for (const range of neededRanges) await this.#addRange(id, range)
+    }
+  }
+
+  stop(): void {
+    this.#stop()
+  }
+
+  #addState(subscription: string, { through, open }: Pick<StoredState, 'through' | 'open'>): void {
+    const known = this.floors.get(subscription)
+    if (known === undefined) return
+    this.floors.set(subscription, Math.min(known, through))
+    for (const offset of open) this.#offsets.add(offset)
+  }
+
+  async #addRange(id: LedgerId, { to, ...begin }: Required<LedgerRange>): Promise<void> {
+    for (let { from } = begin; ;) {
+      const page = await this.#engine.ledger.load(id, { from, to }, pageSize)
+      for (const { key } of page) this.#offsets.add(offsetOf(key))
+      if (page.length < pageSize) return
+      from = `${page.at(-1)!.key}!`
+    }
+  }
+
+  #observe({ namespace, ledger }: LedgerId, changes: readonly LedgerChange[]): void {
+    if (namespace !== this.#namespace || !this.floors.has(ledger)) return
+    for (const { key, value } of changes) {
+      if (value === null) continue
+      if (key === stateKey) this.#addState(ledger, readState(value))
+      else if (neededRanges.some(({ from, to }) => key >= from && key < to)) this.#offsets.add(offsetOf(key))
+    }
+  }
+}
