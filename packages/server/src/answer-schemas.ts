@@ -85,6 +85,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
       delayMs: { type: 'number' },
       'maxInFlight?': whole,
       'rate?': members({ perSecond: { type: 'number' }, burst: whole }),
+      outage: members({ keys: whole, windowMs: whole, probeMs: whole }),
     }),
     generation: whole,
     floor: position,
@@ -194,6 +195,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
       ].map((name) => [name, whole]),
     ),
     'paused?': pause,
+    'outage?': members({ class: text, since: whole, failures: whole }),
   }),
   Explanation: members({
     position,

@@ -205,13 +205,15 @@ function fitting(deliveries: readonly Delivery[], maxBytes: number): number {
 
 /** An outcome as the broker knows it; those that give up a delivery must say why. */
 export function outcomeOf(outcome: ValueOf<Routes['settle']['body']>['outcomes'][number], index: number): Outcome {
-  const { lease, action, reason, afterMs, result } = outcome
+  const { lease, action, reason, afterMs, result, outage } = outcome
   if (result !== undefined && action !== 'ack') {
     throw new TidingsError(
       'bad-request',
       `outcomes[${index}]: "${action}" takes no "result"; that of a task goes with "ack".`,
     )
   }
+  if (outage !== undefined && action !== 'retry')
+    throw new TidingsError('bad-request', `outcomes[${index}]: "outage" belongs to "retry"; leave it out.`)
   if (action === 'ack' || action === 'release') {
     if (reason === undefined && afterMs === undefined) {
       return action === 'ack' && result ? { lease, action, result: resultOf(result) } : { lease, action }
@@ -227,7 +229,8 @@ export function outcomeOf(outcome: ValueOf<Routes['settle']['body']>['outcomes']
     if (afterMs === undefined) return { lease, action, reason }
     throw new TidingsError('bad-request', `outcomes[${index}]: "${action}" takes no "afterMs"; it is not tried again.`)
   }
-  return { lease, action, reason, ...(afterMs !== undefined && { afterMs }) }
+  const later = { lease, reason, ...(afterMs !== undefined && { afterMs }) }
+  return action === 'retry' ? { ...later, action, ...(outage !== undefined && { outage }) } : { ...later, action }
 }
 
 function resultOf({ datacontenttype, data_base64: base64 }: WireResult): TaskResult {

@@ -89,13 +89,18 @@ export class RefuseError extends TerminalError {
   override readonly name = 'RefuseError'
 }
 
-/** A handler throws this to be tried again not earlier than `afterMs` milliseconds from then. */
+/**
+ * A handler throws this to be tried again not earlier than `afterMs` milliseconds from then. `outage` names what was out
+ * of reach, such as `http-503`; where it is absent, the cause may tell.
+ */
 export class RetryError extends Error {
   override readonly name = 'RetryError'
   readonly afterMs: number
+  readonly outage: string | undefined
 
-  constructor(message: string, options: { afterMs: number; cause?: unknown }) {
+  constructor(message: string, options: { afterMs: number; outage?: string; cause?: unknown }) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.afterMs = options.afterMs
+    this.outage = options.outage
   }
 }

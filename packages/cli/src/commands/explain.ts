@@ -89,6 +89,7 @@ function heldBackBy(
 ): Readonly<Record<NonNullable<(Explanation & { state: 'ready' })['heldBack']>, string>> {
   return {
     paused: `an operator paused the subscription; tidings subscriptions resume ${subscription} ends that`,
+    outage: `what its consumers need is out of reach; tidings subscriptions stats ${subscription} says what`,
     'max-in-flight': 'as many events as its policy allows (maxInFlight) are with consumers',
     rate: 'its policy (rate) lets no more through at present',
   }

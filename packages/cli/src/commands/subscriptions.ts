@@ -1,7 +1,7 @@
 import type { SubscriptionStats } from 'tidings/broker'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
-import { count, duration, fields, table } from '../text.ts'
+import { count, duration, fields, table, time } from '../text.ts'
 import { describeSubscription, pauseInWords } from './subscription-text.ts'
 import { addCreateSubscription } from './subscriptions-create.ts'
 import { addPause } from './subscriptions-pause.ts'
@@ -80,6 +80,10 @@ function addStats(subscriptions: TidingsCommand): void {
     })
 }
 
+function outageInWords({ class: what, since, failures }: NonNullable<SubscriptionStats['outage']>): string {
+  return `${what} since ${time(since)}, ${count(failures, 'failed attempt')}; single deliveries are tried until one succeeds`
+}
+
 const detail = ['ready', 'leased', 'retrying', 'waiting', 'parked'] as const
 const outcomes = ['acknowledged', 'filtered', 'superseded', 'skipped', 'dead', 'pending'] as const
 
@@ -96,6 +100,7 @@ function describeStats(stats: SubscriptionStats): string {
     ['  not looked at', unread.toLocaleString('en-US')],
     ['oldest pending', stats.pending === 0 ? 'none' : duration(oldestPendingMs)],
     ['consumers', String(consumers)],
+    ...(stats.outage ? [['outage', outageInWords(stats.outage)] as const] : []),
     ...(stats.paused ? [['paused', pauseInWords(stats.paused)] as const] : []),
   ])
 }

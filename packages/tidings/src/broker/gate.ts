@@ -1,4 +1,4 @@
-import { Flow, type HeldBack, type Moment } from '../delivery/index.ts'
+import { Flow, type HeldBack, type Moment, type Outage, type OutageStatus } from '../delivery/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { StoredSubscription } from './catalog.ts'
 import type { ShardRunner } from './shard-runner.ts'
@@ -7,6 +7,7 @@ export interface GateOptions {
   readonly environment: Environment
   readonly definition: StoredSubscription
   readonly shards: readonly ShardRunner[]
+  readonly outage: Outage
   /** Called when time alone lets more through. */
   readonly onOpen: () => void
 }
@@ -18,10 +19,11 @@ export class Gate {
   #cancelTimer: () => void = () => undefined
 
   constructor(options: GateOptions) {
-    const { definition, shards } = options
+    const { definition, shards, outage } = options
     this.#options = options
     const fresh = shards.every(({ machine: { state } }) => state.generation === 1 && state.leaseMark === state.start)
-    this.#flow = new Flow({ policy: definition.policy, paused: definition.paused !== undefined, fresh }, this.#now())
+    const { policy, paused } = definition
+    this.#flow = new Flow({ policy, paused: paused !== undefined, fresh, outage }, this.#now())
   }
 
   configure({ policy, paused }: StoredSubscription): void {
@@ -37,6 +39,10 @@ export class Gate {
   /** So many events were handed out. */
   spend(count: number): void {
     this.#flow.spend(count, this.#now())
+  }
+
+  get outage(): OutageStatus | undefined {
+    return this.#flow.outage.present
   }
 
   heldBack(): HeldBack | undefined {

@@ -5,7 +5,7 @@ import { parsePosition, validateName } from '../event/index.ts'
 import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
-import { checkFilter, resolvePolicy } from './policy.ts'
+import { checkFilter, completed, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition, TopicDefinition } from './port.ts'
 import { LedgerWatch } from './ledger-watch.ts'
 import { Publisher } from './publisher.ts'
@@ -151,7 +151,7 @@ export class Namespace {
     const known =
       this.catalog.known('subscription', name) ??
       (await this.catalog.find('subscription', validateName(name, 'subscription')))
-    if (known) return known
+    if (known) return completed(known)
     throw this.#unknownSubscription(name)
   }
 
@@ -210,7 +210,7 @@ export class Namespace {
   /** Lets the subscription's runner, if there is one, go by what is stored. */
   async #apply(stored: StoredSubscription): Promise<void> {
     const runner = await this.#runners.get(stored.subscription)
-    runner?.configure(stored)
+    runner?.configure(completed(stored))
   }
 
   /** The offset after which a subscription that begins at `from` goes on. */

@@ -47,6 +47,13 @@ export function checkOutcome(outcome: port.Outcome): void {
       `"afterMs" must be a number from 0 to a year in milliseconds; it was ${String(afterMs)}.`,
     )
   }
+  const outage = 'outage' in outcome ? outcome.outage : undefined
+  if (outage !== undefined && !(typeof outage === 'string' && outage.length > 0 && outage.length <= 100)) {
+    throw new TidingsError(
+      'bad-request',
+      '"outage" must name what was out of reach in 1 to 100 characters, as in "ECONNREFUSED" or "http-503".',
+    )
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------- figures
@@ -65,6 +72,7 @@ export async function subscriptionStats(
   const { acknowledged, filtered, superseded, skipped, discarded, dead, carried } = counts
   const { start } = runner.shards[0]!.machine.state
   const { generation, floor } = runner.progress()
+  const { outage } = runner.gate
   const floorOffset = parsePosition(floor, incarnation)
   const [oldest] =
     floorOffset < head
@@ -81,6 +89,7 @@ export async function subscriptionStats(
     oldestPendingMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0,
     consumers: runner.consumers,
     ...(paused && { paused }),
+    ...(outage && { outage }),
   }
 }
 

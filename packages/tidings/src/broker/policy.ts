@@ -1,5 +1,6 @@
 import { TidingsError } from '../errors.ts'
-import { compileFilter, defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
+import { compileFilter, defaultPolicy, defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
+import type { StoredSubscription } from './catalog.ts'
 import type { SubscriptionFilter, SubscriptionPolicy } from './port.ts'
 
 /** The filter as it is kept; a `bad-request` says which part of it makes no sense. */
@@ -27,7 +28,12 @@ export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
   if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
     throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
   }
-  return { onDeadLetter, retry, delayMs, ...flowPolicy(policy) }
+  return { onDeadLetter, retry, delayMs, ...flowPolicy(policy), outage: outagePolicy(policy) }
+}
+
+/** Parts of the policy that a stored subscription does not speak of have their defaults. */
+export function completed(stored: StoredSubscription): StoredSubscription {
+  return { ...stored, policy: { ...defaultPolicy, ...stored.policy } }
 }
 
 function flowPolicy({ maxInFlight, rate }: SubscriptionPolicy): Pick<DeliveryPolicy, 'maxInFlight' | 'rate'> {
@@ -48,4 +54,18 @@ function flowPolicy({ maxInFlight, rate }: SubscriptionPolicy): Pick<DeliveryPol
     )
   }
   return { ...limit, rate: { perSecond, burst } }
+}
+
+function outagePolicy(policy: SubscriptionPolicy): DeliveryPolicy['outage'] {
+  const outage = { ...defaultPolicy.outage, ...policy.outage }
+  const bounds = { keys: [2, 1_000], windowMs: [1_000, 86_400_000], probeMs: [10, 3_600_000] } as const
+  for (const name of ['keys', 'windowMs', 'probeMs'] as const) {
+    const [least, most] = bounds[name]
+    if (Number.isInteger(outage[name]) && outage[name] >= least && outage[name] <= most) continue
+    throw new TidingsError(
+      'bad-request',
+      `"outage.${name}" must be a whole number from ${least} to ${most}; it was ${outage[name]}.`,
+    )
+  }
+  return outage
 }

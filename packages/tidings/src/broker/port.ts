@@ -312,6 +312,20 @@ export interface SubscriptionPolicy {
    * once (`perSecond`, rounded up, where absent). Without a limit where absent.
    */
   readonly rate?: { readonly perSecond: number; readonly burst?: number }
+  readonly outage?: Partial<OutagePolicy>
+}
+
+/**
+ * When at least `keys` different keys failed with one class of outage error within `windowMs`, and nothing succeeded
+ * meanwhile, attempts stop counting and single deliveries are tried, `probeMs` apart, until the first success.
+ */
+export interface OutagePolicy {
+  /** 2 to 1,000; 5 by default. */
+  readonly keys: number
+  /** 1,000 to 86,400,000; 300,000 by default. */
+  readonly windowMs: number
+  /** 10 to 3,600,000; 1,000 by default. */
+  readonly probeMs: number
 }
 
 export interface RetryPolicy {
@@ -334,6 +348,7 @@ export interface SubscriptionDescription {
     readonly delayMs: number
     readonly maxInFlight?: number
     readonly rate?: { readonly perSecond: number; readonly burst: number }
+    readonly outage: OutagePolicy
   }
   readonly generation: number
   /** Everything up to here is settled or did not match. */
@@ -403,8 +418,11 @@ export type OutcomeAction =
    * dead letter, so that the reason is seen.
    */
   | { readonly action: 'refuse'; readonly reason: string }
-  /** Tried again by the subscription's policy, not before `afterMs` where that is given. Counts an attempt. */
-  | { readonly action: 'retry'; readonly reason: string; readonly afterMs?: number }
+  /**
+   * Tried again by the subscription's policy, not before `afterMs` where that is given. Counts an attempt, unless there
+   * is an outage: `outage` names the class of what was out of reach (`ECONNREFUSED`, `http-503`, …; up to 100 characters).
+   */
+  | { readonly action: 'retry'; readonly reason: string; readonly afterMs?: number; readonly outage?: string }
   | { readonly action: 'dead-letter'; readonly reason: string }
   /** Data that it needs is not there yet: handed out again after `afterMs` or a `wake`. Counts no attempt. */
   | { readonly action: 'wait'; readonly reason: string; readonly afterMs?: number }
@@ -685,6 +703,8 @@ export interface SubscriptionStats {
   readonly oldestPendingMs: number
   readonly consumers: number
   readonly paused?: Pause
+  /** What consumers cannot reach: attempts do not count, and single deliveries are tried. */
+  readonly outage?: { readonly class: string; readonly since: number; readonly failures: number }
 }
 
 export type EventReference = { readonly position: Position } | { readonly source: string; readonly id: string }
@@ -706,7 +726,7 @@ export type Explanation = {
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }
     /** `heldBack`: why it is not handed out, although it could be. */
-    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'max-in-flight' | 'rate' }
+    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'outage' | 'max-in-flight' | 'rate' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
     | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
     | { readonly state: 'scheduled'; readonly at: number }

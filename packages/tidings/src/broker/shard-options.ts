@@ -1,4 +1,4 @@
-import type { DeliveryPolicy } from '../delivery/index.ts'
+import type { DeliveryPolicy, Outage } from '../delivery/index.ts'
 import type { Engine, TopicId, TopicKind } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { SubscriptionFilter } from '../event/index.ts'
@@ -13,6 +13,7 @@ export interface ShardRunnerOptions {
   readonly shards: number
   readonly start: number
   readonly policy: DeliveryPolicy
+  readonly outage: Outage
   readonly filter: SubscriptionFilter
   /** Called when more may be handed out. */
   readonly onMovement: () => void

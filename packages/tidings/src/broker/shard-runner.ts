@@ -61,11 +61,11 @@ export class ShardRunner {
   }
 
   static async start(options: ShardRunnerOptions): Promise<ShardRunner> {
-    const { engine, topic, subscription, shard, policy, filter, environment } = options
+    const { engine, topic, subscription, shard, policy, filter, outage, environment } = options
     const id: LedgerId = { namespace: topic.namespace, ledger: subscription, shard }
     const ownership = await engine.ledger.own(id)
     const machine = new DeliveryMachine(
-      { shard, epoch: ownership.epoch, policy, filter, random: environment.random },
+      { shard, epoch: ownership.epoch, policy, filter, outage, random: environment.random },
       await loadStored(options, id),
       moment(environment),
     )

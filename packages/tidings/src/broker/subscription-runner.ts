@@ -1,7 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicId } from '../engine/index.ts'
 import { formatPosition, type Position } from '../event/index.ts'
-import { parseLeaseToken, type LeaseToken, type SettleAction, type SettleStatus } from '../delivery/index.ts'
+import { Outage, parseLeaseToken, type LeaseToken, type SettleAction, type SettleStatus } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
 import { Gate } from './gate.ts'
 import { handOut, type TopicView } from './hand-out.ts'
@@ -51,19 +51,20 @@ export class SubscriptionRunner {
   #pumping = false
   #ended: Error | undefined
 
-  private constructor(options: SubscriptionRunnerOptions, shards: readonly ShardRunner[]) {
+  private constructor(options: SubscriptionRunnerOptions, shards: readonly ShardRunner[], outage: Outage) {
     this.#options = options
     this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
     this.shards = shards
     if (options.topic.kind === 'task') this.tasks = new Tasks({ ...options, ...this.#view, shards })
     this.redrives = new RedriveJobs({ ...options, shards, subscription: this.subscription })
-    this.gate = new Gate({ ...options, shards, onOpen: () => this.pump() })
+    this.gate = new Gate({ ...options, shards, outage, onOpen: () => this.pump() })
   }
 
   static async start(options: SubscriptionRunnerOptions): Promise<SubscriptionRunner> {
     const { engine, environment, topicId, topic, definition } = options
     // The shards call back to the runner that is made of them.
     const made: { runner?: SubscriptionRunner; lost?: Error } = {}
+    const outage = new Outage(definition.policy)
     const startShard = (_: unknown, shard: number): Promise<ShardRunner> =>
       ShardRunner.start({
         engine,
@@ -76,11 +77,13 @@ export class SubscriptionRunner {
         start: definition.start,
         policy: definition.policy,
         filter: definition.filter,
+        outage,
         onMovement: () => made.runner?.pump(),
         onProgress: () => made.runner?.announceProgress(),
         onLost: (error) => (made.runner ? made.runner.lose(error) : (made.lost = error)),
       })
-    const runner = new SubscriptionRunner(options, await Promise.all(Array.from({ length: topic.shards }, startShard)))
+    const shards = await Promise.all(Array.from({ length: topic.shards }, startShard))
+    const runner = new SubscriptionRunner(options, shards, outage)
     made.runner = runner
     if (made.lost) runner.lose(made.lost)
     else await Promise.all([runner.tasks?.load(), runner.redrives.load()])
@@ -139,7 +142,7 @@ export class SubscriptionRunner {
   #claim(holder: string, max: number, leaseMs?: number): Claimed | undefined {
     const deliveries: Promise<Delivery[]>[] = []
     let count = 0
-    const first = this.#turn++
+    const first = this.#turn
     const most = Math.min(max, this.gate.allowance())
     for (let turn = 0; turn < this.shards.length && count < most; turn++) {
       const shard = this.shards[(first + turn) % this.shards.length]!
@@ -148,6 +151,7 @@ export class SubscriptionRunner {
       const claim = shard.machine.claim({ holder, max: most - count, noSuspects, ...lease }, shard.now())
       if (claim.entries.length === 0) continue
       count += claim.entries.length
+      this.#turn = first + turn + 1
       deliveries.push(handOut(shard, claim, this.#view))
     }
     this.gate.spend(count)

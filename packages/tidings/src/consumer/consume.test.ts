@@ -189,6 +189,26 @@ describe('consume()', () => {
   })
 })
 
+it('an outage costs no event an attempt, and ends with the first success: handlers only throw what they meet', async () => {
+  const { environment, broker, caller, subscription, publish, start, stats } = bench
+  let open = false
+  const handled: string[] = []
+  const handle = async ({ event, attempt }: Delivery): Promise<OutcomeAction> => {
+    if (!open) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+    handled.push(`${event.id}, attempt ${attempt}`)
+    return { action: 'ack' }
+  }
+  start({ handle })
+  await publish('a/1', 'b/2', 'c/3', 'd/4', 'e/5')
+  await environment.advance(3_600_000)
+  const { outage, dead } = await broker.stats(caller, subscription)
+  expect([outage?.class, dead]).toEqual(['ECONNREFUSED', 0])
+  open = true
+  await environment.advance(2_000)
+  expect(handled.sort()).toEqual(['1', '2', '3', '4', '5'].map((id) => `${id}, attempt 1`))
+  expect(await stats()).not.toHaveProperty('outage')
+})
+
 describe('stop()', () => {
   it('finishes what runs and returns the rest unattempted', async () => {
     const { environment, publish, start, stats } = bench

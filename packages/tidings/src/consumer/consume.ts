@@ -17,8 +17,9 @@ export interface ConsumeOptions {
   readonly subscription: string
   /**
    * Called for each delivery; what it resolves with ends the delivery. A `TerminalError` dead-letters, a `RetryError`
-   * retries not before its `afterMs`, any other error retries by the subscription's policy. The signal aborts when the
-   * lease is lost.
+   * retries not before its `afterMs`, any other error retries by the subscription's policy. Well-known errors of the
+   * network, timeouts and HTTP statuses 429 and 5xx are reported as an outage, and a `Retry-After` that comes with one is
+   * passed on. The signal aborts when the lease is lost.
    */
   readonly handle: (delivery: Delivery, signal: AbortSignal) => Promise<OutcomeAction>
   /** How many handlers run at once; 10 by default. */
@@ -163,7 +164,7 @@ class Run {
     try {
       outcome = await this.#options.handle(work.delivery, work.abort.signal)
     } catch (error) {
-      outcome = outcomeOf(error)
+      outcome = outcomeOf(error, this.#environment.clock.now())
     }
     // Whatever waits in the lane of a failure goes back as well: the broker took it back, or should.
     const rest = this.#hands.end(work, outcome)

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { mulberry32 } from '../testing/index.ts'
 import type { Moment } from './entry.ts'
-import { Flow, type FlowPolicy } from './index.ts'
+import { defaultPolicy, Flow, Outage, type FlowPolicy } from './index.ts'
 
 const at = (monotonic: number): Moment => ({ monotonic, wall: monotonic })
 
 function open(policy: FlowPolicy, options: { fresh?: boolean } = {}): Flow {
-  return new Flow({ policy, paused: false, fresh: true, ...options }, at(0))
+  return new Flow({ policy, paused: false, fresh: true, outage: new Outage(defaultPolicy), ...options }, at(0))
 }
 
 describe('the limit of what is in flight', () => {

@@ -1,8 +1,9 @@
 import type { Moment } from './entry.ts'
+import type { Outage } from './outage.ts'
 import type { FlowPolicy } from './policy.ts'
 
 /** Why an event that is ready is not handed out. */
-export type HeldBack = 'paused' | 'max-in-flight' | 'rate'
+export type HeldBack = 'paused' | 'outage' | 'max-in-flight' | 'rate'
 
 /** Sums of fractions of a token may miss a whole one by so much. */
 const rounding = 1e-9
@@ -18,15 +19,22 @@ const rounding = 1e-9
 export class Flow {
   /** An operator's word: nothing is handed out; what is leased may be settled. */
   paused: boolean
+  readonly outage: Outage
   #policy: FlowPolicy
   #tokens: number
   #countedAt: number
 
   constructor(
-    options: { readonly policy: FlowPolicy; readonly paused: boolean; readonly fresh: boolean },
+    options: {
+      readonly policy: FlowPolicy
+      readonly paused: boolean
+      readonly fresh: boolean
+      readonly outage: Outage
+    },
     now: Moment,
   ) {
     this.paused = options.paused
+    this.outage = options.outage
     this.#policy = options.policy
     this.#tokens = options.fresh ? (options.policy.rate?.burst ?? 0) : 0
     this.#countedAt = now.monotonic
@@ -43,7 +51,8 @@ export class Flow {
   allowance(inFlight: number, now: Moment): number {
     if (this.paused) return 0
     const { maxInFlight = Infinity, rate } = this.#policy
-    const room = maxInFlight === Infinity ? Infinity : Math.max(0, maxInFlight - inFlight)
+    const limit = maxInFlight === Infinity ? Infinity : Math.max(0, maxInFlight - inFlight)
+    const room = Math.min(limit, this.outage.allowance(now))
     if (!rate) return room
     this.#count(now)
     return Math.min(room, Math.max(0, Math.floor(this.#tokens + rounding)))
@@ -57,16 +66,19 @@ export class Flow {
 
   /** When time alone lets more be handed out, on the monotonic clock; `Infinity` when it does not, or need not. */
   nextAt(now: Moment): number {
+    if (this.paused) return Infinity
+    const probeAt = this.outage.nextAt(now)
     const { rate } = this.#policy
-    if (this.paused || !rate) return Infinity
+    if (!rate) return probeAt
     this.#count(now)
     const missing = 1 - this.#tokens
-    return missing <= rounding ? Infinity : now.monotonic + (missing / rate.perSecond) * 1_000
+    return missing <= rounding ? probeAt : Math.min(probeAt, now.monotonic + (missing / rate.perSecond) * 1_000)
   }
 
   /** What keeps ready events from being handed out; `undefined` when nothing does. */
   heldBack(inFlight: number, now: Moment): HeldBack | undefined {
     if (this.paused) return 'paused'
+    if (this.outage.allowance(now) === 0) return 'outage'
     if (this.allowance(inFlight, now) > 0) return undefined
     return inFlight >= (this.#policy.maxInFlight ?? Infinity) ? 'max-in-flight' : 'rate'
   }

@@ -8,6 +8,7 @@ import {
   offsetOf,
   shardCounts,
   type DeliveryPolicy,
+  type SettleStatus,
 } from './index.ts'
 import { ModelEdits } from './edits.fixture.ts'
 import { dueRange, parkedBetween } from './ledger-form.ts'
@@ -33,6 +34,8 @@ class History {
   readonly #discardedEver = new Set<number>()
   #uncommitted = new Set<number>()
   #holders = 0
+  /** What consumers depend on is out of reach. */
+  #down = false
 
   constructor(seed: number, policy: DeliveryPolicy) {
     this.#random = mulberry32(seed)
@@ -138,6 +141,7 @@ class History {
   }
 
   #keep(holder: string, entries: readonly Entry[]): void {
+    require(!this.bench.outage.present || entries.length <= 1, 'in an outage single events are tried')
     for (const entry of entries) {
       const { leaseMark } = JSON.parse(this.bench.ledger.get('state')!) as { leaseMark: number }
       require(entry.offset <= leaseMark, 'nothing above the committed lease mark is handed out')
@@ -166,9 +170,12 @@ class History {
     const holder = this.#pick([...this.#hands.keys()])
     const entry = holder === undefined ? undefined : this.#pick(this.#hands.get(holder)!)
     if (!entry) return
-    const action = this.#pick(['ack', 'ack', 'ack', 'retry', 'dead-letter', 'wait', 'release'] as const)
+    const up = ['ack', 'ack', 'ack', 'retry', 'dead-letter', 'wait', 'release'] as const
+    if (this.#random() < 0.02) this.#down = !this.#down
+    const action = this.#pick(this.#down ? (['retry', 'retry', 'retry', 'wait', 'release'] as const) : up)
     const before = entry.queue.entries.slice(0, Math.max(0, entry.queue.entries.indexOf(entry)))
-    const status = this.bench.settle(entry, { action, reason: 'so it is' })
+    const status = action === 'retry' ? this.#fail(entry) : this.bench.settle(entry, { action, reason: 'so it is' })
+    if (status === 'settled' && action === 'ack') require(!this.bench.outage.present, 'a success ends an outage')
     const inOrder = action !== 'ack' || before.every((other) => other.state !== 'leased')
     require(status !== 'settled' || inOrder, `${entry.offset} is acknowledged in its turn`)
     if (status === 'settled' && action === 'ack') this.#uncommitted.add(entry.offset)
@@ -177,6 +184,17 @@ class History {
         holder,
         this.#hands.get(holder)!.filter((other) => other !== entry),
       )
+  }
+
+  #fail(entry: Entry): SettleStatus {
+    const { attempts, counted, queue } = entry
+    const outage = this.#pick([undefined, 'down', 'down', 'down', 'slow'])
+    const reason = 'so it is'
+    const status = this.bench.settle(entry, { action: 'retry', reason, ...(outage && { outage }) })
+    if (status !== 'settled' || outage === undefined || !this.bench.outage.present) return status
+    require(entry.attempts <= attempts - Number(counted), 'an attempt in an outage does not count')
+    require(!queue.dead.includes(entry.offset), 'nothing is given up for an outage')
+    return status
   }
 
   #commit(): void {
@@ -278,7 +296,10 @@ function require(holds: boolean, requirement: string): void {
 
 export type HistoryPolicy = DeliveryPolicy['onDeadLetter']
 
-/** Plays one history of so many steps, lets it come to rest, and rejects what must not be. */
+/**
+ * Plays one history of so many steps, lets it come to rest, and rejects what must not be. Answers how many steps were
+ * taken in outages.
+ */
 export function playHistory({
   seed,
   steps,
@@ -287,14 +308,24 @@ export function playHistory({
   seed: number
   steps: number
   onDeadLetter: HistoryPolicy
-}): void {
+}): { readonly outages: number } {
   const retry = { ...defaultRetryPolicy, maxAttempts: 3 }
-  const history = new History(seed, { ...defaultPolicy, onDeadLetter, retry })
-  for (let step = 0; step < steps; step++) history.step()
+  const history = new History(seed, {
+    ...defaultPolicy,
+    onDeadLetter,
+    retry,
+    outage: { keys: 3, windowMs: 600_000, probeMs: 500 },
+  })
+  let outages = 0
+  for (let step = 0; step < steps; step++) {
+    history.step()
+    if (history.bench.outage.present) outages++
+  }
   history.drain()
   const { machine, floor, log } = history.bench
   require(machine.state.entries.size === 0, 'nothing is left at hand')
   require(floor === log.length, `the floor is at the end: ${floor} of ${log.length}`)
   const places = history.bench.places()
   require(places.join() === 'state', `nothing but the state is left in the ledger: ${places.join(', ')}`)
+  return { outages }
 }

@@ -33,6 +33,7 @@ export { compileFilter } from './filter.ts'
 export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
 export { DeliveryMachine } from './machine.ts'
+export { Outage, type OutageStatus } from './outage.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'
 export {
   defaultPolicy,

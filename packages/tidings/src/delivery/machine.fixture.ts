@@ -16,6 +16,7 @@ import {
   heldKeyRange,
   initialState,
   offsetOf,
+  Outage,
   readEdit,
   readException,
   readState,
@@ -36,6 +37,7 @@ export class Bench {
   readonly log: LogRecord[] = []
   readonly ledger = new Map<string, string>()
   machine: DeliveryMachine
+  outage!: Outage
   /** As of the last commit. */
   floor = 0
   nowMs = 1_000_000
@@ -57,7 +59,9 @@ export class Bench {
     const stored = this.ledger.get(stateKey)
     const state = stored === undefined ? initialState(0) : readState(stored)
     const open = this.log.filter(({ offset }) => state.open.includes(offset))
+    this.outage = new Outage(this.policy)
     const options = {
+      outage: this.outage,
       shard: 0,
       epoch: ++this.epoch,
       policy: this.policy,
@@ -202,7 +206,8 @@ export class Bench {
 
   claim(holder: string, max = 100, leaseMs?: number): Entry[] {
     this.load()
-    const claim = this.machine.claim({ holder, max, ...(leaseMs === undefined ? {} : { leaseMs }) }, this.now())
+    const most = Math.min(max, this.outage.allowance(this.now()))
+    const claim = this.machine.claim({ holder, max: most, ...(leaseMs === undefined ? {} : { leaseMs }) }, this.now())
     if (claim.commitFirst) this.commit()
     // As whoever hands out does: what was not at hand is read from the log.
     for (const entry of claim.entries) entry.record ??= this.log[entry.offset - 1]!

@@ -11,6 +11,7 @@ import type { DeliveryPolicy, ReplayEffects } from './policy.ts'
 import { acknowledgeEarlier, replayOf } from './generations.ts'
 import { Holders } from './holders.ts'
 import { recover, type Stored } from './recovery.ts'
+import { Outage } from './outage.ts'
 import { Schedule } from './schedule.ts'
 import { Seek } from './seek.ts'
 import type { ShardCommit, ShardState } from './shard-state.ts'
@@ -29,6 +30,8 @@ export interface MachineOptions {
   readonly policy: DeliveryPolicy
   readonly filter: SubscriptionFilter
   readonly random: Random
+  /** One for all shards of the subscription. */
+  readonly outage?: Outage
 }
 
 export interface ClaimOptions {
@@ -45,8 +48,6 @@ export interface Claim {
   /** Whether a commit has to be durable before anybody may see these. */
   readonly commitFirst: boolean
 }
-
-const longestWaitMs = 60_000
 
 /**
  * The delivery state machine of one shard of one subscription; one for all engines.
@@ -69,6 +70,7 @@ export class DeliveryMachine {
   readonly seeking: Seek
   readonly #options: MachineOptions
   readonly #transitions: Transitions
+  readonly #outage: Outage
   readonly #suspects: Suspects
   #leases = 0
   #commitFirst = false
@@ -78,7 +80,8 @@ export class DeliveryMachine {
     this.state = recover(stored, now)
     this.aside = new Aside(this.state)
     this.schedule = new Schedule(this.state, this.aside)
-    this.#transitions = new Transitions(this.state, this.aside, options.policy, options.random)
+    this.#outage = options.outage ?? new Outage(options.policy)
+    this.#transitions = new Transitions(this.state, this.aside, { ...options, outage: this.#outage })
     this.#suspects = new Suspects(this.state, this.#transitions)
     const { aside, schedule } = this
     this.intake = new Intake(this.state, { transitions: this.#transitions, aside, schedule })
@@ -93,6 +96,7 @@ export class DeliveryMachine {
   configure(policy: DeliveryPolicy, filter: SubscriptionFilter): void {
     this.#transitions.policy = policy
     this.state.filters.set(this.state, filter)
+    this.#outage.policy = policy
     this.#transitions.applyPolicy()
   }
 
@@ -145,6 +149,7 @@ export class DeliveryMachine {
       this.state.store(entry)
       this.#commitFirst = true
     }
+    this.#outage.handedOut(entry, now)
     if (entry.counted) this.#commitFirst = true
     if (entry.offset > this.state.leaseMark) {
       this.state.leaseMark = entry.offset + leaseMarkStep
@@ -171,37 +176,17 @@ export class DeliveryMachine {
       this.state.unlease(entry)
       this.state.finish(entry, 'acknowledged')
       acknowledgeEarlier(this.state, entry.offset)
+      this.#outage.succeeded()
     } else {
       this.#transitions.returnRest(entry)
       this.state.unlease(entry)
-      this.#disappoint(entry, outcome, now)
+      this.#transitions.disappoint(entry, outcome, now)
       entry.counted = false
       entry.suspect = false
     }
     this.#transitions.supersede(entry.queue)
     this.state.refresh(entry.queue)
     return 'settled'
-  }
-
-  #disappoint(entry: Entry, outcome: Exclude<SettleAction, { action: 'ack' }>, now: Moment): void {
-    switch (outcome.action) {
-      case 'retry':
-        if (!entry.counted) entry.attempts++
-        return this.#transitions.retry(entry, outcome.reason, { afterMs: outcome.afterMs ?? 0, crashed: false }, now)
-      case 'dead-letter':
-        if (!entry.counted) entry.attempts++
-        return this.#transitions.bury(entry, outcome.reason, false, now)
-      case 'wait':
-        return this.#transitions.wait(
-          entry,
-          outcome.reason,
-          Math.min(outcome.afterMs ?? longestWaitMs, longestWaitMs),
-          now,
-        )
-      case 'release':
-        if (entry.counted) entry.attempts--
-        if (entry.stored) this.state.store(entry)
-    }
   }
 
   /** The event of a lease is not there any more, or cannot be read: nobody needs it. */
@@ -236,6 +221,7 @@ export class DeliveryMachine {
   /** Does what is due. */
   tick(now: Moment): void {
     if (this.state.seeking) return
+    this.#transitions.excuses.follow(now)
     while (this.state.due.earliest <= now.monotonic) {
       const entry = this.state.due.takeFirst()!
       if (entry.gone || !entry.due || entry.due.monotonic > now.monotonic) continue

@@ -5,6 +5,17 @@ export interface DeliveryPolicy extends FlowPolicy {
   readonly retry: RetryPolicy
   /** Nothing is handed out before it is so old, in milliseconds. */
   readonly delayMs: number
+  readonly outage: OutagePolicy
+}
+
+/** When an outage is noticed, and how often it is looked whether it is over. */
+export interface OutagePolicy {
+  /** So many different keys have to fail with one class of error, */
+  readonly keys: number
+  /** within so many milliseconds, and nothing may succeed meanwhile. */
+  readonly windowMs: number
+  /** Then single events are tried, so many milliseconds apart. */
+  readonly probeMs: number
 }
 
 export interface FlowPolicy {
@@ -40,7 +51,12 @@ export const defaultRetryPolicy: RetryPolicy = {
   maxAttempts: 24,
 }
 
-export const defaultPolicy: DeliveryPolicy = { onDeadLetter: 'park', retry: defaultRetryPolicy, delayMs: 0 }
+export const defaultPolicy: DeliveryPolicy = {
+  onDeadLetter: 'park',
+  retry: defaultRetryPolicy,
+  delayMs: 0,
+  outage: { keys: 5, windowMs: 300_000, probeMs: 1_000 },
+}
 
 /**
  * How long to wait after the given number of failed attempts: the quick delays first, then exponential backoff with

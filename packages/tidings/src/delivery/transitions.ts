@@ -1,31 +1,71 @@
 import type { Random } from '../environment/index.ts'
 import type { Aside } from './aside.ts'
 import type { Entry, Moment } from './entry.ts'
+import { Excuses } from './excuses.ts'
 import type { KeyQueue } from './key-queue.ts'
+import type { SettleAction } from './outcome.ts'
+import type { Outage } from './outage.ts'
 import { retryDelayMs, type DeliveryPolicy } from './policy.ts'
 import type { ShardState } from './shard-state.ts'
+
+const longestWaitMs = 60_000
 
 /** How events that were not acknowledged go from state to state; the table stands in `entry.ts`. */
 export class Transitions {
   policy: DeliveryPolicy
+  readonly excuses: Excuses
   readonly #state: ShardState
   readonly #aside: Aside
   readonly #random: Random
 
-  constructor(state: ShardState, aside: Aside, policy: DeliveryPolicy, random: Random) {
+  constructor(
+    state: ShardState,
+    aside: Aside,
+    { policy, random, outage }: { policy: DeliveryPolicy; random: Random; outage: Outage },
+  ) {
     this.#state = state
     this.#aside = aside
     this.policy = policy
     this.#random = random
+    this.excuses = new Excuses(state, outage, (entry) => this.makeReady(entry))
+  }
+
+  /** A delivery came back without an acknowledgement. */
+  disappoint(entry: Entry, outcome: Exclude<SettleAction, { action: 'ack' }>, now: Moment): void {
+    switch (outcome.action) {
+      case 'retry':
+        if (!entry.counted) entry.attempts++
+        return this.#failed(entry, outcome, now)
+      case 'dead-letter':
+        if (!entry.counted) entry.attempts++
+        return this.bury(entry, outcome.reason, false, now)
+      case 'wait':
+        return this.wait(entry, outcome.reason, Math.min(outcome.afterMs ?? longestWaitMs, longestWaitMs), now)
+      case 'release':
+        if (entry.counted) entry.attempts--
+        if (entry.stored) this.#state.store(entry)
+    }
+  }
+
+  #failed(entry: Entry, outcome: Extract<SettleAction, { action: 'retry' }>, now: Moment): void {
+    const { reason, afterMs = 0, outage } = outcome
+    const excusedMs = outage === undefined ? undefined : this.excuses.failed(entry, { class: outage, afterMs }, now)
+    if (excusedMs === undefined) this.retry(entry, reason, { afterMs, crashed: false }, now)
+    else this.#retryAfter(entry, reason, excusedMs, now)
   }
 
   /** leased → retrying, or dead when its attempts are used up. */
   retry(entry: Entry, reason: string, { afterMs, crashed }: { afterMs: number; crashed: boolean }, now: Moment): void {
     const { retry } = this.policy
     if (entry.attempts >= retry.maxAttempts) return this.bury(entry, reason, crashed, now)
+    const delayMs = retryDelayMs(retry, entry.attempts, this.#random.next())
+    this.#retryAfter(entry, reason, Math.max(afterMs, delayMs), now)
+  }
+
+  #retryAfter(entry: Entry, reason: string, delayMs: number, now: Moment): void {
     entry.state = 'retrying'
     entry.reason = reason
-    this.#state.schedule(entry, Math.max(afterMs, retryDelayMs(retry, entry.attempts, this.#random.next())), now)
+    this.#state.schedule(entry, delayMs, now)
     this.#state.store(entry)
   }
 

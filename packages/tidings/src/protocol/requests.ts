@@ -79,6 +79,13 @@ export const subscriptionBody = object({
       delayMs: optional(delayMs),
       maxInFlight: optional(integer(1, 1_000_000)),
       rate: optional(object({ perSecond: number(0.0001, 1_000_000), burst: optional(integer(1, 1_000_000)) })),
+      outage: optional(
+        object({
+          keys: optional(integer(2, 1_000)),
+          windowMs: optional(integer(1_000, 86_400_000)),
+          probeMs: optional(integer(10, 3_600_000)),
+        }),
+      ),
     }),
   ),
 })
@@ -115,6 +122,7 @@ const outcomes = list(
     result: optional(object({ datacontenttype: optional(text()), data_base64: optional(base64()) })),
     reason: optional(reason),
     afterMs: laterMs,
+    outage: optional(text({ maxLength: 100 })),
   }),
   limits.events,
 )

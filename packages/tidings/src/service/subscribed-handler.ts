@@ -132,7 +132,7 @@ export class SubscribedHandler {
           if (waited) waits.set(delivery.lease, waited)
           return outcome
         } catch (error) {
-          const outcome = outcomeOf(error)
+          const outcome = outcomeOf(error, environment.clock.now())
           // After its lease nobody waits for the outcome, and what failed may be just that.
           if (!signal.aborted) attempts.failed(delivery, outcome, error)
           return outcome

@@ -9,6 +9,7 @@ import { filterCases } from './filters.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
+import { outageCases } from './outage.ts'
 import { publishCases } from './publish.ts'
 import { retentionCases } from './retention.ts'
 import { scheduleCases } from './schedule.ts'
@@ -31,6 +32,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...recurringCases,
   ...taskCases,
   ...taskRuleCases,
+  ...outageCases,
   ...streamCases,
   ...filterCases,
   ...operateCases,
