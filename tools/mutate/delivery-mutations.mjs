@@ -92,8 +92,8 @@ export const deliveryMutations = [
   {
     promise: 'A retry comes no sooner than its handler asked.',
     file: 'delivery/transitions.ts',
-    from: 'Math.max(afterMs, retryDelayMs(retry, entry.attempts, this.#random.next()))',
-    to: 'retryDelayMs(retry, entry.attempts, this.#random.next())',
+    from: 'Math.max(afterMs, delayMs)',
+    to: 'delayMs',
     tests: delivery,
   },
   {

@@ -1,4 +1,5 @@
 import { deliveryMutations } from './delivery-mutations.mjs'
+import { flowMutations } from './flow-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 
 /**
@@ -13,4 +14,4 @@ import { kitMutations } from './kit-mutations.mjs'
  * @property {readonly string[]} tests Test files below `packages/tidings/src`.
  */
 
-export const mutations = [...deliveryMutations, ...kitMutations]
+export const mutations = [...deliveryMutations, ...flowMutations, ...kitMutations]

@@ -1,15 +1,6 @@
 import { mulberry32 } from '../testing/index.ts'
 import type { Entry } from './entry.ts'
-import {
-  asideRanges,
-  defaultPolicy,
-  defaultRetryPolicy,
-  graceMs,
-  offsetOf,
-  shardCounts,
-  type DeliveryPolicy,
-  type SettleStatus,
-} from './index.ts'
+import { asideRanges, graceMs, offsetOf, shardCounts, type DeliveryPolicy, type SettleStatus } from './index.ts'
 import { ModelEdits } from './edits.fixture.ts'
 import { dueRange, parkedBetween } from './ledger-form.ts'
 import { Bench, unfinished } from './machine.fixture.ts'
@@ -21,7 +12,7 @@ const onlyBlue = { exact: { subject: 'blue' } }
  * Random histories of publishing, claiming, settling, crashing and passing time, checked against a plain model: which
  * events were settled for good, and who has which key.
  */
-class History {
+export class History {
   readonly bench: Bench
   readonly #random: () => number
   readonly #edits: ModelEdits
@@ -290,42 +281,6 @@ class History {
   }
 }
 
-function require(holds: boolean, requirement: string): void {
+export function require(holds: boolean, requirement: string): void {
   if (!holds) throw new Error(`Required: ${requirement}.`)
-}
-
-export type HistoryPolicy = DeliveryPolicy['onDeadLetter']
-
-/**
- * Plays one history of so many steps, lets it come to rest, and rejects what must not be. Answers how many steps were
- * taken in outages.
- */
-export function playHistory({
-  seed,
-  steps,
-  onDeadLetter,
-}: {
-  seed: number
-  steps: number
-  onDeadLetter: HistoryPolicy
-}): { readonly outages: number } {
-  const retry = { ...defaultRetryPolicy, maxAttempts: 3 }
-  const history = new History(seed, {
-    ...defaultPolicy,
-    onDeadLetter,
-    retry,
-    outage: { keys: 3, windowMs: 600_000, probeMs: 500 },
-  })
-  let outages = 0
-  for (let step = 0; step < steps; step++) {
-    history.step()
-    if (history.bench.outage.present) outages++
-  }
-  history.drain()
-  const { machine, floor, log } = history.bench
-  require(machine.state.entries.size === 0, 'nothing is left at hand')
-  require(floor === log.length, `the floor is at the end: ${floor} of ${log.length}`)
-  const places = history.bench.places()
-  require(places.join() === 'state', `nothing but the state is left in the ledger: ${places.join(', ')}`)
-  return { outages }
 }

@@ -1,6 +1,6 @@
 import { assert, integer, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { playHistory } from './history.fixture.ts'
+import { playHistory } from './play-history.fixture.ts'
 
 describe.each(['park', 'supersede', 'continue'] as const)('random histories under the policy %s', (onDeadLetter) => {
   it('lose nothing, keep the order of each key and come to rest', () => {

@@ -1,6 +1,6 @@
 import { test } from 'vitest'
 import { tortureMs } from '@tidings/tools/torture-minutes'
-import { playHistory, type HistoryPolicy } from './history.fixture.ts'
+import { playHistory, type HistoryPolicy } from './play-history.fixture.ts'
 
 const policies: readonly HistoryPolicy[] = ['park', 'supersede', 'continue']
 
