@@ -71,7 +71,11 @@ export class Gate {
   }
 
   #now(): Moment {
-    const { clock } = this.#options.environment
-    return { monotonic: clock.monotonic(), wall: clock.now() }
+    return moment(this.#options.environment)
   }
+}
+
+/** The present moment on both clocks. */
+export function moment({ clock }: Environment): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.now() }
 }

@@ -11,6 +11,7 @@ import {
   type ShardCommit,
 } from '../delivery/index.ts'
 import { editedRecord, type EditedRecord } from './edits.ts'
+import { moment } from './gate.ts'
 import { LogReader } from './log-reader.ts'
 import type { ShardRunnerOptions } from './shard-options.ts'
 import { seekShard, sweepShard } from './shard-seek.ts'
@@ -280,8 +281,4 @@ export class ShardRunner {
     this.#end()
     await this.#reading?.catch(() => undefined)
   }
-}
-
-function moment({ clock }: Environment): Moment {
-  return { monotonic: clock.monotonic(), wall: clock.now() }
 }

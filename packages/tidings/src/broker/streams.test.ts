@@ -11,15 +11,12 @@ function open(credits: Readonly<Record<string, number>>) {
   const serve = (limit: number): Record<string, number> => {
     const got: Record<string, number> = {}
     let left = limit
-    streams.serve(
-      () => left,
-      (holder, max) => {
-        const count = Math.min(max, left, 1_000)
-        left -= count
-        got[holder] = (got[holder] ?? 0) + count
-        return count === 0 ? undefined : { count, deliveries: new Promise(() => undefined) }
-      },
-    )
+    streams.serve({ allowance: () => left }, (holder, max) => {
+      const count = Math.min(max, left, 1_000)
+      left -= count
+      got[holder] = (got[holder] ?? 0) + count
+      return count === 0 ? undefined : { count, deliveries: new Promise(() => undefined) }
+    })
     return got
   }
   return { streams, serve }

@@ -41,12 +41,12 @@ export class Streams {
    * Claims for every stream as much as it has credit for, whoever was served longest ago first. While there is a limit
    * it is shared out evenly, and what one leaves another may take.
    */
-  serve(allowance: () => number, claim: (holder: string, max: number) => Claimed | undefined): void {
+  serve(gate: { allowance(): number }, claim: (holder: string, max: number) => Claimed | undefined): void {
     for (let again = true; again;) {
       again = false
       const waiting = [...this.#streams.values()].filter(({ credit }) => credit > 0)
       for (const [index, stream] of waiting.entries()) {
-        const share = Math.ceil(allowance() / (waiting.length - index))
+        const share = Math.ceil(gate.allowance() / (waiting.length - index))
         const claimed = claim(stream.holder, Math.min(stream.credit, share))
         if (!claimed) continue
         again = Number.isFinite(share)

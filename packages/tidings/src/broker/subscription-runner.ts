@@ -127,10 +127,7 @@ export class SubscriptionRunner {
         this.#pullers.delete(puller)
         puller.answer(claimed.deliveries)
       }
-      this.#streams.serve(
-        () => this.gate.allowance(),
-        (holder, max) => this.#claim(holder, max),
-      )
+      this.#streams.serve(this.gate, (holder, max) => this.#claim(holder, max))
       for (const shard of this.shards) shard.followUp()
       this.gate.comeBack()
     } finally {
