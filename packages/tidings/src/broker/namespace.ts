@@ -11,6 +11,7 @@ import { LedgerWatch } from './ledger-watch.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
+import { conflict, unknownPosition } from './namespace-refusals.ts'
 import { Schedules } from './schedules.ts'
 import { checkTopic } from './topic-form.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
@@ -284,16 +285,4 @@ export class Namespace {
     await Promise.all([this.schedules.stop(), this.retention.stop()])
     await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
   }
-}
-
-function conflict(topic: string, why: string): TidingsError {
-  return new TidingsError('topic-conflict', `Topic ${topic} ${why}; choose another name.`, { details: { topic } })
-}
-
-function unknownPosition(position: string, why: string): TidingsError {
-  return new TidingsError(
-    'position-unknown',
-    `Position ${position} ${why}; load the full state again and go on from there.`,
-    { details: { position } },
-  )
 }

@@ -1,5 +1,4 @@
 import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
-import type { Environment } from '../environment/index.ts'
 import {
   DeliveryMachine,
   editKey,
