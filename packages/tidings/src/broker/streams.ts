@@ -10,6 +10,13 @@ export interface Stream {
   open: boolean
 }
 
+/** Somebody who waits for an answer to a pull. */
+export interface Puller {
+  readonly max: number
+  readonly leaseMs: number
+  readonly answer: (deliveries: Promise<Delivery[]>) => void
+}
+
 /** Deliveries on their way to whoever asked for them. */
 export interface Claimed {
   readonly count: number

@@ -18,7 +18,7 @@ import { RedriveJobs } from './redrive-jobs.ts'
 import { ShardRunner } from './shard-runner.ts'
 import { settleAnswer } from './settle-answer.ts'
 import { refuseTaskWords, Tasks, type TasksOptions } from './tasks.ts'
-import { Streams, type Claimed, type Stream } from './streams.ts'
+import { Streams, type Claimed, type Puller, type Stream } from './streams.ts'
 
 export interface SubscriptionRunnerOptions extends Pick<TasksOptions, 'environment' | 'maxPayloadBytes' | 'publisher'> {
   readonly engine: Engine
@@ -27,12 +27,6 @@ export interface SubscriptionRunnerOptions extends Pick<TasksOptions, 'environme
   readonly incarnation: string
   readonly definition: StoredSubscription
   readonly onLost: (error: Error) => void
-}
-
-interface Puller {
-  readonly max: number
-  readonly leaseMs: number
-  readonly answer: (deliveries: Promise<Delivery[]>) => void
 }
 
 /** Everything that one server does for one subscription: its shards, those who pull, those who stream. */
