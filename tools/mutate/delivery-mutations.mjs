@@ -7,8 +7,8 @@ export const deliveryMutations = [
   {
     promise: 'A key has one holder at a time.',
     file: 'delivery/shard-state.ts',
-    from: "const mayMove = head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head)",
-    to: "const mayMove = head?.state === 'ready' && !this.isReserved(head)",
+    from: "head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head)",
+    to: "head?.state === 'ready' && !this.isReserved(head)",
     tests: [...delivery, ...histories],
   },
   {

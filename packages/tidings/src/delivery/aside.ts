@@ -110,6 +110,7 @@ export class Aside {
     rest = Math.min(rest, parkedSince)
     queue.parkedFrom = rest === Infinity ? undefined : rest
     this.describe(queue)
+    this.#state.coalescing.collapse(this.#state, queue)
     this.#state.refresh(queue)
   }
 
@@ -210,11 +211,27 @@ export class Aside {
     { reason, edit }: Pick<StoredException, 'reason' | 'edit'> = {},
   ): void {
     const queue = this.#state.queueOf(key)
+    if (this.#state.coalescing.on && queue.dead.every((dead) => dead < offset)) this.end(queue, 'superseded')
     if (queue.parks(offset)) return this.park(queue, offset, storeUntried(undefined, edit))
     const entry = this.#state.addEntry(offset, key, undefined)
     if (reason !== undefined) entry.reason = reason
     if (edit !== undefined) entry.edit = edit
     this.#state.store(entry)
+    this.#state.coalescing.collapse(this.#state, queue)
     this.#state.refresh(entry.queue)
+  }
+
+  /** Where too many events are unfinished in memory alone, the oldest get a place of their own in the ledger. */
+  makeRoom(): void {
+    for (const entry of this.#state.unsaved.overflow()) {
+      if (entry.gone) continue
+      const { queue } = entry
+      if (queue.isHeldUp && queue.head !== entry) {
+        this.parkFrom(entry)
+      } else {
+        this.#state.store(entry)
+        if (entry.state !== 'leased') delete entry.record
+      }
+    }
   }
 }

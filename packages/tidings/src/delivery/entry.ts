@@ -30,6 +30,10 @@ export interface Entry {
   counted: boolean
   /** Its consumer, or the broker, may have died of it: handed out alone. */
   suspect: boolean
+  /** Under coalescing: it does not wait for the interval of its key. */
+  urgent?: boolean
+  /** It was leased before, in the life of this machine. */
+  handedOut?: boolean
   lease?: Lease
   /** When it is due, on the monotonic clock; the wall-clock time is kept for the ledger and for people. */
   due?: { readonly monotonic: number; readonly wall: number; readonly delayMs: number }

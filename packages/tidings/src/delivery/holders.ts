@@ -115,6 +115,7 @@ export class Holders {
   #endReserveIfComplete(): void {
     if (this.#state.reservedThrough < 0 || this.#missing.size > 0) return
     this.#state.reservedThrough = -1
+    for (const { queue } of this.#state.entries.values()) this.#transitions.supersede(queue)
     for (const { queue } of this.#state.entries.values()) this.#state.refresh(queue)
   }
 }

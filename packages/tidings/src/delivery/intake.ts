@@ -60,8 +60,11 @@ export class Intake {
     if (known?.parks(offset)) return this.#aside.park(known, offset)
     const entry = this.#state.addEntry(offset, event.key, record)
     this.#state.unsaved.addOpen(entry)
+    entry.urgent = this.#state.coalescing.isUrgent(event)
     this.#transitions.supersede(entry.queue)
     this.#state.refresh(entry.queue)
+    // What waits for its interval may be many: the ledger knows it, so that reading goes on.
+    if (this.#state.coalescing.holds(entry)) this.#state.unsaved.cover(offset)
   }
 
   /** When an event may be handed out, in milliseconds since 1970; 0 for at once. */

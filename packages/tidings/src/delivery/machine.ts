@@ -90,7 +90,7 @@ export class DeliveryMachine {
     this.#transitions.applyPolicy()
     this.holders = new Holders(options.shard, this.state, this.#transitions, now)
     for (const { queue } of this.state.entries.values()) this.state.refresh(queue)
-    for (const queue of this.state.queues.values()) this.state.refresh(queue)
+    this.state.coalescing.collapseAll(this.state)
   }
 
   configure(policy: DeliveryPolicy, filter: SubscriptionFilter): void {
@@ -98,6 +98,7 @@ export class DeliveryMachine {
     this.state.filters.set(this.state, filter)
     this.#outage.policy = policy
     this.#transitions.applyPolicy()
+    this.state.coalescing.collapseAll(this.state)
   }
 
   // -------------------------------------------------------------------------------------------------------- handing out
@@ -131,7 +132,7 @@ export class DeliveryMachine {
   }
 
   #nextOfRun(queue: KeyQueue): Entry | undefined {
-    const next = queue.nextOfRun(longestRun)
+    const next = this.state.coalescing.on ? undefined : queue.nextOfRun(longestRun)
     const mayFollow = next?.state === 'ready' && !next.suspect && !queue.head!.suspect && !this.state.isReserved(next)
     return mayFollow ? next : undefined
   }
@@ -144,6 +145,7 @@ export class DeliveryMachine {
 
   #lease(entry: Entry, holder: string, leaseMs: number | undefined, now: Moment): void {
     this.state.lease(entry, { id: `${this.#options.epoch}-${++this.#leases}`, holder, pull: leaseMs !== undefined })
+    this.state.coalescing.handOut(entry, now)
     if (leaseMs !== undefined) {
       this.state.schedule(entry, leaseMs, now)
       this.state.store(entry)
@@ -229,13 +231,19 @@ export class DeliveryMachine {
       else this.#transitions.makeReady(entry)
     }
     this.schedule.tick(now)
+    this.state.coalescing.tick(this.state, now)
     this.holders.tick(now)
   }
 
   /** When `tick` has something to do, on the monotonic clock; `Infinity` when never. */
   nextDueAt(now: Moment): number {
     if (this.state.seeking) return Infinity
-    return Math.min(this.state.due.earliest, this.schedule.nextDueAt(now), this.holders.nextDueAt())
+    return Math.min(
+      this.state.due.earliest,
+      this.state.coalescing.nextDueAt(),
+      this.schedule.nextDueAt(now),
+      this.holders.nextDueAt(),
+    )
   }
 
   /** A part of the ledger to be read, once what changed before is committed; what it holds goes to `loaded`. */
@@ -266,21 +274,7 @@ export class DeliveryMachine {
   }
 
   takeCommit(): ShardCommit | undefined {
-    this.#makeRoom()
+    this.aside.makeRoom()
     return this.state.takeCommit()
-  }
-
-  /** Where too many events are unfinished in memory alone, the oldest get a place of their own in the ledger. */
-  #makeRoom(): void {
-    for (const entry of this.state.unsaved.overflow()) {
-      if (entry.gone) continue
-      const { queue } = entry
-      if (queue.isHeldUp && queue.head !== entry) {
-        this.aside.parkFrom(entry)
-      } else {
-        this.state.store(entry)
-        if (entry.state !== 'leased') delete entry.record
-      }
-    }
   }
 }

@@ -1,3 +1,5 @@
+import type { CoalescePolicy } from './coalesce.ts'
+
 /** What a subscription does with failure, and how much it hands out. */
 export interface DeliveryPolicy extends FlowPolicy {
   /** What happens to a key whose head is a dead letter. */
@@ -5,6 +7,7 @@ export interface DeliveryPolicy extends FlowPolicy {
   readonly retry: RetryPolicy
   /** Nothing is handed out before it is so old, in milliseconds. */
   readonly delayMs: number
+<<<<<<< HEAD
   readonly outage: OutagePolicy
 }
 
@@ -16,6 +19,10 @@ export interface OutagePolicy {
   readonly windowMs: number
   /** Then single events are tried, so many milliseconds apart. */
   readonly probeMs: number
+=======
+  /** Only the newest event of a key matters, and not too often; then `onDeadLetter` is `supersede`. */
+  readonly coalesce?: CoalescePolicy
+>>>>>>> 0d4da6e (Coalesce the events of a key, with an urgent lane, because copies of quick changes only need the newest)
 }
 
 export interface FlowPolicy {

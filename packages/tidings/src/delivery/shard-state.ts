@@ -1,4 +1,5 @@
 import type { LedgerChange, LogRecord } from '../engine/index.ts'
+import { Coalescing } from './coalesce.ts'
 import { DueTimes } from './due-times.ts'
 import type { Entry, Lease, Moment } from './entry.ts'
 import type { FilterHistory } from './filter-history.ts'
@@ -31,6 +32,7 @@ export class ShardState {
   watermark: number
   earlier: readonly EarlierGeneration[]
   readonly filters: FilterHistory
+  readonly coalescing = new Coalescing()
   readonly holders: Set<string>
   readonly counts: { -readonly [Count in keyof StoredCounts]: number }
   /** A seek has begun: no lease of before counts any more. */
@@ -117,7 +119,8 @@ export class ShardState {
   /** Files a key under what its head allows: hand it out, hand it out alone, or nothing. */
   refresh(queue: KeyQueue): void {
     const { head } = queue
-    const mayMove = head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head)
+    const mayMove =
+      head?.state === 'ready' && queue.leased === 0 && !this.isReserved(head) && !this.coalescing.holds(head)
     file(this.ready, queue, mayMove && !head.suspect)
     file(this.suspects, queue, mayMove && head.suspect)
     file(this.unparkable, queue, queue.mayUnpark)
@@ -237,6 +240,7 @@ export class ShardState {
     this.inFlight = 0
     this.due.clear()
     this.passed.clear()
+    this.coalescing.clear()
     this.unsaved.clear(start)
     this.suspectsAtOnce = 1
     this.reservedThrough = -1

@@ -99,11 +99,13 @@ export class Transitions {
 
   /** Under the policy `supersede`, a head in trouble gives way to the newest state of its key. */
   supersede(queue: KeyQueue): void {
+    this.#state.coalescing.collapse(this.#state, queue)
     if (this.policy.onDeadLetter !== 'supersede' || queue.leased > 0 || queue.key === undefined) return
     if (queue.head?.state === 'retrying') this.#keepNewest(queue)
   }
 
   #keepNewest(queue: KeyQueue): void {
+    this.#state.coalescing.collapse(this.#state, queue)
     for (const entry of queue.entries.slice(0, -1)) this.#state.finish(entry, 'superseded')
   }
 
@@ -114,6 +116,7 @@ export class Transitions {
 
   /** The policy may have changed: what stops keys under it stops them, and nothing else does. */
   applyPolicy(): void {
+    this.#state.coalescing.configure(this.policy.coalesce)
     for (const queue of this.#state.queues.values()) {
       if (queue.dead.length === 0) continue
       if (this.policy.onDeadLetter === 'continue') this.#aside.stepAside(queue)
@@ -134,6 +137,7 @@ export class Transitions {
     entry.counted = false
     this.returnRest(entry)
     this.#state.unlease(entry)
+    this.supersede(entry.queue)
     this.#state.refresh(entry.queue)
   }
 
