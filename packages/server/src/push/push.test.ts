@@ -149,7 +149,10 @@ describe('a push goes with its subscription', () => {
       await push.put(caller, { subscription, url: receiver.url })
       expect(await store.load()).toHaveLength(1)
       await until(async () => (await broker.stats(caller, subscription)).consumers === 1)
-      if (stopsFirst) await push.stop()
+      if (stopsFirst) {
+        await push.stop()
+        await store.save({ ...(await store.load())[0]!, state: 'disabled' })
+      }
       await broker.removeSubscription(caller, subscription)
       const next = new Push({ ...parts, options })
       if (stopsFirst) await next.start()
