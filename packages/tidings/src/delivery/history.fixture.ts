@@ -284,24 +284,3 @@ export class History {
 export function require(holds: boolean, requirement: string): void {
   if (!holds) throw new Error(`Required: ${requirement}.`)
 }
-<<<<<<< HEAD
-=======
-
-/** `coalesce` is that of a subscription which wants the newest of each key. */
-export const historyPolicies = ['park', 'supersede', 'continue', 'coalesce'] as const
-const coalesce = { intervalMs: 1_500, urgent: onlyBlue }
-
-/** Plays one history of so many steps, lets it come to rest, and rejects what must not be. */
-export function playHistory(policy: (typeof historyPolicies)[number], seed: number, steps: number): void {
-  const failure = policy === 'coalesce' ? { onDeadLetter: 'supersede' as const, coalesce } : { onDeadLetter: policy }
-  const retry = { ...defaultRetryPolicy, maxAttempts: 3 }
-  const history = new History(seed, { ...defaultPolicy, ...failure, retry })
-  for (let step = 0; step < steps; step++) history.step()
-  history.drain()
-  const { machine, floor, log } = history.bench
-  require(machine.state.entries.size === 0, 'nothing is left at hand')
-  require(floor === log.length, `the floor is at the end: ${floor} of ${log.length}`)
-  const places = history.bench.places()
-  require(places.join() === 'state', `nothing but the state is left in the ledger: ${places.join(', ')}`)
-}
->>>>>>> 0d4da6e (Coalesce the events of a key, with an urgent lane, because copies of quick changes only need the newest)

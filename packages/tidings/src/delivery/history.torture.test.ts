@@ -1,12 +1,6 @@
 import { test } from 'vitest'
 import { tortureMs } from '@tidings/tools/torture-minutes'
-<<<<<<< HEAD
-import { playHistory, type HistoryPolicy } from './play-history.fixture.ts'
-
-const policies: readonly HistoryPolicy[] = ['park', 'supersede', 'continue']
-=======
-import { historyPolicies, playHistory } from './history.fixture.ts'
->>>>>>> 0d4da6e (Coalesce the events of a key, with an urgent lane, because copies of quick changes only need the newest)
+import { historyPolicies, playHistory } from './play-history.fixture.ts'
 
 test('random histories of the delivery machine', () => {
   const until = performance.now() + tortureMs()
@@ -15,7 +9,7 @@ test('random histories of the delivery machine', () => {
   for (let seed = first; performance.now() < until; seed++) {
     const policy = historyPolicies[seed % historyPolicies.length]!
     try {
-      playHistory(policy, seed, 1 + (seed % 300))
+      playHistory({ seed, steps: 1 + (seed % 300), policy })
     } catch (error) {
       throw new Error(`After ${played} histories: seed ${seed}, ${policy}: ${(error as Error).message}`, {
         cause: error,

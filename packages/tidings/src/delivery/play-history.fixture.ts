@@ -1,7 +1,9 @@
 import { History, require } from './history.fixture.ts'
-import { defaultPolicy, defaultRetryPolicy, type DeliveryPolicy } from './index.ts'
+import { defaultPolicy, defaultRetryPolicy } from './index.ts'
 
-export type HistoryPolicy = DeliveryPolicy['onDeadLetter']
+/** `coalesce` is that of a subscription which wants the newest of each key. */
+export const historyPolicies = ['park', 'supersede', 'continue', 'coalesce'] as const
+const coalesce = { intervalMs: 1_500, urgent: { exact: { subject: 'blue' } } }
 
 /**
  * Plays one history of so many steps, lets it come to rest, and rejects what must not be. Answers how many steps were
@@ -10,16 +12,16 @@ export type HistoryPolicy = DeliveryPolicy['onDeadLetter']
 export function playHistory({
   seed,
   steps,
-  onDeadLetter,
+  policy,
 }: {
   seed: number
   steps: number
-  onDeadLetter: HistoryPolicy
+  policy: (typeof historyPolicies)[number]
 }): { readonly outages: number } {
   const retry = { ...defaultRetryPolicy, maxAttempts: 3 }
   const history = new History(seed, {
     ...defaultPolicy,
-    onDeadLetter,
+    ...(policy === 'coalesce' ? { onDeadLetter: 'supersede' as const, coalesce } : { onDeadLetter: policy }),
     retry,
     outage: { keys: 2, windowMs: 600_000, probeMs: 500 },
   })

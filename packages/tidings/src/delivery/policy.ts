@@ -7,8 +7,9 @@ export interface DeliveryPolicy extends FlowPolicy {
   readonly retry: RetryPolicy
   /** Nothing is handed out before it is so old, in milliseconds. */
   readonly delayMs: number
-<<<<<<< HEAD
   readonly outage: OutagePolicy
+  /** Only the newest event of a key matters, and not too often; then `onDeadLetter` is `supersede`. */
+  readonly coalesce?: CoalescePolicy
 }
 
 /** When an outage is noticed, and how often it is looked whether it is over. */
@@ -19,10 +20,6 @@ export interface OutagePolicy {
   readonly windowMs: number
   /** Then single events are tried, so many milliseconds apart. */
   readonly probeMs: number
-=======
-  /** Only the newest event of a key matters, and not too often; then `onDeadLetter` is `supersede`. */
-  readonly coalesce?: CoalescePolicy
->>>>>>> 0d4da6e (Coalesce the events of a key, with an urgent lane, because copies of quick changes only need the newest)
 }
 
 export interface FlowPolicy {
