@@ -83,6 +83,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
       onDeadLetter: oneOf('park', 'supersede', 'continue'),
       retry: { type: 'object' },
       delayMs: { type: 'number' },
+      'coalesce?': members({ intervalMs: { type: 'number' }, 'urgent?': filter }),
       'maxInFlight?': whole,
       'rate?': members({ perSecond: { type: 'number' }, burst: whole }),
       outage: members({ keys: whole, windowMs: whole, probeMs: whole }),

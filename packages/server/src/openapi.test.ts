@@ -69,8 +69,9 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   const template = { type: 'shop.order', data_base64: 'e30=' }
   await ask('putSchedule', '/schedules/shop.daily', { topic: 'shop.order', expression: '0 8 * * *', event: template })
   await ask('schedules', '/schedules')
+  const policy = { coalesce: { intervalMs: 0, urgent: { exact: { urgent: 'yes' } } } }
   const filter = { types: ['shop.order'], any: [{ not: { exact: { subject: 'x' } } }, { prefix: { source: 's' } }] }
-  await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning', filter })
+  await ask('putSubscription', subscription, { topic: 'shop.order', from: 'beginning', filter, policy })
   await ask('subscription', subscription)
   await ask('subscriptions', '/subscriptions')
   await ask('putPush', `${subscription}/push`, { url: 'http://127.0.0.1:9/', timeoutMs: 1_000 })

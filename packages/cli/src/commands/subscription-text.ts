@@ -1,4 +1,4 @@
-import type { Pause, SubscriptionDescription } from 'tidings/broker'
+import type { CoalescePolicy, Pause, SubscriptionDescription } from 'tidings/broker'
 import { count, duration, fields, time } from '../text.ts'
 
 /** A subscription for people. */
@@ -16,6 +16,7 @@ export function describeSubscription(description: SubscriptionDescription): stri
     ['generation', String(generation)],
     ['paused', paused ? pauseInWords(paused) : 'no'],
     ['on dead letter', policy.onDeadLetter],
+    ...(policy.coalesce ? [['coalesced', coalesceInWords(policy.coalesce)] as const] : []),
     ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
     ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
     [
@@ -23,6 +24,11 @@ export function describeSubscription(description: SubscriptionDescription): stri
       `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`,
     ],
   ])
+}
+
+function coalesceInWords({ intervalMs, urgent }: CoalescePolicy): string {
+  const exception = urgent ? `; urgent are ${JSON.stringify(urgent)}` : ''
+  return `one event per key in ${duration(intervalMs)}${exception}`
 }
 
 export function pauseInWords({ at, by }: Pause): string {

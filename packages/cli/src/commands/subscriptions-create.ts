@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Option } from 'commander'
 import { TidingsError } from 'tidings'
 import type {
+  CoalescePolicy,
   RetryPolicy,
   SubscriptionDefinition,
   SubscriptionDescription,
@@ -23,6 +24,8 @@ interface CreateOptions {
   readonly minDelayMs?: number
   readonly maxDelayMs?: number
   readonly maxAttempts?: number
+  readonly coalesceMs?: number | 'none'
+  readonly urgent?: SubscriptionFilter
   readonly maxInFlight?: number | 'none'
   readonly rate?: number | 'none'
   readonly burst?: number
@@ -30,6 +33,7 @@ interface CreateOptions {
 }
 
 const million = { least: 1, most: 1_000_000 }
+const day = { least: 0, most: 86_400_000 }
 const year = { least: 0, most: 31_536_000_000 }
 
 export function addCreateSubscription(subscriptions: TidingsCommand): void {
@@ -62,6 +66,12 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
     .option('--min-delay-ms <delay>', 'the shortest pause after those', wholeNumber(year))
     .option('--max-delay-ms <delay>', 'the longest pause', wholeNumber(year))
     .option('--max-attempts <count>', 'attempts before an event is a dead letter', wholeNumber(million))
+    .option(
+      '--coalesce-ms <interval>',
+      'at most one event per key so often, the newest, or "none"',
+      orNone(wholeNumber(day)),
+    )
+    .option('--urgent <json>', 'a filter like that of --filter: what does not wait for that interval', jsonObject)
     .option('--max-in-flight <count>', 'deliveries with consumers at once, or "none"', orNone(wholeNumber(million)))
     .option(
       '--rate <count>',
@@ -106,7 +116,7 @@ function definitionOf(
 }
 
 function policyOf(options: CreateOptions, existing: SubscriptionDescription['policy'] | undefined): SubscriptionPolicy {
-  const { maxInFlight: mostBefore, rate: rateBefore, ...rest } = existing ?? {}
+  const { maxInFlight: mostBefore, rate: rateBefore, coalesce: coalesceBefore, ...rest } = existing ?? {}
   const { onDeadLetter, maxInFlight = mostBefore, burst } = options
   const perSecondNext = options.rate ?? rateBefore?.perSecond
   if (burst !== undefined && typeof perSecondNext !== 'number') {
@@ -118,11 +128,20 @@ function policyOf(options: CreateOptions, existing: SubscriptionDescription['pol
     ...rest,
     ...(onDeadLetter && { onDeadLetter }),
     retry: { ...existing?.retry, ...retryOf(options) },
+    ...coalesceOf(options, coalesceBefore),
     ...(typeof maxInFlight === 'number' && { maxInFlight }),
     ...(typeof perSecondNext === 'number' && {
       rate: { perSecond: perSecondNext, ...(burstNext !== undefined && { burst: burstNext }) },
     }),
   }
+}
+
+function coalesceOf(options: CreateOptions, before: CoalescePolicy | undefined): Pick<SubscriptionPolicy, 'coalesce'> {
+  const intervalMs = options.coalesceMs ?? before?.intervalMs
+  const urgent = options.urgent ?? before?.urgent
+  if (typeof intervalMs === 'number') return { coalesce: { intervalMs, ...(urgent && { urgent }) } }
+  if (options.urgent) throw new UsageError('--urgent belongs to --coalesce-ms; say both.')
+  return {}
 }
 
 function retryOf({ quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts }: CreateOptions): Partial<RetryPolicy> {

@@ -78,6 +78,24 @@ describe('subscriptions create', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('none of exact, prefix') })
   })
 
+  test('coalesces, and takes that back with "none"', async () => {
+    const urgent = { exact: { subject: 'revoked' } }
+    const words = ['--coalesce-ms', '5000', '--urgent', JSON.stringify(urgent)]
+    const created = await json('subscriptions', 'create', 'mail.few', ...onOrders, ...words)
+    expect(created).toMatchObject({ policy: { coalesce: { intervalMs: 5_000, urgent }, onDeadLetter: 'supersede' } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.few')
+    expect(stdout).toMatch(/^coalesced +one event per key in 5 s; urgent are {"exact":{"subject":"revoked"}}$/m)
+    const update = ['subscriptions', 'create', 'mail.few', '--update']
+    expect(await json(...update, '--coalesce-ms', '50')).toMatchObject({
+      policy: { coalesce: { intervalMs: 50, urgent } },
+    })
+    const refused = await bench.tidings(...update, '--on-dead-letter', 'park')
+    expect(refused).toMatchObject({ stderr: expect.stringContaining('contradict each other') })
+    const { policy } = await json(...update, '--coalesce-ms', 'none')
+    expect(Object.keys(policy as object)).not.toContain('coalesce')
+    expect(await bench.tidings(...update, '--urgent', '{}')).toMatchObject({ code: 2 })
+  })
+
   test('keeps what it does not speak of: the delay too', async () => {
     const definition = { subscription: 'mail.late', topic: 'shop.order', from: 'end', policy: { delayMs: 5_000 } }
     await bench.broker.putSubscription(bench.caller, definition)

@@ -9,6 +9,7 @@ export type {
   Caller,
   CancelAnswer,
   CancelRequest,
+  CoalescePolicy,
   DeadLetter,
   DeadLetterPage,
   DeadLettersRequest,

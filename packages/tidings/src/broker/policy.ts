@@ -11,7 +11,7 @@ export function checkFilter(filter: SubscriptionFilter = {}): SubscriptionFilter
 
 /** The policy with its defaults; a `bad-request` says which part of it makes no sense. */
 export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
-  const onDeadLetter = policy.onDeadLetter ?? 'park'
+  const onDeadLetter = policy.onDeadLetter ?? (policy.coalesce ? 'supersede' : 'park')
   const retry = { ...defaultRetryPolicy, ...policy.retry }
   if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
     throw new TidingsError('bad-request', `"onDeadLetter" must be park, supersede or continue; it was ${onDeadLetter}.`)
@@ -28,12 +28,44 @@ export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
   if (!(Number.isFinite(delayMs) && delayMs >= 0)) {
     throw new TidingsError('bad-request', `"delayMs" must be a number of milliseconds from 0; it was ${delayMs}.`)
   }
-  return { onDeadLetter, retry, delayMs, ...flowPolicy(policy), outage: outagePolicy(policy) }
+  return {
+    onDeadLetter,
+    retry,
+    delayMs,
+    ...flowPolicy(policy),
+    ...coalescePolicy(policy),
+    outage: outagePolicy(policy),
+  }
 }
 
 /** Parts of the policy that a stored subscription does not speak of have their defaults. */
 export function completed(stored: StoredSubscription): StoredSubscription {
   return { ...stored, policy: { ...defaultPolicy, ...stored.policy } }
+}
+
+const longestIntervalMs = 86_400_000
+
+function coalescePolicy(policy: SubscriptionPolicy): Pick<DeliveryPolicy, 'coalesce'> {
+  const { coalesce, onDeadLetter = 'supersede', delayMs = 0 } = policy
+  if (coalesce === undefined) return {}
+  const refuse = (message: string): TidingsError => new TidingsError('bad-request', message)
+  const { intervalMs, urgent } = coalesce
+  if (!(Number.isFinite(intervalMs) && intervalMs >= 0 && intervalMs <= longestIntervalMs)) {
+    throw refuse(`"coalesce.intervalMs" must be a number of milliseconds from 0 to 86,400,000; it was ${intervalMs}.`)
+  }
+  if (onDeadLetter !== 'supersede') {
+    throw refuse(
+      `"coalesce" and "onDeadLetter": "${onDeadLetter}" contradict each other: the newest event of a key replaces one that failed. Leave "onDeadLetter" out, or say supersede.`,
+    )
+  }
+  if (delayMs > 0) {
+    throw refuse(
+      '"coalesce" and "delayMs" contradict each other: the first event of a key and urgent ones go at once. Leave one out.',
+    )
+  }
+  if (urgent === undefined) return { coalesce: { intervalMs } }
+  compileFilter(urgent, 'coalesce.urgent')
+  return { coalesce: { intervalMs, urgent } }
 }
 
 function flowPolicy({ maxInFlight, rate }: SubscriptionPolicy): Pick<DeliveryPolicy, 'maxInFlight' | 'rate'> {

@@ -313,6 +313,25 @@ export interface SubscriptionPolicy {
    */
   readonly rate?: { readonly perSecond: number; readonly burst?: number }
   readonly outage?: Partial<OutagePolicy>
+  /**
+   * For keys whose newest event makes older ones needless; `onDeadLetter` is `supersede` then. Not for tasks and
+   * answers, and not with `delayMs`.
+   */
+  readonly coalesce?: CoalescePolicy
+}
+
+/**
+ * The first event of a key is handed out at once, then at most one per key and interval, always ending with the newest;
+ * those in between are superseded. A newer event replaces one that fails, too. Events without a key go their own way.
+ */
+export interface CoalescePolicy {
+  /** From the hand-out of one event of a key to that of the next, in milliseconds: 0 to 86,400,000. */
+  readonly intervalMs: number
+  /**
+   * Events that do not wait for the interval, beside those with the attribute `urgent` set to true: they replace what
+   * waits and go as soon as nothing of their key is with a consumer. What replaces them does the same.
+   */
+  readonly urgent?: SubscriptionFilter
 }
 
 /**
@@ -346,6 +365,7 @@ export interface SubscriptionDescription {
     readonly onDeadLetter: 'park' | 'supersede' | 'continue'
     readonly retry: RetryPolicy
     readonly delayMs: number
+    readonly coalesce?: CoalescePolicy
     readonly maxInFlight?: number
     readonly rate?: { readonly perSecond: number; readonly burst: number }
     readonly outage: OutagePolicy

@@ -72,6 +72,12 @@ export function checkConsumer({ subscription, policy }: SubscriptionDefinition, 
   if (kind === 'task' && policy?.onDeadLetter === 'supersede') {
     throw new TidingsError('bad-request', 'A task is not made needless by the next one; choose "park" or "continue".')
   }
+  if ((kind === 'task' || replies) && policy?.coalesce) {
+    throw new TidingsError(
+      'bad-request',
+      'Tasks and answers are not coalesced: a newer one does not make an older one needless. Leave "coalesce" out.',
+    )
+  }
   if ((kind !== 'task' && !replies) || subscription.split('.', 1)[0] === owner) return
   throw new TidingsError(
     'forbidden',

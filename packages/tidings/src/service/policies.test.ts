@@ -6,9 +6,10 @@ const operator = { namespace: 'default', principal: 'operator' }
 const asSales = { namespace: 'default', principal: 'sales' }
 let bench: ServiceBench
 let service: Service<'marketing'>
-let events = 0
+let events: number
 
 beforeEach(async () => {
+  events = 0
   bench = await serviceBench()
   await bench.broker.putTopic(asSales, { topic: 'sales.returned', kind: 'event', owner: 'sales' })
   service = bench.use(createService({ contract: marketing, ...bench, database: bench.database() }))
@@ -23,6 +24,25 @@ async function publish(orderId: string, more: object = {}): Promise<void> {
 }
 
 describe('the options of a handler', () => {
+  it('coalesce what it gets: the first at once, then the newest, urgent ones without waiting', async () => {
+    const seen: string[] = []
+    const options = {
+      from: 'beginning',
+      coalesce: { intervalMs: 60_000, urgent: { exact: { subject: 'now' } } },
+    } as const
+    service.on('thank-buyer', sales.returned, options, ({ event }) => void seen.push(event.id))
+    await service.start()
+    for (let count = 0; count < 3; count++) await publish('o1')
+    expect(seen).toEqual(['e1'])
+    await bench.environment.advance(61_000)
+    expect(seen).toEqual(['e1', 'e3'])
+    await publish('o1')
+    await publish('o1', { subject: 'now' })
+    await bench.environment.advance(1_000)
+    expect(seen).toEqual(['e1', 'e3', 'e5'])
+    expect(await bench.broker.stats(operator, 'marketing.thank-buyer')).toMatchObject({ superseded: 2, pending: 0 })
+  })
+
   it('filter and delay what it gets', async () => {
     const seen: string[] = []
     const options = { from: 'beginning', filter: { prefix: { subject: 'eu/' } }, delayMs: 60_000 } as const

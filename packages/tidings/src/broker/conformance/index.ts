@@ -1,5 +1,6 @@
 import { badInputCases } from './bad-input.ts'
 import type { BrokerCase } from './case.ts'
+import { coalesceCases } from './coalesce.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
@@ -35,6 +36,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...outageCases,
   ...streamCases,
   ...filterCases,
+  ...coalesceCases,
   ...operateCases,
   ...redriveCases,
   ...seekCases,
