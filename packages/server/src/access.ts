@@ -80,6 +80,11 @@ export class Access {
     }
   }
 
+  /** Whether a request comes from a page of another origin that may call: its browser has to be told so. */
+  isForeignPage(origin: string | undefined): origin is string {
+    return origin !== undefined && this.#origins.has(origin)
+  }
+
   caller({ namespace, token, principal }: Credentials): Caller {
     validateName(namespace, 'namespace')
     if (!this.#tokens) return { namespace, principal: validateName(principal ?? 'operator', 'principal') }

@@ -25,7 +25,7 @@ function holdsEvents(name: string, value: unknown): boolean {
 }
 
 /** JSON built by hand where payloads are, because these must not pass through a parser. */
-function textOf(answer: object, base64: boolean): string {
+export function textOf(answer: object, base64: boolean): string {
   const members = Object.entries(answer).flatMap(([name, value]: [string, unknown]) => {
     if (value === undefined) return []
     if (!holdsEvents(name, value)) return [`${JSON.stringify(name)}:${JSON.stringify(value)}`]

@@ -12,11 +12,14 @@ import {
   type HelloMessage,
   type ServerMessage,
 } from 'tidings/protocol'
+import { ConnectionFollows } from './connection-follows.ts'
 import { outcomeOf } from './operations.ts'
+import { publishTexts } from './publish.ts'
 
 /** A WebSocket as far as a connection needs one. */
 export interface Socket {
-  send(data: string | Uint8Array): void
+  /** `done` is called when it has left this process, or never will. */
+  send(data: string | Uint8Array, done?: () => void): void
   ping(): void
   close(code: number, reason: string): void
   /** Ends it without a word, for one whose other side is out of reach. */
@@ -56,6 +59,7 @@ export class Connection {
   readonly #streams = new Map<number, DeliveryStream>()
   /** Streams that are being opened, with the credit that was granted meanwhile. */
   readonly #opening = new Map<number, number>()
+  readonly #follows: ConnectionFollows
   #caller: Caller | undefined
   #closed = false
   #heardAt: number
@@ -64,6 +68,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#heardAt = options.environment.clock.monotonic()
+    this.#follows = new ConnectionFollows({ ...options, send: (message) => this.#sent(message) })
     this.#cancelTimer = options.environment.timers.after(helloWithinMs, () => {
       this.#violate(
         new TidingsError('protocol-violation', `There was no "hello" within ${helloWithinMs} ms; send it first.`),
@@ -96,6 +101,7 @@ export class Connection {
     this.#cancelTimer()
     for (const stream of this.#streams.values()) stream.abandon()
     this.#streams.clear()
+    this.#follows.closeAll()
   }
 
   /** Says goodbye because the server stops; clients come back to the next one. */
@@ -122,6 +128,15 @@ export class Connection {
           () => this.#open(caller, message),
           () => this.#opened(message.stream),
         )
+      case 'follow':
+        this.#refuseTaken(message.stream, message.id)
+        return this.#answer(
+          message.id,
+          () => this.#follows.open(caller, message),
+          () => this.#follows.opened(message.stream),
+        )
+      case 'publish':
+        return this.#answer(message.id, () => publishTexts(this.#options.broker, caller, message))
       case 'close':
         return this.#answer(message.id, () => this.#close(message.stream))
       case 'settle':
@@ -160,11 +175,14 @@ export class Connection {
   }
 
   #reserve(number: number, id: number): void {
-    if (this.#streams.has(number) || this.#opening.has(number)) {
-      const details = { id }
-      throw new TidingsError('bad-request', `Stream ${number} is open already; choose another number.`, { details })
-    }
+    this.#refuseTaken(number, id)
     this.#opening.set(number, 0)
+  }
+
+  #refuseTaken(number: number, id: number): void {
+    if (!this.#streams.has(number) && !this.#opening.has(number) && !this.#follows.has(number)) return
+    const details = { id }
+    throw new TidingsError('bad-request', `Stream ${number} is open already; choose another number.`, { details })
   }
 
   async #open(caller: Caller, message: ClientMessage & { type: 'open' }): Promise<object> {
@@ -202,11 +220,13 @@ export class Connection {
   }
 
   #abandon(number: number): void {
+    this.#follows.close(number)
     this.#streams.get(number)?.abandon()
     this.#streams.delete(number)
   }
 
   async #close(number: number): Promise<object> {
+    this.#follows.close(number)
     const stream = this.#streams.get(number)
     this.#streams.delete(number)
     await stream?.close()
@@ -242,6 +262,12 @@ export class Connection {
   #send(message: ServerMessage): void {
     if (this.#closed) return
     this.#options.socket.send(message.type === 'deliveries' ? encodeFrame(message) : JSON.stringify(message))
+  }
+
+  /** Resolves when it has left. */
+  #sent(message: string | Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    return new Promise((resolve) => this.#options.socket.send(message, () => resolve()))
   }
 
   /** Asks for signs of life, and gives up on a client that shows none: its connection may be half open. */

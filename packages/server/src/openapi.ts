@@ -64,9 +64,11 @@ const wholePaths = {
 
 function describeOperation(operation: Operation, route: Route): JsonSchemaObject {
   const answer = answerSchemas[operation]
-  const success = answer
+  const events = { 200: { description: 'Events as they come.', content: { 'text/event-stream': {} } } }
+  const done = answer
     ? { 200: { description: 'Done.', content: { 'application/json': { schema: answer } } } }
     : { 204: { description: 'Done.' } }
+  const success = operation === 'follow' ? events : done
   const body =
     operation === 'publish'
       ? publishBody

@@ -49,8 +49,11 @@ const waitPieceMs = 1_000
 
 type WireResult = NonNullable<ValueOf<Routes['settle']['body']>['outcomes'][number]['result']>
 
+/** All but those that go on without an end: `live.ts` serves them. */
+export type AnsweredOperation = Exclude<Operation, 'follow'>
+
 /** What each route of the API does: a call of the broker, in the broker's own words. */
-export const operations: { readonly [O in Operation]: (context: Context<O>) => Promise<object | undefined> } = {
+export const operations: { readonly [O in AnsweredOperation]: (context: Context<O>) => Promise<object | undefined> } = {
   async registerService({ broker, caller, names, body }) {
     await broker.registerService(caller, { service: names.service, ...body })
     return undefined

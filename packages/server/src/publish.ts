@@ -125,6 +125,16 @@ function isWellTyped(event: Event): boolean {
   return texts.every((each) => typeof each === 'string') && typeof extensions === 'object' && !Array.isArray(extensions)
 }
 
+/** Publishes events of a message of the WebSocket: texts of CloudEvents in the JSON format. */
+export async function publishTexts(
+  broker: Broker,
+  caller: Caller,
+  { topic, events: texts }: { readonly topic: string; readonly events: readonly string[] },
+): Promise<object> {
+  const events = texts.map((text) => ({ event: parseStructured(new TextEncoder().encode(text)) }))
+  return { results: await broker.publish(caller, { topic, events }) }
+}
+
 function answerOfOne(answer: PublishAnswer, { id, source }: Event): object {
   if (answer.status === 'refused') throw new TidingsError(answer.code, answer.message, { details: { id, source } })
   return { ...answer, id, source }

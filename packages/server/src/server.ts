@@ -10,22 +10,16 @@ import { sleep, systemEnvironment, TidingsError, type Environment } from 'tiding
 import type { Authorize, Broker, Caller } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { parseJson } from 'tidings/event'
-import {
-  checkVersion,
-  principalHeader,
-  protocolHeader,
-  protocolVersion,
-  routes,
-  type Operation,
-  type Route,
-} from 'tidings/protocol'
+import { principalHeader, protocolVersion, routes, type Operation, type Route } from 'tidings/protocol'
 import { Access, bearerToken, type AccessOptions } from './access.ts'
 import { sendAnswer } from './answers.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
 import { serveHealth } from './health.ts'
 import { describeApi } from './openapi.ts'
+import { guard } from './guard.ts'
+import { Live } from './live.ts'
+import { operations, type AnsweredOperation, type Context } from './operations.ts'
 import type { Metrics } from './metrics/metrics.ts'
-import { operations, type Context } from './operations.ts'
 import { sendProblem, StatusError, translated } from './problems.ts'
 import { Push, type PushOptions } from './push/push.ts'
 import { Upgrade } from './upgrade.ts'
@@ -82,6 +76,7 @@ class HttpServer implements Server {
   readonly #requests: RunningRequests
   readonly #upgrade: Upgrade
   readonly #push: Push | undefined
+  readonly #live: Live
   #url = ''
   #ready = false
   #starting: Promise<void> | undefined
@@ -103,7 +98,13 @@ class HttpServer implements Server {
     serveWhole(app, { ...options, access })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, push, access, environment, limits, stopping: () => this.#stopping !== undefined }
-    for (const operation of Object.keys(routes) as Operation[]) serve(app, operation, serving)
+    for (const operation of Object.keys(operations) as AnsweredOperation[]) serve(app, operation, serving)
+    this.#live = new Live(app, {
+      broker,
+      environment,
+      limits,
+      callerOf: (namespace, request) => callerOf(access, namespace, request),
+    })
     const report = (error: unknown): void => app.log.error(error)
     this.#upgrade = new Upgrade(app.server, { broker, access, environment, limits, serverVersion, report })
   }
@@ -142,6 +143,7 @@ class HttpServer implements Server {
   async #close(): Promise<void> {
     this.#ready = false
     this.#upgrade.stop()
+    this.#live.stop()
     const closed = this.#app.close()
     await this.#push?.stop()
     await this.#requests.finished()
@@ -207,23 +209,6 @@ class RunningRequests {
   }
 }
 
-/** What holds for every request: where it comes from and which version it speaks. */
-function guard(app: FastifyInstance, access: Access, { stalledMs }: ServerLimits): void {
-  app.addHook('onRequest', async (request, reply) => {
-    void reply
-      .header(protocolHeader, String(protocolVersion))
-      .header('x-content-type-options', 'nosniff')
-      .header('cache-control', 'no-store')
-    access.checkSource({ host: request.headers.host, origin: request.headers.origin })
-    const version = request.headers[protocolHeader]
-    if (version !== undefined) checkVersion(version, 'client')
-  })
-  app.addHook('onSend', async (_, reply) => {
-    // From here on the client has to take what it asked for; a connection that is half open takes nothing.
-    reply.raw.setTimeout(stalledMs, () => reply.raw.destroy())
-  })
-}
-
 interface Serving {
   readonly broker: Broker
   readonly push: Push | undefined
@@ -235,7 +220,7 @@ interface Serving {
 
 function serve(
   app: FastifyInstance,
-  operation: Operation,
+  operation: AnsweredOperation,
   { broker, push, access, environment, limits, stopping }: Serving,
 ): void {
   const route: Route = routes[operation]

@@ -7,6 +7,7 @@ const topic = 'shop.order'
 const subscription = 'mail.thanks'
 const owner: Caller = { namespace: 'default', principal: 'owner' }
 const listeners = { onDeliveries: () => undefined, onClosed: () => undefined }
+const follower = { onEvents: () => undefined, onReset: () => undefined, onClosed: () => undefined }
 const event = { id: '1', source: '/shop', type: topic, key: 'a' }
 
 type Verb = Exclude<keyof Broker, 'start' | 'stop' | typeof Symbol.asyncDispose>
@@ -22,6 +23,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
   read: (broker, caller) => broker.read(caller, { topic }),
   latest: (broker, caller) => broker.latest(caller, { topic }),
+  follow: (broker, caller) => broker.follow(caller, { topic, ...follower }),
   erase: (broker, caller) => broker.erase(caller, { topic, key: 'k' }),
   putSchedule: (broker, caller) =>
     broker.putSchedule(caller, { schedule: 'shop.daily', topic, expression: '0 8 * * *', event: { type: topic } }),

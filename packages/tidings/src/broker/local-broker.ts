@@ -3,6 +3,7 @@ import { validateName, type Position } from '../event/index.ts'
 import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import { Entrance, resourceOf } from './entrance.ts'
 import { eraseKey } from './erase.ts'
+import { Follows } from './follow.ts'
 import { Namespace } from './namespace.ts'
 import type { BrokerOptions } from './options.ts'
 import * as operate from './operate.ts'
@@ -23,6 +24,7 @@ class LocalBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #entrance: Entrance
   readonly #operators: Operators
+  readonly #follows: Follows
   #state: 'new' | 'running' | 'stopped' = 'new'
   #starting: Promise<void> | undefined
 
@@ -32,6 +34,7 @@ class LocalBroker implements Broker {
     const retention = { everyMs: options.retentionEveryMs, report: options.report }
     const open = (namespace: string): Namespace =>
       new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue, retention })
+    this.#follows = new Follows({ engine, environment })
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
     this.#operators = new Operators({ engine, environment, entrance: this.#entrance })
   }
@@ -56,6 +59,7 @@ class LocalBroker implements Broker {
     this.#starting = undefined
     if (this.#state !== 'running') return
     this.#state = 'stopped'
+    this.#follows.stop()
     await Promise.all([...this.#entrance.namespaces()].map((namespace) => namespace.stop()))
     await this.#options.engine.stop()
   }
@@ -87,11 +91,7 @@ class LocalBroker implements Broker {
   }
 
   async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
-    const namespace = this.#entrance.namespace(caller)
-    const visible = (await namespace.catalog.list('topic')).filter((topic) =>
-      this.#entrance.allows(caller, 'inspect', { topic: resourceOf(topic) }),
-    )
-    return Promise.all(visible.map(({ topic }) => operate.describeTopic(namespace, topic)))
+    return operate.listTopics(this.#entrance, caller)
   }
 
   async removeTopic(caller: Caller, topic: string): Promise<void> {
@@ -133,6 +133,11 @@ class LocalBroker implements Broker {
     return eraseKey({ engine, environment, namespace, name: caller.namespace }, request)
   }
 
+  async follow(caller: Caller, request: port.FollowRequest): Promise<port.Follower> {
+    const namespace = await this.#entrance.topic(caller, 'read', request.topic)
+    return this.#follows.open(caller.namespace, namespace, request)
+  }
+
   // -------------------------------------------------------------------------------------------------------- schedules
 
   async putSchedule(caller: Caller, request: port.ScheduleDefinition): Promise<port.ScheduleDescription> {
@@ -168,11 +173,7 @@ class LocalBroker implements Broker {
   }
 
   async subscriptions(caller: Caller): Promise<readonly port.SubscriptionDescription[]> {
-    const namespace = this.#entrance.namespace(caller)
-    const visible = (await namespace.catalog.list('subscription')).filter(({ subscription }) =>
-      this.#entrance.allows(caller, 'inspect', { subscription }),
-    )
-    return Promise.all(visible.map(({ subscription }) => operate.describeSubscription(namespace, subscription)))
+    return operate.listSubscriptions(this.#entrance, caller)
   }
 
   async removeSubscription(caller: Caller, subscription: string): Promise<void> {

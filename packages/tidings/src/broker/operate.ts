@@ -3,6 +3,7 @@ import type { Engine } from '../engine/index.ts'
 import { shardCounts, type ShardCounts } from '../delivery/index.ts'
 import { formatPosition, parsePosition } from '../event/index.ts'
 import { subscriptionActions } from './actions.ts'
+import { resourceOf, type Entrance } from './entrance.ts'
 import type { Namespace } from './namespace.ts'
 import type * as port from './port.ts'
 
@@ -17,6 +18,27 @@ export async function describeTopic(namespace: Namespace, name: string): Promise
     ...(continues && { continues }),
     ...(held && { held }),
   }
+}
+
+/** The topics that a caller may see. */
+export async function listTopics(entrance: Entrance, caller: port.Caller): Promise<port.TopicDescription[]> {
+  const namespace = entrance.namespace(caller)
+  const visible = (await namespace.catalog.list('topic')).filter((topic) =>
+    entrance.allows(caller, 'inspect', { topic: resourceOf(topic) }),
+  )
+  return Promise.all(visible.map(({ topic }) => describeTopic(namespace, topic)))
+}
+
+/** The subscriptions that a caller may see. */
+export async function listSubscriptions(
+  entrance: Entrance,
+  caller: port.Caller,
+): Promise<port.SubscriptionDescription[]> {
+  const namespace = entrance.namespace(caller)
+  const visible = (await namespace.catalog.list('subscription')).filter(({ subscription }) =>
+    entrance.allows(caller, 'inspect', { subscription }),
+  )
+  return Promise.all(visible.map(({ subscription }) => describeSubscription(namespace, subscription)))
 }
 
 export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {

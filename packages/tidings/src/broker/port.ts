@@ -49,6 +49,12 @@ export interface Broker {
   erase(caller: Caller, request: EraseRequest): Promise<EraseAnswer>
   /** The newest event of every key of an entity topic, as a fuzzy listing: see `LatestPage`. */
   latest(caller: Caller, request: LatestRequest): Promise<LatestPage>
+  /**
+   * The events of a topic as they come, without a subscription: nothing is settled, and the follower keeps its position
+   * itself. It gets every event after it that matches, in order, or is told by a reset that it does not: history that
+   * is gone, another life of the topic. A remote broker goes on after every interruption where it stopped.
+   */
+  follow(caller: Caller, request: FollowRequest): Promise<Follower>
 
   /**
    * Creates a recurring schedule or changes it; the same one put again goes on as it was. It publishes one event for each
@@ -244,6 +250,39 @@ export interface LatestRequest {
   readonly topic: string
   readonly cursor?: string
   readonly limit?: number
+}
+
+export interface FollowRequest {
+  readonly topic: string
+  /** Goes on after this position; `end` (the default) is now, `beginning` the oldest event that is there. */
+  readonly after?: Position | 'beginning' | 'end'
+  readonly filter?: SubscriptionFilter
+  /**
+   * Called with events in order; `until` is the position to go on after. Nothing more is read before what it returns is
+   * resolved: whoever is slow is waited for, and told by a reset when retention overtakes it.
+   */
+  readonly onEvents: (events: readonly PositionedEvent[], until: Position) => Promise<void> | void
+  /** Nothing up to here matched: a position to go on after. */
+  readonly onProgress?: (until: Position) => void
+  /** Events are missing for good: load the full state again. What comes from here on comes after `position`. */
+  readonly onReset: (reset: FollowReset) => Promise<void> | void
+  /** A remote broker is out of reach or is in touch again: what is known may be old meanwhile. */
+  readonly onStale?: (reason: Error) => void
+  readonly onLive?: () => void
+  /** Called once when it has ended on its own: the topic is gone, the broker was stopped, it is forbidden. */
+  readonly onClosed: (reason: Error) => void
+}
+
+export interface FollowReset {
+  readonly position: Position
+  /** What is missing, in words. */
+  readonly message: string
+}
+
+export interface Follower {
+  /** Where it began: it gets what comes after this. */
+  readonly position: Position
+  close(): void
 }
 
 /** Complete once the deltas after the first page's `from` up to the last page's `until` are applied as well. */

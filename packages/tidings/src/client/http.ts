@@ -50,17 +50,41 @@ export class Http {
     return response as Answer
   }
 
-  async #fetch(
+  /** The answer of an operation that goes on without an end; `abort` ends it, with an error for whoever reads it. */
+  async open(
+    operation: Operation,
+    caller: Caller,
+    request: HttpRequest,
+  ): Promise<{ body: ReadableStream<Uint8Array>; abort: (reason?: Error) => void }> {
+    const ending = new AbortController()
+    const abort = (reason?: Error): void => ending.abort(reason)
+    const body = await this.#withTimeout(request, async (signal) => {
+      signal.addEventListener('abort', () => ending.abort())
+      const response = await this.#request(operation, caller, request, ending.signal)
+      if (response.body && (response.headers.get('content-type') ?? '').startsWith('text/event-stream')) {
+        return response.body
+      }
+      return this.#read(response)
+    })
+    if (body instanceof ReadableStream) return { body, abort }
+    throw new TidingsError('protocol-violation', `${this.#options.url} sent no events; check the address.`)
+  }
+
+  async #fetch(operation: Operation, caller: Caller, request: HttpRequest, signal: AbortSignal): Promise<object> {
+    return this.#read(await this.#request(operation, caller, request, signal))
+  }
+
+  async #request(
     operation: Operation,
     caller: Caller,
     { names, query, ...content }: HttpRequest,
     signal: AbortSignal,
-  ): Promise<object> {
+  ): Promise<Response> {
     const { url, token } = this.#options
     // A header cannot carry every text, and says less well what is wrong with it.
     validateName(caller.principal, 'principal')
     const { type, body } = contentOf(content)
-    const response = await this.#options.fetch(`${url}${pathOf(operation, caller.namespace, names)}${queryOf(query)}`, {
+    return this.#options.fetch(`${url}${pathOf(operation, caller.namespace, names)}${queryOf(query)}`, {
       method: routes[operation].method,
       headers: {
         accept: `${frameType}, application/json`,
@@ -72,7 +96,6 @@ export class Http {
       ...(body !== undefined && { body }),
       signal,
     })
-    return this.#read(response)
   }
 
   async #read(response: Response): Promise<object> {

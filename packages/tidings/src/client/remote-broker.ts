@@ -129,6 +129,11 @@ export class RemoteBroker implements Broker {
     return this.#call('latest', caller, { names: { topic }, query })
   }
 
+  async follow(caller: Caller, request: port.FollowRequest): Promise<port.Follower> {
+    if (this.#stopped) throw this.#stoppedError()
+    return this.#streams.follow(caller, request)
+  }
+
   // -------------------------------------------------------------------------------------------------------- schedules
 
   async putSchedule(caller: Caller, { schedule, ...body }: port.ScheduleDefinition): Promise<port.ScheduleDescription> {

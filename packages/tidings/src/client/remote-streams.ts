@@ -1,7 +1,10 @@
-import type { Caller, DeliveryStream, StreamRequest } from '../broker/port.ts'
+import type { Caller, DeliveryStream, Follower, FollowRequest, StreamRequest } from '../broker/port.ts'
 import type { TidingsError } from '../errors.ts'
 import type { Http, HttpOptions } from './http.ts'
+import { openEventLine } from './event-source.ts'
+import { RemoteFollow } from './live.ts'
 import { PollStream } from './poll-stream.ts'
+import { openSocketLine } from './socket-live.ts'
 import { openSocketStream } from './socket-stream.ts'
 import { Socket, type WebSocketConstructor } from './socket.ts'
 
@@ -17,6 +20,7 @@ export class RemoteStreams {
   /** By caller. */
   readonly #sockets = new Map<string, Socket>()
   readonly #polls = new Set<PollStream>()
+  readonly #follows = new Set<RemoteFollow>()
 
   constructor(options: RemoteStreamsOptions, http: Http) {
     this.#options = options
@@ -37,6 +41,22 @@ export class RemoteStreams {
     return poll
   }
 
+  async follow(caller: Caller, request: FollowRequest): Promise<Follower> {
+    const { WebSocket, environment } = this.#options
+    const http = this.#http
+    const { follow, follower } = await RemoteFollow.open({
+      environment,
+      request,
+      open: (after, listeners) =>
+        WebSocket
+          ? openSocketLine(this.#socket(caller, WebSocket), request, after, listeners)
+          : openEventLine({ http, caller, environment, request }, after, listeners),
+      onEnd: (ended) => this.#follows.delete(ended),
+    })
+    this.#follows.add(follow)
+    return follower
+  }
+
   /** The WebSocket of a caller where it has one that takes requests. */
   openSocket(caller: Caller): Socket | undefined {
     const socket = this.#sockets.get(nameOf(caller))
@@ -49,6 +69,7 @@ export class RemoteStreams {
   }
 
   stop(reason: TidingsError): void {
+    for (const follow of this.#follows) follow.fail(reason)
     for (const socket of this.#sockets.values()) socket.end(reason)
     for (const poll of this.#polls) poll.fail(reason)
   }

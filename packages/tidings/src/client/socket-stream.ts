@@ -18,7 +18,7 @@ export async function openSocketStream(socket: Socket, request: StreamRequest): 
       if (!open) return
       try {
         if (message.type === 'deliveries') onDeliveries(message.deliveries satisfies readonly Delivery[])
-        else onProgress?.({ generation: message.generation, floor: message.floor })
+        else if (message.type === 'progress') onProgress?.({ generation: message.generation, floor: message.floor })
       } catch (error) {
         // Whoever cannot take deliveries loses the stream, not the other streams of the socket.
         abandon()

@@ -38,7 +38,7 @@ export interface SocketOptions {
 
 /** What one stream does with the messages that name it. */
 export interface StreamListener {
-  onMessage(message: ServerMessage & { type: 'deliveries' | 'progress' }): void
+  onMessage(message: ServerMessage & { type: 'deliveries' | 'progress' | 'events' | 'reset' }): void
   /** The stream has ended on its own. */
   onClosed(reason: TidingsError): void
 }
@@ -196,6 +196,8 @@ export class Socket {
         return this.#endUnused()
       case 'deliveries':
       case 'progress':
+      case 'events':
+      case 'reset':
         return this.#streams.get(message.stream)?.onMessage(message)
       case 'closed': {
         const stream = this.#streams.get(message.stream)

@@ -1,8 +1,8 @@
 import { TidingsError } from '../errors.ts'
 import type { Event, Position } from '../event/index.ts'
 import type { Problem } from './problem.ts'
-import { heldLeases, renewFields, settleFields } from './requests.ts'
-import { integer, list, object, oneOf, optional, text, type ValueOf } from './shape.ts'
+import { followFields, heldLeases, renewFields, settleFields } from './requests.ts'
+import { boolean, integer, list, object, oneOf, optional, text, type ValueOf } from './shape.ts'
 import { protocolLimits } from './version.ts'
 
 /** The messages of the WebSocket. Text messages are JSON; those with events are frames. */
@@ -33,6 +33,15 @@ const clientMessages = {
   abandon: object({ type: oneOf('abandon'), stream }),
   settle: object({ type: oneOf('settle'), id, subscription, ...settleFields }),
   renew: object({ type: oneOf('renew'), id, subscription, ...renewFields }),
+  /** `json` asks for text messages with CloudEvents in JSON instead of frames. */
+  follow: object({ type: oneOf('follow'), id, stream, ...followFields, json: optional(boolean()) }),
+  /** Each event is the text of a CloudEvent in the JSON format, so that no parser of messages touches its payload. */
+  publish: object({
+    type: oneOf('publish'),
+    id,
+    topic: text({ maxLength: 200 }),
+    events: list(text({ maxLength: protocolLimits.bodyBytes }), protocolLimits.events),
+  }),
   ping: object({ type: oneOf('ping'), id }),
 }
 
@@ -52,6 +61,13 @@ export interface WireDelivery {
   readonly event: Event
 }
 
+/** An event of a topic that is followed. */
+export interface WireEvent {
+  readonly position: Position
+  readonly appendedAt: number
+  readonly event: Event
+}
+
 export type ServerMessage =
   | {
       readonly type: 'welcome'
@@ -65,6 +81,14 @@ export type ServerMessage =
   | { readonly type: 'error'; readonly id?: number; readonly problem: Problem }
   | { readonly type: 'deliveries'; readonly stream: number; readonly deliveries: readonly WireDelivery[] }
   | { readonly type: 'progress'; readonly stream: number; readonly generation: number; readonly floor: Position }
+  | {
+      readonly type: 'events'
+      readonly stream: number
+      readonly events: readonly WireEvent[]
+      /** Go on after this. */
+      readonly until: Position
+    }
+  | { readonly type: 'reset'; readonly stream: number; readonly position: Position; readonly message: string }
   | { readonly type: 'closed'; readonly stream: number; readonly problem: Problem }
   | { readonly type: 'pong'; readonly id: number }
 
@@ -97,7 +121,17 @@ export function readClientMessage(value: unknown): ClientMessage {
   }
 }
 
-const serverTypes = new Set(['welcome', 'answer', 'error', 'deliveries', 'progress', 'closed', 'pong'])
+const serverTypes = new Set([
+  'welcome',
+  'answer',
+  'error',
+  'deliveries',
+  'progress',
+  'events',
+  'reset',
+  'closed',
+  'pong',
+])
 
 /** A message that a server sent; one of an unknown type, which a newer server may send, is `undefined`. */
 export function readServerMessage(value: unknown): ServerMessage | undefined {

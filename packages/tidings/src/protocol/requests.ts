@@ -58,6 +58,18 @@ export const producerStamp = object({ id: name, epoch: counter, counter })
 
 export const readQuery = object({ after: optional(position), limit: pageLimit, data })
 export const eraseBody = object({ key: text() })
+const someTexts = optional(either(text(), list(text(), 100)))
+export const followQuery = object({
+  after: optional(position),
+  /** Each may be given several times. */
+  type: someTexts,
+  key: someTexts,
+  correlationid: someTexts,
+  /** A filter of the documented form in JSON, instead of those. */
+  filter: optional(text({ maxLength: 65_536 })),
+  data,
+})
+export const followFields = { topic: name, after: optional(position), filter: optional(filter()) }
 export const latestQuery = object({ cursor: optional(text()), limit: pageLimit, data })
 
 const delayMs = integer(0, 31_536_000_000)

@@ -58,6 +58,12 @@ export const routes = {
     summary: 'Removes all payloads of a key for good.',
     body: requests.eraseBody,
   },
+  follow: {
+    method: 'GET',
+    path: '/topics/{topic}/live',
+    summary: 'Sends events as they come (text/event-stream).',
+    query: requests.followQuery,
+  },
   producer: {
     method: 'GET',
     path: '/topics/{topic}/producers/{producer}',

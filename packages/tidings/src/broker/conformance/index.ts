@@ -7,6 +7,7 @@ import { entityCases } from './entity.ts'
 import { eraseCases } from './erase.ts'
 import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
+import { followCases } from './follow.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
@@ -35,6 +36,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...taskRuleCases,
   ...outageCases,
   ...streamCases,
+  ...followCases,
   ...filterCases,
   ...coalesceCases,
   ...operateCases,

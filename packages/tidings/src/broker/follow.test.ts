@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest'
+import { memoryEngine } from '../engines/memory/index.ts'
+import { allowAll, createBroker } from './index.ts'
+
+const caller = { namespace: 'default', principal: 'tester' }
+const topic = 'shop.order'
+
+/** A follower that is held up by its first event until the test lets it go on. */
+async function heldUp() {
+  const engine = memoryEngine()
+  const broker = createBroker({ engine, authorize: allowAll })
+  await broker.start()
+  const create = () => broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  await create()
+  const publish = async (...ids: string[]): Promise<void> => {
+    await broker.publish(caller, { topic, events: ids.map((id) => ({ event: { id, source: 's', type: topic } })) })
+  }
+  const told: string[] = []
+  let letGo: () => void = () => undefined
+  let changed: () => void = () => undefined
+  const tell = (what: string): void => {
+    told.push(what)
+    changed()
+  }
+  await publish('1')
+  await broker.follow(caller, {
+    topic,
+    after: 'beginning',
+    onEvents(events) {
+      for (const { event } of events) tell(event.id)
+      return events[0]!.event.id === '1' ? new Promise((resolve) => (letGo = resolve)) : undefined
+    },
+    onReset: ({ message }) => tell(message),
+    onClosed: ({ message }) => tell(message),
+  })
+  const until = async (last: string | RegExp): Promise<string[]> => {
+    while (!(told.at(-1) ?? '').match(last)) await new Promise<void>((resolve) => (changed = resolve))
+    return told
+  }
+  await until('1')
+  return { engine, broker, create, publish, letGo: () => letGo(), until }
+}
+
+it('a follower whose topic was removed and made anew while it was held up is told, and goes on from now', async () => {
+  const { broker, create, publish, letGo, until } = await heldUp()
+  await broker.removeTopic(caller, topic)
+  await create()
+  await publish('other life')
+  letGo()
+  await until(/removed and made anew/)
+  await publish('2')
+  expect(await until('2')).toEqual(['1', expect.stringMatching(/anew/), '2'])
+  await broker.stop()
+})
+
+it('a follower that retention overtook is told, and goes on from now', async () => {
+  const { engine, broker, publish, letGo, until } = await heldUp()
+  await publish('2', '3')
+  await engine.log.trim({ namespace: 'default', topic }, 2)
+  letGo()
+  await until(/trimmed before they were read/)
+  await publish('4')
+  expect(await until('4')).toEqual(['1', expect.stringMatching(/trimmed/), '4'])
+  await broker.stop()
+})
+
+it('a follower is told when its broker stops', async () => {
+  const { broker, letGo, until } = await heldUp()
+  letGo()
+  await broker.stop()
+  expect(await until(/stopped/)).toEqual(['1', 'The broker was stopped.'])
+})
