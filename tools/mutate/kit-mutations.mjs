@@ -61,7 +61,7 @@ export const kitMutations = [
   {
     promise: 'An effect happens once: the inbox is asked first.',
     file: 'service/handler.ts',
-    from: "if (delivery.replay === 'skip' || (await parts.inbox.has(delivery))) return { outcome: { action: 'ack' } }",
+    from: 'if (await parts.inbox.has(delivery)) return { outcome: await acknowledgeAgain(parts, delivery) }',
     to: '',
     tests: ['service/handlers.test.ts'],
   },
@@ -75,7 +75,7 @@ export const kitMutations = [
   {
     promise: 'A handler without a transaction of its own is remembered too.',
     file: 'service/handler.ts',
-    from: 'if (!this.committed) await this.#transact(() => undefined)',
+    from: 'if (!this.committed) await this.#transact(() => returned)',
     to: '',
     tests: ['service/handlers.test.ts'],
   },
@@ -96,8 +96,8 @@ export const kitMutations = [
   {
     promise: 'A consumer whose database was restored gets again what it lost.',
     file: 'inbox/recover.ts',
-    from: 'if (description.watermark <= inbox.counter) {',
-    to: 'if (description.watermark >= 0) {',
+    from: 'const isBehind = description.watermark > inbox.counter',
+    to: 'const isBehind = false',
     tests: ['inbox/recover.test.ts'],
   },
   // -------------------------------------------------------------------------------------------------------- replicas
