@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,14 +9,8 @@ import type { Event } from 'tidings/event'
 import { mulberry32 } from 'tidings/testing'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { serverProgram, startProcess, untilAnswered } from './kill.fixture.ts'
 
-/** The built server in a process of its own, as users run it. */
-const program = `
-  import { startServer } from '@tidings/server'
-  const [path, port] = process.argv.slice(1)
-  const server = await startServer({ path, port: Number(port) })
-  console.log(server.url)
-`
 /**
  * A service whose handler writes a row for each event; nothing in its table keeps the same row from being there twice.
  * It is killed too: one that lives remembers what it has handled, and is not handed it again.
@@ -62,7 +55,7 @@ it(
     const load = new Load()
     const store = join(path, 'store')
     const effectsFile = join(path, 'effects.db')
-    let server = await startProcess(program, store, '0')
+    let server = await startProcess(serverProgram, store, '0')
     let effects = await startProcess(effectsProgram, effectsFile, server.line)
     try {
       const port = Number(new URL(server.line).port)
@@ -79,7 +72,7 @@ it(
         await pause(random() * 60)
         await server.kill()
         if (life % 4 === 3) await effects.kill()
-        server = await startProcess(program, store, String(port))
+        server = await startProcess(serverProgram, store, String(port))
         if (life % 4 === 3) effects = await startProcess(effectsProgram, effectsFile, server.line)
       }
       load.stop()
@@ -113,11 +106,11 @@ it(
 it('a service whose server was killed lives on, and goes on when there is one again', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tidings-kill-'))
   const [store, effectsFile] = [join(path, 'store'), join(path, 'effects.db')]
-  let server = await startProcess(program, store, '0')
+  let server = await startProcess(serverProgram, store, '0')
   const effects = await startProcess(effectsProgram, effectsFile, server.line)
   try {
     await server.kill()
-    server = await startProcess(program, store, new URL(server.line).port)
+    server = await startProcess(serverProgram, store, new URL(server.line).port)
     const broker = connect(server.line, { WebSocket })
     await broker.putTopic(caller, { topic, kind: 'event', owner: 'load' })
     await broker.publish(caller, { topic, events: [{ event: eventOf(0, 1) }] })
@@ -199,17 +192,6 @@ function eventOf(producer: number, number: number): Event {
   return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}-${number}`, data }
 }
 
-async function untilAnswered<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if ((error as { retryable?: boolean }).retryable !== true) throw error
-      await pause(10)
-    }
-  }
-}
-
 async function readAll(broker: Broker): Promise<string[]> {
   const ids: string[] = []
   for (let after = 'beginning', head = ''; after !== head;) {
@@ -219,31 +201,4 @@ async function readAll(broker: Broker): Promise<string[]> {
     head = page.head
   }
   return ids
-}
-
-interface RunningProcess {
-  /** The first line that it printed. */
-  readonly line: string
-  isAlive(): boolean
-  kill(): Promise<void>
-}
-
-async function startProcess(source: string, ...values: string[]): Promise<RunningProcess> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source, ...values], {
-    cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (printed: Buffer) => resolve(printed.toString().trim()))
-    void ended.then(() => reject(new Error('The process ended before it was ready.')))
-  })
-  return {
-    line,
-    isAlive: () => child.exitCode === null && child.signalCode === null,
-    async kill() {
-      child.kill('SIGKILL')
-      await ended
-    },
-  }
 }

@@ -7,7 +7,16 @@ export {
   type WebSocketConstructor,
   type WebSocketLike,
 } from './client/index.ts'
-export { consume, type ConsumeOptions, type Consumer, type Notice, type Report } from './consumer/index.ts'
+export {
+  broadcast,
+  type Broadcast,
+  type BroadcastOptions,
+  consume,
+  type ConsumeOptions,
+  type Consumer,
+  type Notice,
+  type Report,
+} from './consumer/index.ts'
 export {
   defineContract,
   defineEntity,

@@ -1,4 +1,5 @@
 import { badInputCases } from './bad-input.ts'
+import { broadcastCases } from './broadcast.ts'
 import type { BrokerCase } from './case.ts'
 import { coalesceCases } from './coalesce.ts'
 import { deadLetterCases } from './dead-letters.ts'
@@ -33,6 +34,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...flowCases,
   ...recurringCases,
   ...taskCases,
+  ...broadcastCases,
   ...taskRuleCases,
   ...outageCases,
   ...streamCases,
