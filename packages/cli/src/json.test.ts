@@ -35,6 +35,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['schedules remove', 'operator.hourly'],
   ['redrives start', 'm.x', '--dry-run'],
   ['redrives list', 'm.x'],
+  ['audit'],
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
   ['subscriptions remove', 'm.x', '--yes'],

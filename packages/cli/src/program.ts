@@ -1,6 +1,7 @@
 import { repeated } from './arguments.ts'
 import { TidingsCommand, type RunState } from './command.ts'
 import { addBackup } from './commands/backup.ts'
+import { addAudit } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConsume } from './commands/consume.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
@@ -52,6 +53,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addDeadLetters(program)
   addRedrives(program)
   addScheduled(program)
+  addAudit(program)
   addExplain(program)
   addSchedules(program)
   addServices(program)

@@ -112,3 +112,15 @@ it.each([
   await expect(calls.putTopic(broker, owner)).rejects.toMatchObject({ code: 'forbidden' })
   await broker.stop()
 })
+
+it('lets only operators read the audit', async () => {
+  const broker = await openBroker((caller, action) => caller.principal === 'owner' || action !== 'operate')
+  await broker.pause(owner, subscription)
+  const service = { ...owner, principal: 'mail' }
+  await expect(broker.read(service, { topic: 'tidings.audit' })).rejects.toMatchObject({ code: 'forbidden' })
+  const copy = { subscription: 'mail.spy', topic: 'tidings.audit', from: 'beginning' } as const
+  await expect(broker.putSubscription(service, copy)).rejects.toMatchObject({ code: 'forbidden' })
+  expect((await broker.topics(service)).map((each) => each.topic)).toEqual([topic])
+  expect((await broker.read(owner, { topic: 'tidings.audit' })).events).toHaveLength(1)
+  await broker.stop()
+})

@@ -2,6 +2,7 @@ import { TidingsError } from '../errors.ts'
 import { parsePosition, validateName, type Position } from '../event/index.ts'
 import { refuse, type Action, type Authorize, type Resource } from './access.ts'
 import type { StoredTopic } from './catalog.ts'
+import { auditedAccess } from './audit.ts'
 import type { Namespace } from './namespace.ts'
 import type { Caller } from './port.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
@@ -42,7 +43,8 @@ export class Entrance {
 
   allows(caller: Caller, action: Action, resource: Resource): boolean {
     // A promise, as an authorizer in plain JavaScript may answer, must not let anybody in.
-    const answer: unknown = this.#authorize(caller, action, resource)
+    const wanted = auditedAccess(action, resource)
+    const answer: unknown = wanted !== undefined && this.#authorize(caller, wanted, resource)
     return answer === true
   }
 

@@ -1,3 +1,4 @@
+import { Audit } from './audit.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { validateName, type Position } from '../event/index.ts'
 import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
@@ -24,7 +25,11 @@ class LocalBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #entrance: Entrance
   readonly #operators: Operators
+<<<<<<< HEAD
   readonly #follows: Follows
+=======
+  readonly #audit: Audit
+>>>>>>> 0218d7c (Write down what operators do, in a topic of the broker that nobody else changes)
   #state: 'new' | 'running' | 'stopped' = 'new'
   #starting: Promise<void> | undefined
 
@@ -36,6 +41,7 @@ class LocalBroker implements Broker {
       new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue, retention })
     this.#follows = new Follows({ engine, environment })
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
+    this.#audit = new Audit(environment, (caller) => this.#entrance.namespace(caller))
     this.#operators = new Operators({ engine, environment, entrance: this.#entrance })
   }
 
@@ -74,7 +80,9 @@ class LocalBroker implements Broker {
     const { catalog } = this.#entrance.namespace(caller)
     const service = validateName(request.service, 'service')
     this.#entrance.allow(caller, request.replace ? 'operate' : 'define', { service })
-    await registerService(catalog, { ...request, service })
+    const register = (): Promise<void> => registerService(catalog, { ...request, service })
+    if (request.replace) await this.#audit.act('replaceService', caller, request, register)
+    else await register()
   }
 
   async putTopic(caller: Caller, request: port.TopicDefinition): Promise<port.TopicDescription> {
@@ -95,7 +103,9 @@ class LocalBroker implements Broker {
   }
 
   async removeTopic(caller: Caller, topic: string): Promise<void> {
-    await (await this.#entrance.topic(caller, 'remove', topic)).removeTopic(topic)
+    await this.#audit.act('removeTopic', caller, topic, async () =>
+      (await this.#entrance.topic(caller, 'remove', topic)).removeTopic(topic),
+    )
   }
 
   // ------------------------------------------------------------------------------------------------- publish and read
@@ -177,7 +187,9 @@ class LocalBroker implements Broker {
   }
 
   async removeSubscription(caller: Caller, subscription: string): Promise<void> {
-    await (await this.#entrance.subscription(caller, 'remove', subscription)).removeSubscription(subscription)
+    await this.#audit.act('removeSubscription', caller, subscription, async () =>
+      (await this.#entrance.subscription(caller, 'remove', subscription)).removeSubscription(subscription),
+    )
   }
 
   async pull(caller: Caller, request: port.PullRequest): Promise<port.PullAnswer> {
@@ -219,21 +231,30 @@ class LocalBroker implements Broker {
 
   // -------------------------------------------------------------------------------------------------------- operators
 
-  readonly seek: Broker['seek'] = (caller, request) => this.#operators.seek(caller, request)
+  readonly seek: Broker['seek'] = (caller, request) =>
+    this.#audit.act('seek', caller, request, () => this.#operators.seek(caller, request))
   readonly previewSeek: Broker['previewSeek'] = (caller, request) => this.#operators.previewSeek(caller, request)
-  readonly pause: Broker['pause'] = (caller, request) => this.#operators.pause(caller, request)
-  readonly resume: Broker['resume'] = (caller, request) => this.#operators.resume(caller, request)
+  readonly pause: Broker['pause'] = (caller, request) =>
+    this.#audit.act('pause', caller, request, () => this.#operators.pause(caller, request))
+  readonly resume: Broker['resume'] = (caller, request) =>
+    this.#audit.act('resume', caller, request, () => this.#operators.resume(caller, request))
   readonly deadLetters: Broker['deadLetters'] = (caller, request) => this.#operators.deadLetters(caller, request)
-  readonly redrive: Broker['redrive'] = (caller, request) => this.#operators.redrive(caller, request)
-  readonly startRedrive: Broker['startRedrive'] = (caller, request) => this.#operators.startRedrive(caller, request)
+  readonly redrive: Broker['redrive'] = (caller, request) =>
+    this.#audit.act('redrive', caller, request, () => this.#operators.redrive(caller, request))
+  readonly startRedrive: Broker['startRedrive'] = (caller, request) =>
+    this.#audit.act('startRedrive', caller, request, () => this.#operators.startRedrive(caller, request))
   readonly previewRedrive: Broker['previewRedrive'] = (caller, request) =>
     this.#operators.previewRedrive(caller, request)
   readonly redrives: Broker['redrives'] = (caller, request) => this.#operators.redrives(caller, request)
-  readonly stopRedrive: Broker['stopRedrive'] = (caller, request) => this.#operators.stopRedrive(caller, request)
-  readonly replace: Broker['replace'] = (caller, request) => this.#operators.replace(caller, request)
-  readonly discard: Broker['discard'] = (caller, request) => this.#operators.discard(caller, request)
+  readonly stopRedrive: Broker['stopRedrive'] = (caller, request) =>
+    this.#audit.act('stopRedrive', caller, request, () => this.#operators.stopRedrive(caller, request))
+  readonly replace: Broker['replace'] = (caller, request) =>
+    this.#audit.act('replace', caller, request, () => this.#operators.replace(caller, request))
+  readonly discard: Broker['discard'] = (caller, request) =>
+    this.#audit.act('discard', caller, request, () => this.#operators.discard(caller, request))
   readonly scheduled: Broker['scheduled'] = (caller, request) => this.#operators.scheduled(caller, request)
-  readonly cancel: Broker['cancel'] = (caller, request) => this.#operators.cancel(caller, request)
+  readonly cancel: Broker['cancel'] = (caller, request) =>
+    this.#audit.act('cancel', caller, request, () => this.#operators.cancel(caller, request))
   readonly stats: Broker['stats'] = (caller, request) => this.#operators.stats(caller, request)
   readonly explain: Broker['explain'] = (caller, request) => this.#operators.explain(caller, request)
 }

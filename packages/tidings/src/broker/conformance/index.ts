@@ -1,3 +1,4 @@
+import { auditCases } from './audit.ts'
 import { badInputCases } from './bad-input.ts'
 import { broadcastCases } from './broadcast.ts'
 import type { BrokerCase } from './case.ts'
@@ -42,6 +43,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...filterCases,
   ...coalesceCases,
   ...operateCases,
+  ...auditCases,
   ...redriveCases,
   ...seekCases,
   ...operateDeadLetterCases,
