@@ -25,11 +25,8 @@ class LocalBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #entrance: Entrance
   readonly #operators: Operators
-<<<<<<< HEAD
   readonly #follows: Follows
-=======
   readonly #audit: Audit
->>>>>>> 0218d7c (Write down what operators do, in a topic of the broker that nobody else changes)
   #state: 'new' | 'running' | 'stopped' = 'new'
   #starting: Promise<void> | undefined
 
