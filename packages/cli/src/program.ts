@@ -1,5 +1,6 @@
 import { repeated } from './arguments.ts'
 import { TidingsCommand, type RunState } from './command.ts'
+import { addAlarms } from './commands/alarms.ts'
 import { addBackup } from './commands/backup.ts'
 import { addAudit } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
@@ -57,6 +58,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addExplain(program)
   addSchedules(program)
   addServices(program)
+  addAlarms(program)
   addBackup(program)
   addRestore(program)
   addDoctor(program)

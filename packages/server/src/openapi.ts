@@ -48,6 +48,16 @@ const healthPaths = {
 }
 
 const wholePaths = {
+  '/v1/{namespace}/alarms': {
+    get: {
+      summary: 'What is wrong at present; needs the right "monitor".',
+      parameters: pathParameters(''),
+      responses: {
+        200: { description: 'Alarms.', content: { 'application/json': { schema: { type: 'object' } } } },
+        default: problem,
+      },
+    },
+  },
   '/metrics': {
     get: {
       summary: 'Figures in the text format of Prometheus; needs the right "monitor" in every namespace.',

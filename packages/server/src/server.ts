@@ -7,7 +7,7 @@ import {
   type FastifyRequest,
 } from 'fastify'
 import { sleep, systemEnvironment, TidingsError, type Environment } from 'tidings'
-import type { Authorize, Broker, Caller } from 'tidings/broker'
+import type { Broker, Caller } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { parseJson } from 'tidings/event'
 import { principalHeader, protocolVersion, routes, type Operation, type Route } from 'tidings/protocol'
@@ -19,14 +19,13 @@ import { describeApi } from './openapi.ts'
 import { guard } from './guard.ts'
 import { Live } from './live.ts'
 import { operations, type AnsweredOperation, type Context } from './operations.ts'
-import type { Metrics } from './metrics/metrics.ts'
 import { sendProblem, StatusError, translated } from './problems.ts'
 import { Push, type PushOptions } from './push/push.ts'
 import { Upgrade } from './upgrade.ts'
 import { serverVersion } from './version.ts'
-import { serveWhole } from './whole-server.ts'
+import { serveWhole, type WholeServerOptions } from './whole-server.ts'
 
-export interface ServerOptions extends Partial<AccessOptions> {
+export interface ServerOptions extends Partial<AccessOptions>, WholeServerOptions {
   /** Started and stopped by whoever made it. */
   readonly broker: Broker
   /** 7070 by default; 0 lets the system choose. */
@@ -37,13 +36,7 @@ export interface ServerOptions extends Partial<AccessOptions> {
    * requests are served. Its ledger keeps where subscriptions are pushed to; without one, there is no push.
    */
   readonly engine?: Pick<Engine, 'stats'> & Partial<Pick<Engine, 'ledger' | 'backup'>>
-  /** Decides about requests that concern the whole server, as for its broker; where it is absent they are refused. */
-  readonly authorize?: Authorize
-  /** Those of the broker; `default` alone where absent. */
-  readonly namespaces?: readonly string[]
   readonly push?: PushOptions
-  /** What is measured of engine and broker; without it `/metrics` knows subscriptions only. */
-  readonly metrics?: Metrics
   /** A pino logger, or one like it. */
   readonly logger?: FastifyBaseLogger
   readonly environment?: Environment
@@ -95,7 +88,7 @@ class HttpServer implements Server {
     const push = createPush(options, environment, (message, error) => app.log.error(error ?? {}, message))
     this.#push = push
     serveHealth(app, { serving: () => this.#ready, engine: options.engine })
-    serveWhole(app, { ...options, access })
+    serveWhole(app, { ...options, access, environment, pushes: push })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, push, access, environment, limits, stopping: () => this.#stopping !== undefined }
     for (const operation of Object.keys(operations) as AnsweredOperation[]) serve(app, operation, serving)

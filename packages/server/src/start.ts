@@ -53,8 +53,9 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     environment,
   })
   const broker = metrics.broker(measured)
+  const alarms = { principal: monitors[0] ?? operators[0] ?? 'monitor', ...options.alarms }
   // Before the store is opened, because what is wrong with the address needs no store to be found.
-  const server = createServer({ ...options, authorize, broker, engine, metrics, environment })
+  const server = createServer({ ...options, authorize, broker, engine, metrics, environment, alarms })
   await broker.start()
   try {
     await server.start()

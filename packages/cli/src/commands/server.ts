@@ -36,6 +36,7 @@ export function addServer(program: TidingsCommand): void {
     .option('--push-allow <address>', 'a network, address or host that may be pushed to though not public', repeated)
     .option('--push-trust <host>', 'a host that is pushed to without being asked for its consent', repeated)
     .option('--push-origin <name>', 'the name by which receivers of push know this system; that of the machine')
+    .option('--alarm-webhook <url>', 'told by a POST of each alarm that is raised or cleared')
     .runs<[], ServeOptions>((session, _, options) => {
       refuseClientOptions(options)
       return untilInterrupted((signal) => serve(session, options, signal))
@@ -47,6 +48,13 @@ interface ServeOptions {
   readonly pushAllow?: readonly string[]
   readonly pushTrust?: readonly string[]
   readonly pushOrigin?: string
+  readonly alarmWebhook?: string
+}
+
+function alarmsOf({ alarmWebhook: webhook }: ServeOptions): { readonly webhook?: string } {
+  if (webhook === undefined) return {}
+  if (URL.canParse(webhook) && /^https?:$/.test(new URL(webhook).protocol)) return { webhook }
+  throw new UsageError(`--alarm-webhook needs an address that begins with http:// or https://; it was ${webhook}.`)
 }
 
 function pushOf({ pushAllow, pushTrust, pushOrigin }: ServeOptions): PushOptions {
@@ -80,6 +88,7 @@ async function serve(session: Session, options: ServeOptions, signal: AbortSigna
     tokens,
     logger: log,
     push: pushOf(options),
+    alarms: alarmsOf(options),
   })
   const about = { url: server.url, version: commandVersion, engine, namespaces, pid: process.pid }
   await output.show(engine === 'embedded' ? { ...about, data: resolve(data) } : about, () => {

@@ -42,6 +42,8 @@ export interface EngineCapabilities {
 export interface EngineStats {
   /** Bytes that the store occupies; 0 where that is unknown. */
   readonly bytes: number
+  /** Bytes that its disk has left; absent where that is unknown. */
+  readonly freeBytes?: number
   /** Why appends are refused at present, or would be: the disk is full, or the store failed. */
   readonly refusing?: string
 }

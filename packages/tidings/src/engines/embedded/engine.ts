@@ -3,7 +3,7 @@ import { Watchers, type Engine } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { takeBackup } from './backup.ts'
-import { openError, refusingOf } from './failures.ts'
+import { freeBytes, openError, refusingOf } from './failures.ts'
 import { openFolder, type Folder } from './folder.ts'
 import { embeddedLedger } from './ledger.ts'
 import { embeddedLog, topicIdOf } from './log.ts'
@@ -75,7 +75,7 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
       const { folder, session } = open()
       const refusing = refusingOf(folder.dataFile, session.writer.refusal)
       const { size } = await stat(folder.dataFile)
-      return { bytes: size, ...(refusing !== undefined && { refusing }) }
+      return { bytes: size, freeBytes: freeBytes(folder.dataFile), ...(refusing !== undefined && { refusing }) }
     },
     async *backup() {
       const { folder, session } = open()

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { allowAll, createBroker, type Broker } from 'tidings/broker'
+import type { EngineStats } from 'tidings/engine'
+import { memoryEngine } from 'tidings/engines/memory'
+import { simulatedEnvironment } from 'tidings/testing'
+import { Alarms } from './alarms.ts'
+import { startServer } from './start.ts'
+
+const caller = { namespace: 'default', principal: 'operator' }
+const topic = 'shop.order'
+const subscription = 'mail.thanks'
+
+let environment: ReturnType<typeof simulatedEnvironment>
+let broker: Broker
+let alarms: Alarms
+let stats: EngineStats
+let lines: string[]
+let told: { change: string; alarm: string }[]
+let webhookStatus: number
+
+beforeEach(async () => {
+  environment = simulatedEnvironment()
+  broker = createBroker({ engine: memoryEngine({ environment }), authorize: allowAll, environment })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
+  stats = { bytes: 0, freeBytes: 1e12 }
+  lines = []
+  told = []
+  webhookStatus = 200
+  const note = (_: object, line: string): void => void lines.push(line.split(':')[0]!)
+  alarms = new Alarms({
+    broker,
+    namespaces: ['default'],
+    engine: { stats: () => Promise.resolve(stats) },
+    push: undefined,
+    environment,
+    log: { warn: note, info: note } as never,
+    webhook: 'https://pager.example/hook',
+    fetch: (_, init) => {
+      if (webhookStatus === 200) told.push(JSON.parse(String(init?.body)) as { change: string; alarm: string })
+      return Promise.resolve(new Response(null, { status: webhookStatus }))
+    },
+  })
+})
+afterEach(() => broker.stop())
+
+const publish = () =>
+  broker.publish(caller, { topic, events: [{ event: { id: '1', source: 'shop', type: 'order', key: 'a' } }] })
+
+async function settle(action: 'ack' | 'dead-letter'): Promise<void> {
+  const { deliveries } = await broker.pull(caller, { subscription })
+  const outcomes = deliveries.map(({ lease }) => ({ lease, action, reason: 'no' }))
+  await broker.settle(caller, { subscription, outcomes })
+}
+
+const raised = () => alarms.list('default').map(({ alarm }) => alarm)
+const notices = () => told.map(({ change, alarm }) => `${change} ${alarm}`)
+
+describe('an alarm', () => {
+  it('is raised once when the oldest event has waited too long, and cleared once when it is settled', async () => {
+    await publish()
+    await alarms.tick()
+    expect(raised()).toEqual([])
+    await environment.advance(301_000)
+    const since = environment.clock.now()
+    await alarms.tick()
+    await environment.advance(60_000)
+    await alarms.tick()
+    expect(alarms.list('default')).toMatchObject([{ alarm: 'oldest-unacked', subscription, since }])
+    await settle('ack')
+    await alarms.tick()
+    await alarms.tick()
+    expect(raised()).toEqual([])
+    expect(notices()).toEqual(['raised oldest-unacked', 'cleared oldest-unacked'])
+    expect(lines).toEqual(['Alarm', 'No alarm any more'])
+  })
+
+  it('is raised while there are dead letters', async () => {
+    await publish()
+    await settle('dead-letter')
+    await alarms.tick()
+    expect(raised()).toEqual(['dead-letters'])
+    await broker.redrive(caller, { subscription, positions: 'all' })
+    await settle('ack')
+    await alarms.tick()
+    expect(raised()).toEqual([])
+  })
+
+  it('is raised while the disk is nearly full, and while the store takes nothing, in every namespace', async () => {
+    stats = { bytes: 0, freeBytes: 1_000_000, refusing: 'There is no room.' }
+    await alarms.tick()
+    expect(raised()).toEqual(['store-refusing', 'disk-nearly-full'])
+    expect(alarms.list('blue')).toHaveLength(2)
+    stats = { bytes: 0, freeBytes: 1e12 }
+    await alarms.tick()
+    expect(raised()).toEqual([])
+  })
+
+  it('goes with its subscription', async () => {
+    await publish()
+    await settle('dead-letter')
+    await alarms.tick()
+    await broker.removeSubscription(caller, subscription)
+    await alarms.tick()
+    expect(notices()).toEqual(['raised dead-letters', 'cleared dead-letters'])
+  })
+
+  it('reaches a webhook that was away, later and in order', async () => {
+    webhookStatus = 503
+    await publish()
+    await settle('dead-letter')
+    await alarms.tick()
+    stats = { bytes: 0, refusing: 'There is no room.' }
+    await alarms.tick()
+    expect(told).toEqual([])
+    webhookStatus = 200
+    await alarms.tick()
+    expect(notices()).toEqual(['raised dead-letters', 'raised store-refusing'])
+  })
+
+  it('that could not be looked for stays as it is', async () => {
+    await publish()
+    await settle('dead-letter')
+    await alarms.tick()
+    await broker.stop()
+    await alarms.tick()
+    expect(raised()).toEqual(['dead-letters'])
+  })
+
+  it('is looked for every now and then, until it is stopped', async () => {
+    alarms.start()
+    stats = { bytes: 0, refusing: 'There is no room.' }
+    await environment.advance(16_000)
+    expect(raised()).toEqual(['store-refusing'])
+    await alarms.stop()
+    stats = { bytes: 0 }
+    await environment.advance(120_000)
+    expect(raised()).toEqual(['store-refusing'])
+  })
+})
+
+describe('GET /alarms', () => {
+  it('shows a service what is its own, an operator everything, and a stranger nothing', async () => {
+    const clock = simulatedEnvironment()
+    const tokens = ['operator', 'mail', 'shop'].map((principal) => ({
+      principal,
+      token: `token-of-the-principal-${principal}`,
+    }))
+    const server = await startServer({ engine: 'memory', port: 0, tokens, environment: clock })
+    await server.broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+    await server.broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
+    await server.broker.publish(caller, { topic, events: [{ event: { id: '1', source: 'shop', type: 'order' } }] })
+    await clock.advance(400_000)
+    const seen = async (principal: string): Promise<unknown> => {
+      const headers = { authorization: `Bearer token-of-the-principal-${principal}` }
+      const answer = await fetch(`${server.url}/v1/default/alarms`, { headers })
+      return answer.ok ? ((await answer.json()) as { alarms: unknown[] }).alarms.length : answer.status
+    }
+    expect(await Promise.all(['operator', 'mail', 'shop', 'nobody'].map(seen))).toEqual([1, 1, 0, 401])
+    const stopped = server.stop()
+    await clock.advance(20_000)
+    await stopped
+  })
+})
