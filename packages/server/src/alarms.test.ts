@@ -38,7 +38,7 @@ beforeEach(async () => {
     log: { warn: note, info: note } as never,
     webhook: 'https://pager.example/hook',
     fetch: (_, init) => {
-      if (webhookStatus === 200) told.push(JSON.parse(String(init?.body)) as { change: string; alarm: string })
+      if (webhookStatus === 200) told.push(JSON.parse(init?.body as string) as { change: string; alarm: string })
       return Promise.resolve(new Response(null, { status: webhookStatus }))
     },
   })
