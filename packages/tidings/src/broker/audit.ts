@@ -5,7 +5,7 @@ import type { Namespace } from './namespace.ts'
 import type { Caller } from './port.ts'
 
 /** What operators did, as events of a topic that the broker keeps itself, one in each namespace. */
-export const auditTopic = 'tidings.audit'
+const auditTopic = 'tidings.audit'
 
 /**
  * What somebody must be allowed to do, in order to do `action` with a resource: the audit is an operator's to read, and
