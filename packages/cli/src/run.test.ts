@@ -17,7 +17,7 @@ describe('wrong arguments end with exit code 2 and one line that helps', () => {
   test.each([
     ['topcis list', /unknown command 'topcis' \(Did you mean topics\?\)\. See: tidings --help/],
     ['topics lst', /unknown command 'lst' \(Did you mean list\?\)\. See: tidings topics --help/],
-    ['topics', /tidings topics needs one of: list, create, show, read, remove\. See: tidings topics --help/],
+    ['topics', /tidings topics needs one of: list, create, show, read, erase, remove\. See: tidings topics --help/],
     ['topics list --jsn', /unknown option '--jsn' \(Did you mean --json\?\)\. See: tidings topics list --help/],
     ['topics list more', /too many arguments for 'list'/],
     ['topics show', /missing required argument 'topic'/],

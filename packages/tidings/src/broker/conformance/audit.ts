@@ -62,11 +62,11 @@ export const auditCases: readonly BrokerCase[] = [
       await broker.pause(caller, subscription)
       const forged = { id: '1', source: '/tidings', type: `${topic}.seek` }
       for (const [what, call] of [
-        ['publish', broker.publish(caller, { topic, events: [{ event: forged }] })],
-        ['define', broker.putTopic(caller, { topic, kind: 'event', owner: 'tidings' })],
-        ['remove', broker.removeTopic(caller, topic)],
+        ['publish', () => broker.publish(caller, { topic, events: [{ event: forged }] })],
+        ['define', () => broker.putTopic(caller, { topic, kind: 'event', owner: 'tidings' })],
+        ['remove', () => broker.removeTopic(caller, topic)],
       ] as const) {
-        const code = await call.then(
+        const code = await call().then(
           () => 'done',
           (error: unknown) => (error instanceof TidingsError ? error.code : String(error)),
         )
