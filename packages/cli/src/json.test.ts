@@ -56,7 +56,7 @@ describe('--json', () => {
     const { stdin, stdout, stderr } = process
     const all = leaves(createProgram({ terminal: { stdin, stdout, stderr, env: {} }, exitCode: 0 }))
     // The server's line, streams of events and what is done to positions have tests of their own; a script for a shell is no JSON.
-    const streams = ['dead-letters list', 'scheduled list']
+    const streams = ['alarms', 'dead-letters list', 'scheduled list']
     const ofPositions = [
       'dead-letters discard',
       'dead-letters replace',
