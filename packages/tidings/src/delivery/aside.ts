@@ -147,26 +147,24 @@ export class Aside {
     for (const later of queue.entries.filter((other) => other.offset > offset)) this.parkEntry(later)
   }
 
-  /** A dead letter is one no longer: it goes on, or ends. Answers the key that it stopped. */
-  exhume(offset: number, key: string | undefined): KeyQueue | undefined {
+  /** A dead letter is one no longer: it goes on, or ends. */
+  #exhume(offset: number, key: string | undefined): void {
     const { unsaved, counts, crashed, queues } = this.#state
     unsaved.write(deadKey(offset), null)
-    unsaved.touch()
     counts.dead--
     this.#state.returns++
     if (crashed.delete(offset)) unsaved.write(crashedKey(offset), null)
     const queue = key === undefined ? undefined : queues.get(key)
-    if (!queue?.dead.includes(offset)) return undefined
+    if (!queue?.dead.includes(offset)) return
     queue.removeDead(offset)
     this.describe(queue)
     this.#state.refresh(queue)
-    return queue
   }
 
   /** The dead letters of a key are needed no more. */
   end(queue: KeyQueue, ending: Ending): void {
     for (const offset of queue.dead) {
-      this.exhume(offset, queue.key)
+      this.#exhume(offset, queue.key)
       this.#state.unsaved.write(editKey(offset), null)
       this.#state.counts[ending]++
     }
@@ -174,7 +172,7 @@ export class Aside {
 
   /** A dead letter goes on, with all its attempts; behind another one of its key it is parked. */
   redrive(stored: StoredException): void {
-    this.exhume(stored.offset, stored.key)
+    this.#exhume(stored.offset, stored.key)
     this.admit(stored.offset, stored.key, stored)
   }
 
@@ -187,7 +185,7 @@ export class Aside {
 
   /** Nobody needs a dead letter any more: its key goes on without it. */
   discard(stored: StoredException): void {
-    this.exhume(stored.offset, stored.key)
+    this.#exhume(stored.offset, stored.key)
     if (stored.edit !== undefined) this.#state.unsaved.write(editKey(stored.offset), null)
     this.#state.counts.discarded++
   }
