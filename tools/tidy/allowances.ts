@@ -10,8 +10,8 @@ export interface Allowance {
 const allowances: readonly Allowance[] = [
   {
     rule: 'sizes',
-    path: 'packages/tidings/src/broker/port.ts',
-    reason: 'One interface with its guarantees; a reader wants it in one place.',
+    path: 'packages/tidings/src/client/remote-broker.ts',
+    reason: 'A line or two for each call of the port; a sixth of it are the names of their types.',
   },
   {
     rule: 'leftovers',

@@ -14,7 +14,7 @@ test.each([
     'inbox/inbox.ts',
     "export { sqliteDatabase } from '../databases/sqlite/index.ts'",
   ],
-  ['a port that knows its user', 'engine/port.ts', "import type { Broker } from '../broker/port.ts'"],
+  ['a port that knows its user', 'engine/port.ts', "import type { Broker } from '../broker/port/broker.ts'"],
   ['an arrow hidden in an import type', 'event/event.ts', "export type Log = import('../engine/port.ts').Log"],
   [
     'an arrow hidden in a dynamic import',
@@ -41,7 +41,10 @@ test('refuses the server using the command', () => {
 test.each([
   ['delivery/machine.ts', "import type { Ledger } from '../engine/index.ts'"],
   ['broker/stats.ts', "import { shardOf } from '../delivery/index.ts'\nimport type { Broker } from './port.ts'"],
-  ['outbox/relay.ts', "import type { Broker } from '../broker/port.ts'\nimport { TidingsError } from '../errors.ts'"],
+  [
+    'outbox/relay.ts',
+    "import type { Broker } from '../broker/port/broker.ts'\nimport { TidingsError } from '../errors.ts'",
+  ],
   ['engines/embedded/log.ts', "import { open } from 'lmdb'\nimport { join } from 'node:path'"],
   ['client/client.ts', "import { sleep } from '../environment/index.ts'\nimport { frame } from '../protocol/index.ts'"],
   [

@@ -1,4 +1,4 @@
-export type { Broker, Caller } from './broker/port.ts'
+export type { Broker, Caller } from './broker/port/broker.ts'
 export {
   connect,
   connectPush,

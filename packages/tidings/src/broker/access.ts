@@ -1,6 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import type { TopicKind } from '../engine/index.ts'
-import type { Caller } from './port.ts'
+import type { Caller } from './port/broker.ts'
 
 /**
  * What a caller wants to do. `inspect` reads descriptions and figures of one topic or subscription, `monitor` figures

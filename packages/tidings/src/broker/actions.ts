@@ -1,4 +1,5 @@
-import type { EventAction, Explanation, SubscriptionAction, SubscriptionState } from './port.ts'
+import type { EventAction, Explanation } from './port/standing.ts'
+import type { SubscriptionAction, SubscriptionState } from './port/subscriptions.ts'
 
 /**
  * Which states of an event at a subscription allow which action of an operator: the broker refuses by this table, and

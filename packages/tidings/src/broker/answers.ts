@@ -3,7 +3,7 @@ import { answerKey, answerRange } from '../delivery/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { LedgerEntry } from '../engine/index.ts'
-import type { TaskResult } from './port.ts'
+import type { TaskResult } from './port/deliveries.ts'
 import type { Publisher } from './publisher.ts'
 import type { ShardRunner } from './shard-runner.ts'
 

@@ -3,7 +3,7 @@ import type { Event, Position } from '../event/index.ts'
 import { offsetOf, type DeliveryMachine } from '../delivery/index.ts'
 import { refusal } from './actions.ts'
 import { explainOffset } from './standing.ts'
-import type { EventAction } from './port.ts'
+import type { EventAction } from './port/standing.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 

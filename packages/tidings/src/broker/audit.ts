@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Environment } from '../environment/index.ts'
 import type { Action, Resource } from './access.ts'
 import type { Namespace } from './namespace.ts'
-import type { Caller } from './port.ts'
+import type { Caller } from './port/broker.ts'
 
 /** What operators did, as events of a topic that the broker keeps itself, one in each namespace. */
 const auditTopic = 'tidings.audit'

@@ -1,7 +1,10 @@
 import { TidingsError } from '../errors.ts'
 import type { Engine, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
-import type { JsonSchema, Pause, RetentionPolicy, ScheduledTemplate, SubscriptionFilter } from './port.ts'
+import type { JsonSchema, RetentionPolicy } from './port/topics.ts'
+import type { Pause } from './port/subscriptions.ts'
+import type { ScheduledTemplate } from './port/schedules.ts'
+import type { SubscriptionFilter } from '../event/index.ts'
 
 export interface StoredTopic {
   readonly topic: string

@@ -5,7 +5,7 @@ import { deadKey, deadRange, offsetOf, parkedBehind, readException, type StoredE
 import { actOn, gone, listAll, refused } from './aside.ts'
 import { makeEdit } from './edits.ts'
 import { refusals } from './refusals.ts'
-import type * as port from './port.ts'
+import type { DeadLetter, DeadLetterPage, DiscardAnswer, RedriveAnswer, ReplaceAnswer } from './port/dead-letters.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -17,7 +17,7 @@ export async function listDeadLetters(
   runner: SubscriptionRunner,
   after: number,
   limit: number,
-): Promise<port.DeadLetterPage> {
+): Promise<DeadLetterPage> {
   const range = { from: `${deadKey(after)}!`, to: deadRange.to }
   const found = await listAll(runner, range, limit + 1)
   const deadLetters = await Promise.all(
@@ -31,7 +31,7 @@ async function describeDeadLetter(
   runner: SubscriptionRunner,
   shard: ShardRunner,
   entry: LedgerEntry,
-): Promise<port.DeadLetter> {
+): Promise<DeadLetter> {
   const { offset, key, reason = '', attempts, deadAt = 0, edit } = readException(entry)
   const record = await shard.fetch(offset)
   const edited = record && edit !== undefined ? await shard.edited(record) : undefined
@@ -50,7 +50,7 @@ export async function redrive(
   runner: SubscriptionRunner,
   offsets: readonly number[] | 'all',
   edit: number,
-): Promise<readonly port.RedriveAnswer[]> {
+): Promise<readonly RedriveAnswer[]> {
   const wanted = offsets === 'all' ? await deadOffsets(runner) : offsets
   const edited = new Map<number, number>()
   const found = await actOn(runner, wanted.map(deadKey), ({ aside }, entry) => {
@@ -61,7 +61,7 @@ export async function redrive(
   // Of all of them, one that somebody else has dealt with meanwhile is none any more.
   const answered = offsets === 'all' ? wanted.filter((offset) => found.has(offset)) : wanted
   return Promise.all(
-    answered.map(async (offset): Promise<port.RedriveAnswer> => {
+    answered.map(async (offset): Promise<RedriveAnswer> => {
       const position = runner.position(offset)
       const present = edited.get(offset)
       if (present !== undefined) return { status: 'refused', ...editRefusal(position, present, edit) }
@@ -76,7 +76,7 @@ export async function replace(
   runner: SubscriptionRunner,
   { offset, edit, by, at }: { offset: number; edit: number; by: string; at: number },
   rewrite: (event: Event) => Event,
-): Promise<port.ReplaceAnswer> {
+): Promise<ReplaceAnswer> {
   const position = runner.position(offset)
   const record = await runner.shards[0]!.fetch(offset)
   if (!record) throw await unknown(runner, offset)
@@ -102,7 +102,7 @@ async function unknown(runner: SubscriptionRunner, offset: number): Promise<Tidi
 export async function discard(
   runner: SubscriptionRunner,
   offsets: readonly number[],
-): Promise<readonly port.DiscardAnswer[]> {
+): Promise<readonly DiscardAnswer[]> {
   const refuse = await refusals(runner, offsets)
   const done = await actOn(runner, offsets.map(deadKey), ({ aside }, entry, shard) => {
     const letter = readException(entry)
@@ -111,7 +111,7 @@ export async function discard(
   })
   await runner.tasks?.flush()
   return Promise.all(
-    offsets.map(async (offset): Promise<port.DiscardAnswer> => {
+    offsets.map(async (offset): Promise<DiscardAnswer> => {
       if (done.has(offset)) return { position: runner.position(offset), status: 'discarded' }
       return refused(runner, offset, { code: 'dead-letter-unknown', action: 'discard' })
     }),

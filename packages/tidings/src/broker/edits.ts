@@ -1,7 +1,7 @@
 import { formatStructured, parseStructured, type Event } from '../event/index.ts'
 import type { LogRecord } from '../engine/index.ts'
 import type { StoredEdit } from '../delivery/index.ts'
-import type { Replacement } from './port.ts'
+import type { Replacement } from './port/dead-letters.ts'
 
 /** What an operator put in the place of a dead letter: the same event, as far as identity, type, key and order go. */
 export interface EditedRecord extends LogRecord {

@@ -4,7 +4,7 @@ import { refuse, type Action, type Authorize, type Resource } from './access.ts'
 import type { StoredTopic } from './catalog.ts'
 import { auditedAccess } from './audit.ts'
 import type { Namespace } from './namespace.ts'
-import type { Caller } from './port.ts'
+import type { Caller } from './port/broker.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
 /** Where every call comes in: finds what it is about, and lets nobody in whom the authorizer does not allow. */

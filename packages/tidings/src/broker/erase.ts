@@ -3,7 +3,7 @@ import { editRange, offsetOf } from '../delivery/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { isTombstone, validateKey, type Event } from '../event/index.ts'
 import type { Namespace } from './namespace.ts'
-import type { EraseAnswer, EraseRequest } from './port.ts'
+import type { EraseAnswer, EraseRequest } from './port/events.ts'
 import { shardOf } from './shard-of.ts'
 import type { ShardRunner } from './shard-runner.ts'
 

@@ -5,7 +5,7 @@ import { TidingsError } from '../errors.ts'
 import { formatPosition, type Event } from '../event/index.ts'
 import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
-import type * as port from './port.ts'
+import type { FollowRequest, Follower } from './port/events.ts'
 
 /** How often the log is looked at when no hint comes. */
 const lookEveryMs = 1_000
@@ -28,7 +28,7 @@ export class Follows {
     this.#parts = parts
   }
 
-  async open(name: string, namespace: Namespace, request: port.FollowRequest): Promise<port.Follower> {
+  async open(name: string, namespace: Namespace, request: FollowRequest): Promise<Follower> {
     const matches = compileFilter(request.filter ?? {})
     const place = await placeOf(namespace, request)
     const id = { namespace: name, topic: request.topic }
@@ -53,7 +53,7 @@ interface Place {
   readonly reset?: string
 }
 
-async function placeOf(namespace: Namespace, { topic, after = 'end' }: port.FollowRequest): Promise<Place> {
+async function placeOf(namespace: Namespace, { topic, after = 'end' }: FollowRequest): Promise<Place> {
   const { incarnation, head, trimmed } = await namespace.describe(topic)
   if (after === 'end') return { incarnation, offset: head }
   if (after === 'beginning') return { incarnation, offset: trimmed }
@@ -68,7 +68,7 @@ async function placeOf(namespace: Namespace, { topic, after = 'end' }: port.Foll
 interface FollowOptions extends Parts {
   readonly id: TopicId
   readonly namespace: Namespace
-  readonly request: port.FollowRequest
+  readonly request: FollowRequest
   readonly matches: (event: Event) => boolean
   readonly place: Place
 }

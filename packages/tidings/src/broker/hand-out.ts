@@ -1,7 +1,7 @@
 import { formatSequence, type Event, type Position } from '../event/index.ts'
 import { formatLeaseToken, type Entry } from '../delivery/index.ts'
 import type { TopicKind } from '../engine/index.ts'
-import type { Delivery } from './port.ts'
+import type { Delivery } from './port/deliveries.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 /** How offsets and events of one topic look to its consumers. */

@@ -9,9 +9,32 @@ import { Namespace } from './namespace.ts'
 import type { BrokerOptions } from './options.ts'
 import * as operate from './operate.ts'
 import { Operators } from './operators.ts'
-import type * as port from './port.ts'
+import type { Broker, Caller, ServiceRegistration } from './port/broker.ts'
+import type {
+  DeliveryStream,
+  PullAnswer,
+  PullRequest,
+  RenewRequest,
+  SettleAnswer,
+  SettleRequest,
+  StreamRequest,
+} from './port/deliveries.ts'
+import type {
+  EraseAnswer,
+  EraseRequest,
+  FollowRequest,
+  Follower,
+  LatestPage,
+  LatestRequest,
+  PublishAnswer,
+  PublishRequest,
+  ReadPage,
+  ReadRequest,
+} from './port/events.ts'
+import type { ScheduleDefinition, ScheduleDescription } from './port/schedules.ts'
+import type { SubscriptionDefinition, SubscriptionDescription } from './port/subscriptions.ts'
+import type { TopicDefinition, TopicDescription } from './port/topics.ts'
 import { readEvents, readLatest } from './read.ts'
-import type { Broker, Caller } from './port.ts'
 import { registerService } from './services.ts'
 
 /** A broker in this process, over an engine that it starts and stops. */
@@ -73,7 +96,7 @@ class LocalBroker implements Broker {
 
   // ------------------------------------------------------------------------------------------------ services and topics
 
-  async registerService(caller: Caller, request: port.ServiceRegistration): Promise<void> {
+  async registerService(caller: Caller, request: ServiceRegistration): Promise<void> {
     const { catalog } = this.#entrance.namespace(caller)
     const service = validateName(request.service, 'service')
     this.#entrance.allow(caller, request.replace ? 'operate' : 'define', { service })
@@ -82,7 +105,7 @@ class LocalBroker implements Broker {
     else await register()
   }
 
-  async putTopic(caller: Caller, request: port.TopicDefinition): Promise<port.TopicDescription> {
+  async putTopic(caller: Caller, request: TopicDefinition): Promise<TopicDescription> {
     const namespace = this.#entrance.namespace(caller)
     const { replies, ...defined } = request
     const topic = resourceOf(replies ? { ...defined, replies } : defined)
@@ -91,11 +114,11 @@ class LocalBroker implements Broker {
     return operate.describeTopic(namespace, request.topic)
   }
 
-  async topic(caller: Caller, topic: string): Promise<port.TopicDescription> {
+  async topic(caller: Caller, topic: string): Promise<TopicDescription> {
     return operate.describeTopic(await this.#entrance.topic(caller, 'inspect', topic), topic)
   }
 
-  async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
+  async topics(caller: Caller): Promise<readonly TopicDescription[]> {
     return operate.listTopics(this.#entrance, caller)
   }
 
@@ -107,7 +130,7 @@ class LocalBroker implements Broker {
 
   // ------------------------------------------------------------------------------------------------- publish and read
 
-  async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
+  async publish(caller: Caller, { topic, events }: PublishRequest): Promise<readonly PublishAnswer[]> {
     const opened = this.#entrance.namespace(caller).publisher(topic)
     const publisher = opened instanceof Promise ? await opened : opened
     this.#entrance.allow(caller, 'publish', { topic: resourceOf(publisher.topic) })
@@ -122,36 +145,36 @@ class LocalBroker implements Broker {
     return this.#options.engine.log.producer({ namespace: caller.namespace, topic }, producer)
   }
 
-  async read(caller: Caller, request: port.ReadRequest): Promise<port.ReadPage> {
+  async read(caller: Caller, request: ReadRequest): Promise<ReadPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const namespace = await this.#entrance.topic(caller, 'read', request.topic)
     return readEvents(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
   }
 
-  async latest(caller: Caller, request: port.LatestRequest): Promise<port.LatestPage> {
+  async latest(caller: Caller, request: LatestRequest): Promise<LatestPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const namespace = await this.#entrance.topic(caller, 'read', request.topic)
     return readLatest(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
   }
 
-  async erase(caller: Caller, request: port.EraseRequest): Promise<port.EraseAnswer> {
+  async erase(caller: Caller, request: EraseRequest): Promise<EraseAnswer> {
     const namespace = await this.#entrance.topic(caller, 'operate', request.topic)
     const { engine, environment = systemEnvironment } = this.#options
     return eraseKey({ engine, environment, namespace, name: caller.namespace }, request)
   }
 
-  async follow(caller: Caller, request: port.FollowRequest): Promise<port.Follower> {
+  async follow(caller: Caller, request: FollowRequest): Promise<Follower> {
     const namespace = await this.#entrance.topic(caller, 'read', request.topic)
     return this.#follows.open(caller.namespace, namespace, request)
   }
 
   // -------------------------------------------------------------------------------------------------------- schedules
 
-  async putSchedule(caller: Caller, request: port.ScheduleDefinition): Promise<port.ScheduleDescription> {
+  async putSchedule(caller: Caller, request: ScheduleDefinition): Promise<ScheduleDescription> {
     return this.#entrance.namespace(caller).schedules.put(this.#entrance, caller, request)
   }
 
-  async schedules(caller: Caller): Promise<readonly port.ScheduleDescription[]> {
+  async schedules(caller: Caller): Promise<readonly ScheduleDescription[]> {
     return this.#entrance.namespace(caller).schedules.list(this.#entrance, caller)
   }
 
@@ -161,7 +184,7 @@ class LocalBroker implements Broker {
 
   // ---------------------------------------------------------------------------------------------------- subscriptions
 
-  async putSubscription(caller: Caller, request: port.SubscriptionDefinition): Promise<port.SubscriptionDescription> {
+  async putSubscription(caller: Caller, request: SubscriptionDefinition): Promise<SubscriptionDescription> {
     const namespace = this.#entrance.namespace(caller)
     const topic = resourceOf(await namespace.topic(request.topic))
     this.#entrance.allow(caller, 'consume', {
@@ -172,14 +195,14 @@ class LocalBroker implements Broker {
     return operate.describeSubscription(namespace, request.subscription)
   }
 
-  async subscription(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  async subscription(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     return operate.describeSubscription(
       await this.#entrance.subscription(caller, 'inspect', subscription),
       subscription,
     )
   }
 
-  async subscriptions(caller: Caller): Promise<readonly port.SubscriptionDescription[]> {
+  async subscriptions(caller: Caller): Promise<readonly SubscriptionDescription[]> {
     return operate.listSubscriptions(this.#entrance, caller)
   }
 
@@ -189,14 +212,14 @@ class LocalBroker implements Broker {
     )
   }
 
-  async pull(caller: Caller, request: port.PullRequest): Promise<port.PullAnswer> {
+  async pull(caller: Caller, request: PullRequest): Promise<PullAnswer> {
     const max = wholeNumber(request.max, limits.max)
     const waitMs = wholeNumber(request.waitMs, limits.waitMs)
     const leaseMs = wholeNumber(request.leaseMs, limits.leaseMs)
     return (await this.#entrance.runner(caller, 'consume', request.subscription)).pull({ max, waitMs, leaseMs })
   }
 
-  async settle(caller: Caller, request: port.SettleRequest): Promise<readonly port.SettleAnswer[]> {
+  async settle(caller: Caller, request: SettleRequest): Promise<readonly SettleAnswer[]> {
     refuseTwice(
       request.outcomes.map(({ lease }) => lease),
       'lease',
@@ -208,13 +231,13 @@ class LocalBroker implements Broker {
     )
   }
 
-  async renew(caller: Caller, request: port.RenewRequest): Promise<readonly port.SettleAnswer[]> {
+  async renew(caller: Caller, request: RenewRequest): Promise<readonly SettleAnswer[]> {
     const leaseMs = wholeNumber(request.leaseMs, limits.leaseMs)
     refuseTwice(request.leases, 'lease')
     return (await this.#entrance.runner(caller, 'consume', request.subscription)).renew(request.leases, leaseMs)
   }
 
-  async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
+  async stream(caller: Caller, request: StreamRequest): Promise<DeliveryStream> {
     checkHolder(request.holder)
     return (await this.#entrance.runner(caller, 'consume', request.subscription)).stream(request)
   }

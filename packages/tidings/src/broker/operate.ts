@@ -5,9 +5,13 @@ import { formatPosition, parsePosition } from '../event/index.ts'
 import { subscriptionActions } from './actions.ts'
 import { resourceOf, type Entrance } from './entrance.ts'
 import type { Namespace } from './namespace.ts'
-import type * as port from './port.ts'
+import type { Caller } from './port/broker.ts'
+import type { Outcome } from './port/deliveries.ts'
+import type { SubscriptionStats } from './port/standing.ts'
+import type { SubscriptionDescription } from './port/subscriptions.ts'
+import type { TopicDescription } from './port/topics.ts'
 
-export async function describeTopic(namespace: Namespace, name: string): Promise<port.TopicDescription> {
+export async function describeTopic(namespace: Namespace, name: string): Promise<TopicDescription> {
   const topic = await namespace.topic(name)
   const { head, incarnation, deduplication, continues } = await namespace.describe(name)
   const held = namespace.retention.held(name)
@@ -21,7 +25,7 @@ export async function describeTopic(namespace: Namespace, name: string): Promise
 }
 
 /** The topics that a caller may see. */
-export async function listTopics(entrance: Entrance, caller: port.Caller): Promise<port.TopicDescription[]> {
+export async function listTopics(entrance: Entrance, caller: Caller): Promise<TopicDescription[]> {
   const namespace = entrance.namespace(caller)
   const visible = (await namespace.catalog.list('topic')).filter((topic) =>
     entrance.allows(caller, 'inspect', { topic: resourceOf(topic) }),
@@ -30,10 +34,7 @@ export async function listTopics(entrance: Entrance, caller: port.Caller): Promi
 }
 
 /** The subscriptions that a caller may see. */
-export async function listSubscriptions(
-  entrance: Entrance,
-  caller: port.Caller,
-): Promise<port.SubscriptionDescription[]> {
+export async function listSubscriptions(entrance: Entrance, caller: Caller): Promise<SubscriptionDescription[]> {
   const namespace = entrance.namespace(caller)
   const visible = (await namespace.catalog.list('subscription')).filter(({ subscription }) =>
     entrance.allows(caller, 'inspect', { subscription }),
@@ -41,7 +42,7 @@ export async function listSubscriptions(
   return Promise.all(visible.map(({ subscription }) => describeSubscription(namespace, subscription)))
 }
 
-export async function describeSubscription(namespace: Namespace, name: string): Promise<port.SubscriptionDescription> {
+export async function describeSubscription(namespace: Namespace, name: string): Promise<SubscriptionDescription> {
   const { subscription, topic, filter, policy, paused } = await namespace.subscription(name)
   const runner = await namespace.runner(name)
   const watermark = Math.max(...runner.shards.map((shard) => shard.machine.state.watermark))
@@ -50,7 +51,7 @@ export async function describeSubscription(namespace: Namespace, name: string): 
 }
 
 /** Refuses an outcome that says something impossible, before any outcome of its call takes effect. */
-export function checkOutcome(outcome: port.Outcome): void {
+export function checkOutcome(outcome: Outcome): void {
   const actions = ['ack', 'refuse', 'retry', 'dead-letter', 'wait', 'release']
   if (!actions.includes(outcome.action)) {
     throw new TidingsError('bad-request', `"${outcome.action}" is not an outcome; use ${actions.join(', ')}.`)
@@ -86,7 +87,7 @@ export async function subscriptionStats(
   namespace: Namespace,
   name: string,
   now: number,
-): Promise<port.SubscriptionStats> {
+): Promise<SubscriptionStats> {
   const runner = await namespace.runner(name)
   const { topic, paused } = await namespace.subscription(name)
   const { head, incarnation } = await namespace.describe(topic)

@@ -5,8 +5,32 @@ import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import * as deadLetters from './dead-letters.ts'
 import type { Entrance } from './entrance.ts'
 import * as operate from './operate.ts'
-import type * as port from './port.ts'
-import type { Caller } from './port.ts'
+import type {
+  DeadLetterPage,
+  DeadLettersRequest,
+  DiscardAnswer,
+  DiscardRequest,
+  Redrive,
+  RedriveAnswer,
+  RedrivePreview,
+  RedriveRequest,
+  ReplaceAnswer,
+  ReplaceRequest,
+  StartRedriveRequest,
+} from './port/dead-letters.ts'
+import type {
+  CancelAnswer,
+  CancelRequest,
+  EventReference,
+  Explanation,
+  ScheduledPage,
+  ScheduledRequest,
+  SeekPreview,
+  SeekRequest,
+  SubscriptionStats,
+} from './port/standing.ts'
+import type { SubscriptionDescription } from './port/subscriptions.ts'
+import type { Caller } from './port/broker.ts'
 import { nextBatch } from './redrive-batch.ts'
 import { previewSeek, seekTarget } from './seek-target.ts'
 import * as scheduled from './scheduled.ts'
@@ -24,7 +48,7 @@ export class Operators {
     this.#entrance = options.entrance
   }
 
-  async seek(caller: Caller, request: port.SeekRequest): Promise<port.SubscriptionDescription> {
+  async seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription> {
     const { subscription, to, effects = 'skip' } = request
     checkEffects(effects)
     const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
@@ -35,10 +59,7 @@ export class Operators {
     return operate.describeSubscription(namespace, subscription)
   }
 
-  async previewSeek(
-    caller: Caller,
-    { subscription, to, effects = 'skip' }: port.SeekRequest,
-  ): Promise<port.SeekPreview> {
+  async previewSeek(caller: Caller, { subscription, to, effects = 'skip' }: SeekRequest): Promise<SeekPreview> {
     checkEffects(effects)
     const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
     const { topic } = await namespace.subscription(subscription)
@@ -47,19 +68,19 @@ export class Operators {
     return { subscription, ...(await previewSeek(await namespace.runner(subscription), start, head)) }
   }
 
-  async pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  async pause(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
     await namespace.setPaused(subscription, { at: this.#environment.clock.now(), by: caller.principal })
     return operate.describeSubscription(namespace, subscription)
   }
 
-  async resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  async resume(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
     await namespace.setPaused(subscription, undefined)
     return operate.describeSubscription(namespace, subscription)
   }
 
-  async deadLetters(caller: Caller, request: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
+  async deadLetters(caller: Caller, request: DeadLettersRequest): Promise<DeadLetterPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
     const [after = 0] =
@@ -67,7 +88,7 @@ export class Operators {
     return deadLetters.listDeadLetters(runner, after, limit)
   }
 
-  async redrive(caller: Caller, request: port.RedriveRequest): Promise<readonly port.RedriveAnswer[]> {
+  async redrive(caller: Caller, request: RedriveRequest): Promise<readonly RedriveAnswer[]> {
     const { subscription, positions } = request
     const edit = wholeNumber(request.edit, limits.edit)
     const runner = await this.#entrance.runner(caller, 'operate', subscription)
@@ -76,7 +97,7 @@ export class Operators {
     return deadLetters.redrive(runner, offsets, edit)
   }
 
-  async startRedrive(caller: Caller, request: port.StartRedriveRequest): Promise<port.Redrive> {
+  async startRedrive(caller: Caller, request: StartRedriveRequest): Promise<Redrive> {
     const { perSecond } = request
     if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000_000)) {
       throw new TidingsError('bad-request', `"perSecond" must be a number above 0; it was ${perSecond}.`)
@@ -85,7 +106,7 @@ export class Operators {
     return runner.redrives.start(request, caller.principal)
   }
 
-  async previewRedrive(caller: Caller, request: port.StartRedriveRequest): Promise<port.RedrivePreview> {
+  async previewRedrive(caller: Caller, request: StartRedriveRequest): Promise<RedrivePreview> {
     const { subscription, filter = {} } = request
     const runner = await this.#entrance.runner(caller, 'inspect', subscription)
     const all = { filter, after: 0, edited: 0, startedAt: Infinity }
@@ -94,19 +115,19 @@ export class Operators {
     return { subscription, deadLetters: batch.length, edited, positions }
   }
 
-  async redrives(caller: Caller, subscription: string): Promise<readonly port.Redrive[]> {
+  async redrives(caller: Caller, subscription: string): Promise<readonly Redrive[]> {
     return (await this.#entrance.runner(caller, 'inspect', subscription)).redrives.list()
   }
 
   async stopRedrive(
     caller: Caller,
     { subscription, redrive }: { subscription: string; redrive: string },
-  ): Promise<port.Redrive> {
+  ): Promise<Redrive> {
     const runner = await this.#entrance.runner(caller, 'operate', subscription)
     return runner.redrives.stop(redrive, caller.principal)
   }
 
-  async replace(caller: Caller, request: port.ReplaceRequest): Promise<port.ReplaceAnswer> {
+  async replace(caller: Caller, request: ReplaceRequest): Promise<ReplaceAnswer> {
     const { subscription, position, data, datacontenttype } = request
     const edit = wholeNumber(request.edit, limits.edit)
     const namespace = await this.#entrance.subscription(caller, 'operate', subscription)
@@ -120,34 +141,31 @@ export class Operators {
     })
   }
 
-  async discard(caller: Caller, request: port.DiscardRequest): Promise<readonly port.DiscardAnswer[]> {
+  async discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]> {
     const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
     refuseTwice(request.positions, 'position')
     return deadLetters.discard(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
   }
 
-  async scheduled(caller: Caller, request: port.ScheduledRequest): Promise<port.ScheduledPage> {
+  async scheduled(caller: Caller, request: ScheduledRequest): Promise<ScheduledPage> {
     const limit = wholeNumber(request.limit, limits.limit)
     const runner = await this.#entrance.runner(caller, 'inspect', request.subscription)
     return scheduled.listScheduled(runner, request.cursor, limit)
   }
 
-  async cancel(caller: Caller, request: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
+  async cancel(caller: Caller, request: CancelRequest): Promise<readonly CancelAnswer[]> {
     const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
     refuseTwice(request.positions, 'position')
     return scheduled.cancel(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
   }
 
-  async stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
+  async stats(caller: Caller, subscription: string): Promise<SubscriptionStats> {
     const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
     const now = this.#environment.clock.now()
     return operate.subscriptionStats(this.#engine, caller.namespace, namespace, subscription, now)
   }
 
-  async explain(
-    caller: Caller,
-    request: { subscription: string; event: port.EventReference },
-  ): Promise<port.Explanation> {
+  async explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation> {
     const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
     return explain(this.#engine, caller.namespace, namespace, request)
   }

@@ -3,7 +3,7 @@ import type { Environment } from '../environment/index.ts'
 import type { Authorize } from './access.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
-import type { BrokerNotice } from './port.ts'
+import type { BrokerNotice } from './port/broker.ts'
 
 export interface BrokerOptions {
   readonly engine: Engine

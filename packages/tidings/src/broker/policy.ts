@@ -1,7 +1,8 @@
 import { TidingsError } from '../errors.ts'
 import { compileFilter, defaultPolicy, defaultRetryPolicy, type DeliveryPolicy } from '../delivery/index.ts'
 import type { StoredSubscription } from './catalog.ts'
-import type { SubscriptionFilter, SubscriptionPolicy } from './port.ts'
+import type { SubscriptionFilter } from '../event/index.ts'
+import type { SubscriptionPolicy } from './port/subscriptions.ts'
 
 /** The filter as it is kept; a `bad-request` says which part of it makes no sense. */
 export function checkFilter(filter: SubscriptionFilter = {}): SubscriptionFilter {

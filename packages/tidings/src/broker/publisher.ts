@@ -3,7 +3,7 @@ import { formatPosition, type Event } from '../event/index.ts'
 import { Refused, type AppendAnswer, type AppendRequest, type Engine, type TopicId } from '../engine/index.ts'
 import type { Catalog, StoredTopic } from './catalog.ts'
 import { checkEvent, type CheckPayload, type CompileSchema, type EventRules } from './check-event.ts'
-import type { PublishAnswer, PublishedEvent } from './port.ts'
+import type { PublishAnswer, PublishedEvent } from './port/events.ts'
 import { checkReplyTo, findReplyTopics } from './reply-topics.ts'
 import { shardOf } from './shard-of.ts'
 

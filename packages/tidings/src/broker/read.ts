@@ -4,7 +4,7 @@ import { formatPosition } from '../event/index.ts'
 import { readable } from './log-reader.ts'
 import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
-import type * as port from './port.ts'
+import type { LatestPage, LatestRequest, PositionedEvent, ReadPage, ReadRequest } from './port/events.ts'
 
 interface Where {
   readonly namespace: string
@@ -15,8 +15,8 @@ interface Where {
 export async function readEvents(
   engine: Engine,
   namespace: Namespace,
-  { namespace: name, topic, after = 'beginning', limit }: port.ReadRequest & Where,
-): Promise<port.ReadPage> {
+  { namespace: name, topic, after = 'beginning', limit }: ReadRequest & Where,
+): Promise<ReadPage> {
   const offset = await namespace.offsetAfter(topic, after)
   const page = await engine.log.read({ namespace: name, topic }, { after: offset, limit })
   const { head, incarnation, kind } = await namespace.describe(topic)
@@ -31,8 +31,8 @@ export async function readEvents(
 export async function readLatest(
   engine: Engine,
   namespace: Namespace,
-  { namespace: name, topic, cursor, limit }: port.LatestRequest & Where,
-): Promise<port.LatestPage> {
+  { namespace: name, topic, cursor, limit }: LatestRequest & Where,
+): Promise<LatestPage> {
   const { kind, incarnation } = await namespace.describe(topic)
   if (kind !== 'entity') {
     throw new TidingsError(
@@ -50,11 +50,7 @@ export async function readLatest(
   }
 }
 
-function positioned(
-  records: readonly LogRecord[],
-  incarnation: string,
-  kind: TopicKind,
-): readonly port.PositionedEvent[] {
+function positioned(records: readonly LogRecord[], incarnation: string, kind: TopicKind): readonly PositionedEvent[] {
   return records
     .filter((record) => !readable(record, kind).erased)
     .map(({ event, offset, appendedAt }) => ({

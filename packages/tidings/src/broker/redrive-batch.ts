@@ -1,6 +1,6 @@
 import { deadKey, deadRange, readException } from '../delivery/index.ts'
 import { listAll } from './aside.ts'
-import type { DeadLetterFilter, Redrive } from './port.ts'
+import type { DeadLetterFilter, Redrive } from './port/dead-letters.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 /** A redrive as it stands in the ledger. */

@@ -3,7 +3,7 @@ import { sleep, type Environment } from '../environment/index.ts'
 import { deadKey, readException } from '../delivery/index.ts'
 import { actOn } from './aside.ts'
 import { batchSize, nextBatch, pauseMs, type StoredRedrive } from './redrive-batch.ts'
-import type { Redrive, StartRedriveRequest } from './port.ts'
+import type { Redrive, StartRedriveRequest } from './port/dead-letters.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 const formatVersion = 1

@@ -2,7 +2,8 @@ import { TidingsError } from '../errors.ts'
 import type { Event } from '../event/index.ts'
 import { replyTopicOf } from './answers.ts'
 import type { Catalog, StoredTopic } from './catalog.ts'
-import type { SubscriptionDefinition, TopicDefinition } from './port.ts'
+import type { SubscriptionDefinition } from './port/subscriptions.ts'
+import type { TopicDefinition } from './port/topics.ts'
 
 /** What the type of a task may have at most: that of its answer says what became of it. */
 const longestType = 2_000

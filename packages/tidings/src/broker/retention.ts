@@ -4,7 +4,8 @@ import type { StoredTopic } from './catalog.ts'
 import type { LedgerWatch } from './ledger-watch.ts'
 import type { Namespace } from './namespace.ts'
 import { Needs } from './needs.ts'
-import type { BrokerNotice, RetentionHold } from './port.ts'
+import type { BrokerNotice } from './port/broker.ts'
+import type { RetentionHold } from './port/topics.ts'
 
 const defaultEveryMs = 60_000
 const defaultTombstonesMs = 30 * 24 * 3_600_000

@@ -3,7 +3,7 @@ import { decodeBase64, encodeBase64, validateName, type Event } from '../event/i
 import type { StoredSchedule, StoredTopic } from './catalog.ts'
 import { checkEvent } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
-import type { ScheduleDefinition, ScheduledTemplate } from './port.ts'
+import type { ScheduleDefinition, ScheduledTemplate } from './port/schedules.ts'
 
 /** The event that a schedule publishes for one due time: the same on every server, so that its identity is enough. */
 export function eventOf({ schedule, event }: Pick<StoredSchedule, 'schedule' | 'event'>, due: number): Event {

@@ -5,7 +5,8 @@ import type { StoredSchedule } from './catalog.ts'
 import { newestDue, type NextDue } from './due-times.ts'
 import type { Entrance } from './entrance.ts'
 import type { Namespace } from './namespace.ts'
-import type { Caller, ScheduleDefinition, ScheduleDescription } from './port.ts'
+import type { Caller } from './port/broker.ts'
+import type { ScheduleDefinition, ScheduleDescription } from './port/schedules.ts'
 import { checkSchedule, checkScheduleName, eventOf, templateOf } from './schedule-form.ts'
 
 /** How often the wall clock is looked at while a schedule waits: it may have been set, and other servers may have put one. */

@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Log, TopicId } from '../engine/index.ts'
 import { asideRanges, deadRange, offsetOf } from '../delivery/index.ts'
 import type { Namespace } from './namespace.ts'
-import type { SeekPreview, SeekRequest } from './port.ts'
+import type { SeekPreview, SeekRequest } from './port/standing.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 

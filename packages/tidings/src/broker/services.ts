@@ -1,6 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import type { Catalog } from './catalog.ts'
-import type { ServiceRegistration } from './port.ts'
+import type { ServiceRegistration } from './port/broker.ts'
 
 /** Notes which database stands behind a service; another one than is known needs `replace`. */
 export async function registerService(catalog: Catalog, request: ServiceRegistration): Promise<void> {

@@ -1,5 +1,5 @@
 import type { SettleStatus } from '../delivery/index.ts'
-import type { SettleAnswer } from './port.ts'
+import type { SettleAnswer } from './port/deliveries.ts'
 
 /** What the machine said of a lease, in words. */
 export function settleAnswer(lease: string, status: SettleStatus): SettleAnswer {

@@ -4,7 +4,7 @@ import { asideKeys, standing } from '../delivery/index.ts'
 import { parsePosition } from '../event/index.ts'
 import { eventActions } from './actions.ts'
 import type { Namespace } from './namespace.ts'
-import type * as port from './port.ts'
+import type { EventReference, Explanation } from './port/standing.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
 /** Where single events stand at a subscription. */
@@ -15,8 +15,8 @@ export async function explain(
   engine: Engine,
   namespaceName: string,
   namespace: Namespace,
-  { subscription, event }: { subscription: string; event: port.EventReference },
-): Promise<port.Explanation> {
+  { subscription, event }: { subscription: string; event: EventReference },
+): Promise<Explanation> {
   const { topic } = await namespace.subscription(subscription)
   const runner = await namespace.runner(subscription)
   const offset =
@@ -32,7 +32,7 @@ export async function explain(
 }
 
 /** `undefined` where the topic does not hold such an event. */
-export async function explainOffset(runner: SubscriptionRunner, offset: number): Promise<port.Explanation | undefined> {
+export async function explainOffset(runner: SubscriptionRunner, offset: number): Promise<Explanation | undefined> {
   const record = await runner.shards[0]!.record(offset)
   const shard = record && runner.shards[record.shard]
   if (!shard) return undefined
@@ -43,7 +43,7 @@ export async function explainOffset(runner: SubscriptionRunner, offset: number):
     ...withPositions(runner, found),
     actions: eventActions[found.state],
     ...(replaced ? { replaced } : {}),
-  } as port.Explanation
+  } as Explanation
 }
 
 function withPositions(runner: SubscriptionRunner, found: ReturnType<typeof standing>): object {

@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import type { Delivery, StreamProgress, StreamRequest } from './port.ts'
+import type { Delivery, StreamProgress, StreamRequest } from './port/deliveries.ts'
 
 export interface Stream {
   readonly holder: string

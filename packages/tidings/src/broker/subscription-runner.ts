@@ -13,7 +13,7 @@ import type {
   SettleAnswer,
   StreamProgress,
   StreamRequest,
-} from './port.ts'
+} from './port/deliveries.ts'
 import { RedriveJobs } from './redrive-jobs.ts'
 import { ShardRunner } from './shard-runner.ts'
 import { settleAnswer } from './settle-answer.ts'

@@ -4,7 +4,7 @@ import type { Event, Position } from '../event/index.ts'
 import { parseLeaseToken, type LeaseToken, type SettleAction, type SettleStatus } from '../delivery/index.ts'
 import { answerOf, Answers, replyTopicOf, type AnswersOptions, type Decision } from './answers.ts'
 import { checkEvent } from './check-event.ts'
-import type { Outcome } from './port.ts'
+import type { Outcome } from './port/deliveries.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 export interface TasksOptions extends Omit<AnswersOptions, 'shard' | 'subscription'> {

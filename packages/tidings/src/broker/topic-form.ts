@@ -1,6 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
-import type { RetentionPolicy, TopicDefinition } from './port.ts'
+import type { RetentionPolicy, TopicDefinition } from './port/topics.ts'
 
 /** Refuses a definition of a topic that cannot be one. */
 export function checkTopic({ topic, kind, owner, shards, retention }: TopicDefinition): void {

@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { HttpOptions } from './http.ts'

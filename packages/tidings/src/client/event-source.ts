@@ -1,4 +1,5 @@
-import type { Caller, FollowRequest, PositionedEvent } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { FollowRequest, PositionedEvent } from '../broker/port/events.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { parseStructured, type Position } from '../event/index.ts'

@@ -1,4 +1,4 @@
-import type { Caller } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'

@@ -1,4 +1,4 @@
-import type { Follower, FollowRequest } from '../broker/port.ts'
+import type { Follower, FollowRequest } from '../broker/port/events.ts'
 import { sleep, type Environment } from '../environment/index.ts'
 import { TidingsError, type ErrorCode } from '../errors.ts'
 import type { Position } from '../event/index.ts'

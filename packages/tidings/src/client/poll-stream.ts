@@ -1,4 +1,5 @@
-import type { Caller, DeliveryStream, PullAnswer, SettleAnswer, StreamRequest } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { DeliveryStream, PullAnswer, SettleAnswer, StreamRequest } from '../broker/port/deliveries.ts'
 import { sleep, type Environment } from '../environment/index.ts'
 import { protocolLimits } from '../protocol/index.ts'
 import type { Http } from './http.ts'

@@ -1,4 +1,5 @@
-import type { Caller, PublishAnswer, PublishRequest } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { PublishAnswer, PublishRequest } from '../broker/port/events.ts'
 import { TidingsError } from '../errors.ts'
 import { encodeFrame } from '../protocol/index.ts'
 import type { Http } from './http.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { PublishAnswer, PublishedEvent } from '../broker/port.ts'
+import type { PublishAnswer, PublishedEvent } from '../broker/port/events.ts'
 import { TidingsError } from '../errors.ts'
 import { PublishQueue } from './publish-queue.ts'
 

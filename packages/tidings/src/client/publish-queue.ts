@@ -1,4 +1,4 @@
-import type { PublishAnswer, PublishedEvent } from '../broker/port.ts'
+import type { PublishAnswer, PublishedEvent } from '../broker/port/events.ts'
 import { TidingsError } from '../errors.ts'
 import { protocolLimits } from '../protocol/index.ts'
 

@@ -1,4 +1,4 @@
-import type { Caller } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
 import type { PushDescription, PushRequest } from '../protocol/index.ts'
 import { httpOptions, type ConnectOptions } from './connect.ts'
 import { Http } from './http.ts'

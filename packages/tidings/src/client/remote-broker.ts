@@ -1,5 +1,53 @@
-import type * as port from '../broker/port.ts'
-import type { Broker, Caller } from '../broker/port.ts'
+import type { Broker, Caller, ServiceRegistration } from '../broker/port/broker.ts'
+import type {
+  DeadLetterPage,
+  DeadLettersRequest,
+  DiscardAnswer,
+  DiscardRequest,
+  Redrive,
+  RedriveAnswer,
+  RedrivePreview,
+  RedriveRequest,
+  ReplaceAnswer,
+  ReplaceRequest,
+  StartRedriveRequest,
+} from '../broker/port/dead-letters.ts'
+import type {
+  DeliveryStream,
+  PullAnswer,
+  PullRequest,
+  RenewRequest,
+  SettleAnswer,
+  SettleRequest,
+  StreamRequest,
+} from '../broker/port/deliveries.ts'
+import type {
+  EraseAnswer,
+  EraseRequest,
+  FollowRequest,
+  Follower,
+  LatestPage,
+  LatestRequest,
+  PublishAnswer,
+  PublishRequest,
+  PublishedEvent,
+  ReadPage,
+  ReadRequest,
+} from '../broker/port/events.ts'
+import type { ScheduleDefinition, ScheduleDescription } from '../broker/port/schedules.ts'
+import type {
+  CancelAnswer,
+  CancelRequest,
+  EventReference,
+  Explanation,
+  ScheduledPage,
+  ScheduledRequest,
+  SeekPreview,
+  SeekRequest,
+  SubscriptionStats,
+} from '../broker/port/standing.ts'
+import type { SubscriptionDefinition, SubscriptionDescription } from '../broker/port/subscriptions.ts'
+import type { TopicDefinition, TopicDescription } from '../broker/port/topics.ts'
 import { TidingsError } from '../errors.ts'
 import { decodeSchedule, encodeOutcome, encodeTemplate, type Operation, type WireSchedule } from '../protocol/index.ts'
 import { Http, type HttpOptions, type HttpRequest } from './http.ts'
@@ -33,7 +81,7 @@ export class RemoteBroker implements Broker {
     this.#streams = new RemoteStreams(options, this.#http)
     const { spool, environment } = options
     if (!spool) return
-    const send = (lane: Lane, events: readonly port.PublishedEvent[]) =>
+    const send = (lane: Lane, events: readonly PublishedEvent[]) =>
       publishBatch(this.#http, lane.caller, { topic: lane.topic, events })
     this.#spooling = new Spooling({ spool, environment, send })
     // What an earlier life left is sent without waiting for somebody to publish more.
@@ -71,20 +119,20 @@ export class RemoteBroker implements Broker {
 
   // ---------------------------------------------------------------------------------------------- services and topics
 
-  async registerService(caller: Caller, { service, ...body }: port.ServiceRegistration): Promise<void> {
+  async registerService(caller: Caller, { service, ...body }: ServiceRegistration): Promise<void> {
     await this.#call('registerService', caller, { names: { service }, body })
   }
 
-  putTopic(caller: Caller, { topic, ...body }: port.TopicDefinition): Promise<port.TopicDescription> {
+  putTopic(caller: Caller, { topic, ...body }: TopicDefinition): Promise<TopicDescription> {
     return this.#call('putTopic', caller, { names: { topic }, body })
   }
 
-  topic(caller: Caller, topic: string): Promise<port.TopicDescription> {
+  topic(caller: Caller, topic: string): Promise<TopicDescription> {
     return this.#call('topic', caller, { names: { topic } })
   }
 
-  async topics(caller: Caller): Promise<readonly port.TopicDescription[]> {
-    return (await this.#call<{ topics: readonly port.TopicDescription[] }>('topics', caller)).topics
+  async topics(caller: Caller): Promise<readonly TopicDescription[]> {
+    return (await this.#call<{ topics: readonly TopicDescription[] }>('topics', caller)).topics
   }
 
   async removeTopic(caller: Caller, topic: string): Promise<void> {
@@ -93,7 +141,7 @@ export class RemoteBroker implements Broker {
 
   // ------------------------------------------------------------------------------------------------- publish and read
 
-  async publish(caller: Caller, { topic, events }: port.PublishRequest): Promise<readonly port.PublishAnswer[]> {
+  async publish(caller: Caller, { topic, events }: PublishRequest): Promise<readonly PublishAnswer[]> {
     if (this.#stopped) throw this.#stoppedError()
     // What has a stamp already is kept by an outbox.
     const spooling = events.some(({ producer }) => producer) ? undefined : this.#spooling
@@ -117,31 +165,31 @@ export class RemoteBroker implements Broker {
     return producer ?? undefined
   }
 
-  read(caller: Caller, { topic, ...query }: port.ReadRequest): Promise<port.ReadPage> {
+  read(caller: Caller, { topic, ...query }: ReadRequest): Promise<ReadPage> {
     return this.#call('read', caller, { names: { topic }, query })
   }
 
-  erase(caller: Caller, { topic, ...body }: port.EraseRequest): Promise<port.EraseAnswer> {
+  erase(caller: Caller, { topic, ...body }: EraseRequest): Promise<EraseAnswer> {
     return this.#call('erase', caller, { names: { topic }, body })
   }
 
-  latest(caller: Caller, { topic, ...query }: port.LatestRequest): Promise<port.LatestPage> {
+  latest(caller: Caller, { topic, ...query }: LatestRequest): Promise<LatestPage> {
     return this.#call('latest', caller, { names: { topic }, query })
   }
 
-  async follow(caller: Caller, request: port.FollowRequest): Promise<port.Follower> {
+  async follow(caller: Caller, request: FollowRequest): Promise<Follower> {
     if (this.#stopped) throw this.#stoppedError()
     return this.#streams.follow(caller, request)
   }
 
   // -------------------------------------------------------------------------------------------------------- schedules
 
-  async putSchedule(caller: Caller, { schedule, ...body }: port.ScheduleDefinition): Promise<port.ScheduleDescription> {
+  async putSchedule(caller: Caller, { schedule, ...body }: ScheduleDefinition): Promise<ScheduleDescription> {
     const sent = { ...body, event: encodeTemplate(body.event) }
     return decodeSchedule(await this.#call('putSchedule', caller, { names: { schedule }, body: sent }))
   }
 
-  async schedules(caller: Caller): Promise<readonly port.ScheduleDescription[]> {
+  async schedules(caller: Caller): Promise<readonly ScheduleDescription[]> {
     return (await this.#call<{ schedules: readonly WireSchedule[] }>('schedules', caller)).schedules.map(decodeSchedule)
   }
 
@@ -151,19 +199,16 @@ export class RemoteBroker implements Broker {
 
   // ---------------------------------------------------------------------------------------------------- subscriptions
 
-  putSubscription(
-    caller: Caller,
-    { subscription, ...body }: port.SubscriptionDefinition,
-  ): Promise<port.SubscriptionDescription> {
+  putSubscription(caller: Caller, { subscription, ...body }: SubscriptionDefinition): Promise<SubscriptionDescription> {
     return this.#call('putSubscription', caller, { names: { subscription }, body })
   }
 
-  subscription(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  subscription(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     return this.#call('subscription', caller, { names: { subscription } })
   }
 
-  async subscriptions(caller: Caller): Promise<readonly port.SubscriptionDescription[]> {
-    return (await this.#call<{ subscriptions: readonly port.SubscriptionDescription[] }>('subscriptions', caller))
+  async subscriptions(caller: Caller): Promise<readonly SubscriptionDescription[]> {
+    return (await this.#call<{ subscriptions: readonly SubscriptionDescription[] }>('subscriptions', caller))
       .subscriptions
   }
 
@@ -171,14 +216,11 @@ export class RemoteBroker implements Broker {
     await this.#call('removeSubscription', caller, { names: { subscription } })
   }
 
-  pull(caller: Caller, { subscription, ...body }: port.PullRequest): Promise<port.PullAnswer> {
+  pull(caller: Caller, { subscription, ...body }: PullRequest): Promise<PullAnswer> {
     return this.#call('pull', caller, { names: { subscription }, body, waitMs: body.waitMs ?? 0 })
   }
 
-  async settle(
-    caller: Caller,
-    { subscription, outcomes, ...rest }: port.SettleRequest,
-  ): Promise<readonly port.SettleAnswer[]> {
+  async settle(caller: Caller, { subscription, outcomes, ...rest }: SettleRequest): Promise<readonly SettleAnswer[]> {
     const body = { outcomes: outcomes.map(encodeOutcome), ...rest }
     if (this.#stopped) throw this.#stoppedError()
     const socket = this.#streams.openSocket(caller)
@@ -186,19 +228,19 @@ export class RemoteBroker implements Broker {
       socket
         ? await socket.request({ type: 'settle', subscription, ...body })
         : await this.#call('settle', caller, { names: { subscription }, body })
-    ) as Results<port.SettleAnswer>
+    ) as Results<SettleAnswer>
     const ended = results.filter(({ status }) => status === 'settled').map(({ lease }) => lease)
     this.#streams.forget(ended)
     return results
   }
 
-  async renew(caller: Caller, { subscription, ...body }: port.RenewRequest): Promise<readonly port.SettleAnswer[]> {
+  async renew(caller: Caller, { subscription, ...body }: RenewRequest): Promise<readonly SettleAnswer[]> {
     if (this.#stopped) throw this.#stoppedError()
     const socket = this.#streams.openSocket(caller)
     const answer = socket
       ? await socket.request({ type: 'renew', subscription, ...body })
       : await this.#call('renew', caller, { names: { subscription }, body })
-    return (answer as Results<port.SettleAnswer>).results
+    return (answer as Results<SettleAnswer>).results
   }
 
   async wake(
@@ -210,85 +252,79 @@ export class RemoteBroker implements Broker {
 
   // ----------------------------------------------------------------------------------------------------------- streams
 
-  async stream(caller: Caller, request: port.StreamRequest): Promise<port.DeliveryStream> {
+  async stream(caller: Caller, request: StreamRequest): Promise<DeliveryStream> {
     if (this.#stopped) throw this.#stoppedError()
     return this.#streams.open(caller, request)
   }
 
   // -------------------------------------------------------------------------------------------------------- operators
 
-  seek(caller: Caller, { subscription, ...body }: port.SeekRequest): Promise<port.SubscriptionDescription> {
+  seek(caller: Caller, { subscription, ...body }: SeekRequest): Promise<SubscriptionDescription> {
     return this.#call('seek', caller, { names: { subscription }, body })
   }
 
-  pause(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  pause(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     return this.#call('pause', caller, { names: { subscription }, body: {} })
   }
 
-  resume(caller: Caller, subscription: string): Promise<port.SubscriptionDescription> {
+  resume(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
     return this.#call('resume', caller, { names: { subscription }, body: {} })
   }
 
-  previewSeek(caller: Caller, { subscription, ...body }: port.SeekRequest): Promise<port.SeekPreview> {
+  previewSeek(caller: Caller, { subscription, ...body }: SeekRequest): Promise<SeekPreview> {
     return this.#call('previewSeek', caller, { names: { subscription }, body })
   }
 
-  deadLetters(caller: Caller, { subscription, ...query }: port.DeadLettersRequest): Promise<port.DeadLetterPage> {
+  deadLetters(caller: Caller, { subscription, ...query }: DeadLettersRequest): Promise<DeadLetterPage> {
     return this.#call('deadLetters', caller, { names: { subscription }, query })
   }
 
-  async redrive(
-    caller: Caller,
-    { subscription, ...body }: port.RedriveRequest,
-  ): Promise<readonly port.RedriveAnswer[]> {
-    return (await this.#call<Results<port.RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
+  async redrive(caller: Caller, { subscription, ...body }: RedriveRequest): Promise<readonly RedriveAnswer[]> {
+    return (await this.#call<Results<RedriveAnswer>>('redrive', caller, { names: { subscription }, body })).results
   }
 
-  startRedrive(caller: Caller, { subscription, ...body }: port.StartRedriveRequest): Promise<port.Redrive> {
+  startRedrive(caller: Caller, { subscription, ...body }: StartRedriveRequest): Promise<Redrive> {
     return this.#call('startRedrive', caller, { names: { subscription }, body })
   }
 
-  previewRedrive(caller: Caller, { subscription, ...body }: port.StartRedriveRequest): Promise<port.RedrivePreview> {
+  previewRedrive(caller: Caller, { subscription, ...body }: StartRedriveRequest): Promise<RedrivePreview> {
     return this.#call('previewRedrive', caller, { names: { subscription }, body })
   }
 
-  async redrives(caller: Caller, subscription: string): Promise<readonly port.Redrive[]> {
-    return (await this.#call<{ redrives: readonly port.Redrive[] }>('redrives', caller, { names: { subscription } }))
+  async redrives(caller: Caller, subscription: string): Promise<readonly Redrive[]> {
+    return (await this.#call<{ redrives: readonly Redrive[] }>('redrives', caller, { names: { subscription } }))
       .redrives
   }
 
-  stopRedrive(caller: Caller, names: { subscription: string; redrive: string }): Promise<port.Redrive> {
+  stopRedrive(caller: Caller, names: { subscription: string; redrive: string }): Promise<Redrive> {
     return this.#call('stopRedrive', caller, { names })
   }
 
   replace(
     caller: Caller,
-    { subscription, position, data, datacontenttype, ...query }: port.ReplaceRequest,
-  ): Promise<port.ReplaceAnswer> {
+    { subscription, position, data, datacontenttype, ...query }: ReplaceRequest,
+  ): Promise<ReplaceAnswer> {
     const payload = { data, contentType: datacontenttype }
     return this.#call('replace', caller, { names: { subscription, position }, query, payload })
   }
 
-  async discard(
-    caller: Caller,
-    { subscription, ...body }: port.DiscardRequest,
-  ): Promise<readonly port.DiscardAnswer[]> {
-    return (await this.#call<Results<port.DiscardAnswer>>('discard', caller, { names: { subscription }, body })).results
+  async discard(caller: Caller, { subscription, ...body }: DiscardRequest): Promise<readonly DiscardAnswer[]> {
+    return (await this.#call<Results<DiscardAnswer>>('discard', caller, { names: { subscription }, body })).results
   }
 
-  scheduled(caller: Caller, { subscription, ...query }: port.ScheduledRequest): Promise<port.ScheduledPage> {
+  scheduled(caller: Caller, { subscription, ...query }: ScheduledRequest): Promise<ScheduledPage> {
     return this.#call('scheduled', caller, { names: { subscription }, query })
   }
 
-  async cancel(caller: Caller, { subscription, ...body }: port.CancelRequest): Promise<readonly port.CancelAnswer[]> {
-    return (await this.#call<Results<port.CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
+  async cancel(caller: Caller, { subscription, ...body }: CancelRequest): Promise<readonly CancelAnswer[]> {
+    return (await this.#call<Results<CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
   }
 
-  stats(caller: Caller, subscription: string): Promise<port.SubscriptionStats> {
+  stats(caller: Caller, subscription: string): Promise<SubscriptionStats> {
     return this.#call('stats', caller, { names: { subscription } })
   }
 
-  explain(caller: Caller, request: { subscription: string; event: port.EventReference }): Promise<port.Explanation> {
+  explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation> {
     return this.#call('explain', caller, { names: { subscription: request.subscription }, query: request.event })
   }
 }

@@ -1,4 +1,6 @@
-import type { Caller, DeliveryStream, Follower, FollowRequest, StreamRequest } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { DeliveryStream, StreamRequest } from '../broker/port/deliveries.ts'
+import type { Follower, FollowRequest } from '../broker/port/events.ts'
 import type { TidingsError } from '../errors.ts'
 import type { Http, HttpOptions } from './http.ts'
 import { openEventLine } from './event-source.ts'

@@ -1,6 +1,6 @@
 import type { Position } from '../event/index.ts'
 import type { TidingsError } from '../errors.ts'
-import type { FollowRequest } from '../broker/port.ts'
+import type { FollowRequest } from '../broker/port/events.ts'
 import type { LiveLine, LiveListeners } from './live.ts'
 import type { Socket } from './socket.ts'
 

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryStream, StreamRequest } from '../broker/port.ts'
+import type { Delivery, DeliveryStream, StreamRequest } from '../broker/port/deliveries.ts'
 import type { TidingsError } from '../errors.ts'
 import type { Socket } from './socket.ts'
 

@@ -1,4 +1,5 @@
-import type { Caller, PublishedEvent } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { PublishedEvent } from '../broker/port/events.ts'
 import type { Environment } from '../environment/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Event } from '../event/index.ts'

@@ -1,4 +1,5 @@
-import type { Caller, PublishAnswer, PublishedEvent } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { PublishAnswer, PublishedEvent } from '../broker/port/events.ts'
 import { sleep, type Environment } from '../environment/index.ts'
 import { TidingsError, type ErrorCode } from '../errors.ts'
 import { protocolLimits } from '../protocol/index.ts'

@@ -1,4 +1,6 @@
-import type { Broker, Caller, Delivery, PositionedEvent } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Delivery } from '../broker/port/deliveries.ts'
+import type { PositionedEvent } from '../broker/port/events.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'

@@ -1,4 +1,5 @@
-import type { Broker, Caller, Delivery, OutcomeAction, SettleAnswer, StreamProgress } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Delivery, OutcomeAction, SettleAnswer, StreamProgress } from '../broker/port/deliveries.ts'
 import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { Hands } from './hands.ts'
 import { Backoff } from './backoff.ts'

@@ -1,4 +1,4 @@
-import type { Delivery, OutcomeAction } from '../broker/port.ts'
+import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
 import { Lanes, type Work } from './lanes.ts'
 
 /**

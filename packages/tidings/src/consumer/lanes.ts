@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/port.ts'
+import type { Delivery } from '../broker/port/deliveries.ts'
 
 /** One delivery in this consumer's hands. */
 export interface Work {

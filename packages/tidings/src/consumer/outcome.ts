@@ -1,4 +1,4 @@
-import type { OutcomeAction } from '../broker/port.ts'
+import type { OutcomeAction } from '../broker/port/deliveries.ts'
 import { RetryError, TerminalError } from '../errors.ts'
 import { outageClassOf, retryAfterOf } from './outage-class.ts'
 

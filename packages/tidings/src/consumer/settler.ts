@@ -1,4 +1,5 @@
-import type { Broker, Caller, OutcomeAction, SettleAnswer } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { OutcomeAction, SettleAnswer } from '../broker/port/deliveries.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'

@@ -1,4 +1,5 @@
-import type { Broker, Caller, Delivery, DeliveryStream, StreamProgress, StreamRequest } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Delivery, DeliveryStream, StreamProgress, StreamRequest } from '../broker/port/deliveries.ts'
 
 export interface OpenStreamOptions {
   readonly broker: Broker

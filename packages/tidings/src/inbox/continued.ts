@@ -1,4 +1,4 @@
-import type { Broker, Caller } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
 import { TidingsError } from '../errors.ts'
 import { formatPosition, type Position } from '../event/index.ts'
 import { parse } from './position.ts'

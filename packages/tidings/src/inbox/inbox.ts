@@ -1,4 +1,4 @@
-import type { Delivery, StreamProgress } from '../broker/port.ts'
+import type { Delivery, StreamProgress } from '../broker/port/deliveries.ts'
 import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { Position } from '../event/index.ts'

@@ -1,4 +1,5 @@
-import type { Broker, Caller, SubscriptionDescription } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import type { Database } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'

@@ -1,4 +1,4 @@
-import type { PublishAnswer, PublishedEvent } from '../broker/port.ts'
+import type { PublishAnswer, PublishedEvent } from '../broker/port/events.ts'
 import type { Database } from '../database/index.ts'
 import { decodeEvent, type Event } from '../event/index.ts'
 import type { Refusal } from './held.ts'

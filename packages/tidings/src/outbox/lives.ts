@@ -1,4 +1,4 @@
-import type { Broker, Caller } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Database } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import type { Event } from '../event/index.ts'
 import type { SqlRow, Transaction } from '../database/index.ts'
-import type { TopicDefinition } from '../broker/port.ts'
+import type { TopicDefinition } from '../broker/port/topics.ts'
 
 /** What a transaction wants to tell others, collected until just before its commit. */
 export interface Pending {

@@ -1,4 +1,5 @@
-import type { Broker, Caller, LatestPage } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { LatestPage } from '../broker/port/events.ts'
 import type { Database, Transaction } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import { isTombstone } from '../event/index.ts'

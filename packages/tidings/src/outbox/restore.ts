@@ -1,4 +1,4 @@
-import type { ProducerState } from '../broker/port.ts'
+import type { ProducerState } from '../broker/port/events.ts'
 import type { Database, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { Ownership } from './ownership.ts'

@@ -1,5 +1,6 @@
 import { Backoff, consume, type Consumer } from '../consumer/index.ts'
-import type { StreamProgress, SubscriptionDescription } from '../broker/port.ts'
+import type { StreamProgress } from '../broker/port/deliveries.ts'
+import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
 import { Applier } from './applier.ts'

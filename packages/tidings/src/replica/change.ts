@@ -1,4 +1,4 @@
-import type { PositionedEvent } from '../broker/port.ts'
+import type { PositionedEvent } from '../broker/port/events.ts'
 import { decodeJson } from '../contract/index.ts'
 import type { SqlValue } from '../database/index.ts'
 import { TerminalError } from '../errors.ts'

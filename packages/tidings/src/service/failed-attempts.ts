@@ -1,4 +1,5 @@
-import type { Delivery, OutcomeAction, SubscriptionDescription } from '../broker/port.ts'
+import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
+import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { reasonOf, type Report } from '../consumer/index.ts'
 import type { Environment } from '../environment/index.ts'
 

@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
 import { TidingsError } from '../errors.ts'
 
 /** A broker that answers `unavailable` until the gate is opened. */

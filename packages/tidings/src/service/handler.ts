@@ -1,4 +1,5 @@
-import type { Caller, Delivery, OutcomeAction } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
 import { reasonOf } from '../consumer/index.ts'
 import { decodePayload, type EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'

@@ -1,4 +1,5 @@
-import type { Caller, JsonSchema, TopicDefinition } from '../broker/port.ts'
+import type { Caller } from '../broker/port/broker.ts'
+import type { JsonSchema, TopicDefinition } from '../broker/port/topics.ts'
 import { Backoff, type Report } from '../consumer/index.ts'
 import type { ContractTopic, EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'

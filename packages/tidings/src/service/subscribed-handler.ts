@@ -1,4 +1,6 @@
-import type { Broker, Delivery, OutcomeAction, SubscriptionDescription } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
+import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
+import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { Backoff, consume, outcomeOf } from '../consumer/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'

@@ -1,4 +1,4 @@
-import type { Delivery, OutcomeAction } from '../broker/port.ts'
+import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
 import { anything, encodePayload, type EventType } from '../contract/index.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import type { Handler } from './handler.ts'

@@ -1,4 +1,5 @@
-import type { Broker, SubscriptionPolicy } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
+import type { SubscriptionPolicy } from '../broker/port/subscriptions.ts'
 import type { Report } from '../consumer/index.ts'
 import type { ContractDetails, Entity, EventType, Kind, Replies } from '../contract/index.ts'
 import type { Database, SqlRow, SqlValue } from '../database/index.ts'

@@ -1,4 +1,5 @@
-import type { Broker, Caller, Delivery } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Delivery } from '../broker/port/deliveries.ts'
 import type { Report } from '../consumer/index.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Environment } from '../environment/index.ts'

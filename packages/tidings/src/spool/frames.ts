@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { PublishedEvent } from '../broker/port.ts'
+import type { PublishedEvent } from '../broker/port/events.ts'
 import type { SpooledBatch } from '../client/index.ts'
 import { TidingsError } from '../errors.ts'
 import { decodeFrame, encodeFrame } from '../protocol/index.ts'

@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
 
 /** A broker with some of its methods replaced. */
 export function instead(broker: Broker, methods: Partial<Broker>): Broker {

@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
 import type { Database, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { lineTo } from './line.ts'

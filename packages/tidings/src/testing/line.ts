@@ -1,4 +1,5 @@
-import type { Broker, DeliveryStream, StreamRequest } from '../broker/port.ts'
+import type { Broker } from '../broker/port/broker.ts'
+import type { DeliveryStream, StreamRequest } from '../broker/port/deliveries.ts'
 import { TidingsError } from '../errors.ts'
 
 /** The line between one consumer and its broker, which a test can break. */

@@ -1,4 +1,5 @@
-import type { Broker, Caller, SubscriptionStats } from '../broker/port.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { SubscriptionStats } from '../broker/port/standing.ts'
 import { decodeJson } from '../contract/index.ts'
 import type { AttributeValue } from '../event/index.ts'
 import type { Service } from '../service/index.ts'

@@ -1,5 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
-import type { Delivery } from '../port.ts'
+import type { Delivery } from '../port/deliveries.ts'
 import { event, ids, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
 /** The subscriptions of two running instances of one service. */

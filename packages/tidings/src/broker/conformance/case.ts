@@ -1,6 +1,8 @@
 import { sleep, systemEnvironment } from '../../environment/index.ts'
 import type { Event } from '../../event/index.ts'
-import type { Broker, Caller, Delivery, DeliveryStream, OutcomeAction, SubscriptionDefinition } from '../port.ts'
+import type { Broker, Caller } from '../port/broker.ts'
+import type { Delivery, DeliveryStream, OutcomeAction } from '../port/deliveries.ts'
+import type { SubscriptionDefinition } from '../port/subscriptions.ts'
 
 /** One requirement of the broker port. It knows no test runner: `run` rejects when the broker breaks it. */
 export interface BrokerCase {

@@ -1,5 +1,5 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
-import type { SubscriptionPolicy } from '../port.ts'
+import type { SubscriptionPolicy } from '../port/subscriptions.ts'
 import { event, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 /** So long that no interval ends while a case runs. */

@@ -1,7 +1,7 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
 import { formatSequence, type Event } from '../../event/index.ts'
-import type { Delivery } from '../port.ts'
+import type { Delivery } from '../port/deliveries.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
 const entity = 'crm.customer'

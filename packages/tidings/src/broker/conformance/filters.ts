@@ -1,5 +1,5 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
-import type { SubscriptionFilter } from '../port.ts'
+import type { SubscriptionFilter } from '../../event/index.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 const orders = [

@@ -1,5 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
-import type { Follower, FollowRequest, FollowReset } from '../port.ts'
+import type { Follower, FollowRequest, FollowReset } from '../port/events.ts'
 import { event, eventually, Scene, topic, type BrokerCase } from './case.ts'
 
 /** A follow that remembers what it was told. */

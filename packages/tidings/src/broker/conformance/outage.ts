@@ -1,5 +1,6 @@
 import { assert, assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
-import type { Delivery, SubscriptionStats } from '../port.ts'
+import type { Delivery } from '../port/deliveries.ts'
+import type { SubscriptionStats } from '../port/standing.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
 const names = ['1', '2', '3', '4', '5', '6']

@@ -1,7 +1,7 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { ScheduleDefinition } from '../port.ts'
+import type { ScheduleDefinition } from '../port/schedules.ts'
 import { eventually, ids, Scene, topic, type BrokerCase } from './case.ts'
 
 const schedule = 'shop.tick'

@@ -1,5 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
-import type { Redrive, StartRedriveRequest } from '../port.ts'
+import type { Redrive, StartRedriveRequest } from '../port/dead-letters.ts'
 import { event, eventually, ids, Scene, subscription, type BrokerCase, type BrokerContext } from './case.ts'
 
 /** Slow enough for one batch within a test, and no second. */

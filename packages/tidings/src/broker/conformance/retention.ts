@@ -1,6 +1,6 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
-import type { TopicDescription } from '../port.ts'
+import type { TopicDescription } from '../port/topics.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 const slow = 'audit.slow'

@@ -1,7 +1,9 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Event } from '../../event/index.ts'
-import type { Broker, Caller, Delivery, OutcomeAction, PublishAnswer } from '../port.ts'
+import type { Broker, Caller } from '../port/broker.ts'
+import type { Delivery, OutcomeAction } from '../port/deliveries.ts'
+import type { PublishAnswer } from '../port/events.ts'
 import { ids, type BrokerContext } from './case.ts'
 
 export const tasksTopic = 'crm.check-credit'

@@ -1,5 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
-import type { Outcome } from '../port.ts'
+import type { Outcome } from '../port/deliveries.ts'
 import { eventually, type BrokerCase } from './case.ts'
 import { answersRead, task, tasksTopic, TaskScene, work } from './task-scene.ts'
 
