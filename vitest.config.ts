@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-const source = ['tidings-source', 'node', 'import', 'module', 'default']
+/** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
+const source = ['tidings-source', 'node', 'module', 'default']
 
 export default defineConfig({
   resolve: { conditions: source },
@@ -9,6 +10,8 @@ export default defineConfig({
     include: ['{packages,examples,tools,benchmarks}/**/*.test.ts'],
     // Those go on until their time is over: `npm run torture`.
     exclude: [...configDefaults.exclude, '**/*.torture.test.ts'],
+    // One PostgreSQL server for all tests of a run, started when the first of them asks for it.
+    globalSetup: ['tools/testing/postgres-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-const source = ['tidings-source', 'node', 'import', 'module', 'default']
+/** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
+const source = ['tidings-source', 'node', 'module', 'default']
 
 /** One file after the other: each may want the whole machine. */
 export default defineConfig({

@@ -1,0 +1,195 @@
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { chown, mkdir, open, readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+
+const run = promisify(execFile)
+
+/** A PostgreSQL server for tests that is somebody's to end. */
+export interface RunningPostgres {
+  /** Of its superuser, to its first database. */
+  readonly url: string
+  /** The process to kill; absent where it is not ours. */
+  readonly pid?: number
+  /** The container to remove. */
+  readonly container?: string
+}
+
+/** What `startPostgres` found instead of a server. */
+export interface MissingPostgres {
+  readonly missing: string
+  readonly help: string
+}
+
+/** `logical` for capture; everything else as a careful team would have it. */
+const settings = ['wal_level=logical', 'max_connections=200', 'max_replication_slots=20', 'max_wal_senders=20']
+
+/**
+ * A server to test with: that of `TIDINGS_TEST_POSTGRES_URL`; one of our own below `folder`, from the binaries on this
+ * machine; the same after their package was installed, where that is a matter of course (Debian, as root); one in Docker.
+ */
+export async function findPostgres(folder: string): Promise<RunningPostgres | MissingPostgres> {
+  const url = process.env['TIDINGS_TEST_POSTGRES_URL']
+  if (url) return { url }
+  const binaries = binariesOfPostgres() ?? ((await installPostgres()) ? binariesOfPostgres() : undefined)
+  if (binaries) return startPostgres(binaries, folder)
+  const container = await startContainer()
+  return (
+    container ?? {
+      missing: 'there is no PostgreSQL on this machine, and no Docker to start one',
+      help: 'apt-get install postgresql, or TIDINGS_TEST_POSTGRES_URL=postgres://…',
+    }
+  )
+}
+
+/** The folder with `initdb` and `postgres` of the newest version that is installed. */
+export function binariesOfPostgres(): string | undefined {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).sort((left, right) => Number(right) - Number(left)) : []
+  const folders = [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/opt/homebrew/opt/postgresql/bin',
+  ]
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+}
+
+/** Debian's package brings the binaries; its own cluster is neither started nor touched. */
+async function installPostgres(): Promise<boolean> {
+  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) return false
+  process.stderr.write('The tests install PostgreSQL: apt-get install postgresql\n')
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  try {
+    await run('apt-get', ['update'], { env: environment })
+    await run('apt-get', ['install', '--yes', '--no-install-recommends', 'postgresql'], { env: environment })
+    return true
+  } catch (error) {
+    process.stderr.write(`PostgreSQL could not be installed: ${(error as Error).message}\n`)
+    return false
+  }
+}
+
+/** A cluster in a folder of its own; as an unprivileged user where root runs the tests, as PostgreSQL asks. */
+export async function startPostgres(binaries: string, folder: string): Promise<RunningPostgres> {
+  const user = await unprivilegedUser()
+  const data = join(folder, 'data')
+  await mkdir(data, { recursive: true, mode: 0o700 })
+  if (user) for (const path of [folder, data]) await chown(path, user.uid, user.gid)
+  const options = { ...user, env: { ...process.env, LC_ALL: 'C.UTF-8' }, cwd: folder }
+  const initialise = ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-sync']
+  await run(join(binaries, 'initdb'), initialise, options)
+  return runPostgres({ binaries, folder })
+}
+
+/** Starts the cluster of a folder, again or for the first time. */
+export async function runPostgres(cluster: {
+  readonly binaries: string
+  readonly folder: string
+  readonly port?: number
+  readonly settings?: readonly string[]
+}): Promise<RunningPostgres> {
+  const { binaries, folder } = cluster
+  const user = await unprivilegedUser()
+  const port = cluster.port ?? (await freePort())
+  const log = await open(join(folder, 'log'), 'a')
+  const all = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=`,
+    ...settings,
+    ...(cluster.settings ?? []),
+  ]
+  const server = spawn(
+    join(binaries, 'postgres'),
+    ['-D', join(folder, 'data'), ...all.flatMap((line) => ['-c', line])],
+    {
+      ...user,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    },
+  )
+  server.unref()
+  await log.close()
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const ended = new Promise<never>((_, reject) => {
+    server.once('error', reject)
+    server.once('exit', (code) =>
+      reject(readFile(join(folder, 'log'), 'utf8').then((text) => new Error(`PostgreSQL ended with ${code}: ${text}`))),
+    )
+  })
+  await Promise.race([accepting(url), ended])
+  return { url, pid: server.pid! }
+}
+
+export async function stopPostgres({ pid, container }: RunningPostgres): Promise<void> {
+  if (container !== undefined) await run('docker', ['rm', '--force', container])
+  if (pid === undefined) return
+  try {
+    process.kill(pid, 'SIGQUIT')
+    // It is nobody's child any more, so its end has to be looked for.
+    for (;;) {
+      process.kill(pid, 0)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  } catch {
+    // There is no such process any more.
+  }
+}
+
+async function startContainer(): Promise<RunningPostgres | undefined> {
+  try {
+    const begin = [
+      'run',
+      '--detach',
+      '--rm',
+      '--publish',
+      '127.0.0.1::5432',
+      '--env',
+      'POSTGRES_HOST_AUTH_METHOD=trust',
+    ]
+    const { stdout } = await run('docker', [...begin, 'postgres:17', ...settings.flatMap((line) => ['-c', line])])
+    const container = stdout.trim()
+    const { stdout: address } = await run('docker', ['port', container, '5432'])
+    const url = `postgres://postgres@${address.trim()}/postgres`
+    await accepting(url)
+    return { url, container }
+  } catch {
+    return undefined
+  }
+}
+
+/** Resolves once the server takes connections. */
+async function accepting(url: string): Promise<void> {
+  for (;;) {
+    const client = new pg.Client({ connectionString: url })
+    try {
+      await client.connect()
+      await client.end()
+      return
+    } catch {
+      await client.end().catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
+  const found = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
+  return found && { uid: Number(found[2]), gid: Number(found[3]) }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}

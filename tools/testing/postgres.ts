@@ -1,0 +1,79 @@
+import { existsSync, watch } from 'node:fs'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { notRun } from './not-run.ts'
+import { findPostgres, type MissingPostgres, type RunningPostgres } from './postgres-server.ts'
+
+export {
+  binariesOfPostgres,
+  runPostgres,
+  startPostgres,
+  stopPostgres,
+  type RunningPostgres,
+} from './postgres-server.ts'
+
+interface PostgresTest {
+  skip(note?: string): never
+  onTestFinished(finish: () => Promise<void>): unknown
+}
+
+let databases = 0
+
+/**
+ * A database of its own for one test, on the server that all tests of a run share; it goes with the test. Where there
+ * can be no server, the test is counted as not run.
+ */
+export async function postgresDatabase(test: PostgresTest): Promise<{ readonly url: string }> {
+  const server = await sharedPostgres()
+  if ('missing' in server) notRun(test, { part: 'postgres', reason: server.missing, help: server.help })
+  const name = `test_${process.pid}_${++databases}`
+  await asSuperuser(server.url, `create database ${name}`)
+  test.onTestFinished(() => asSuperuser(server.url, `drop database ${name} with (force)`))
+  const url = new URL(server.url)
+  url.pathname = name
+  return { url: url.href }
+}
+
+async function asSuperuser(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Whichever process of the run needs it first starts it; the others wait for what it found. */
+async function sharedPostgres(): Promise<RunningPostgres | MissingPostgres> {
+  const folder = inject('postgresFolder')
+  const found = join(folder, 'server.json')
+  try {
+    await mkdir(join(folder, 'starting'))
+  } catch {
+    await appeared(found)
+    return JSON.parse(await readFile(found, 'utf8')) as RunningPostgres | MissingPostgres
+  }
+  const server = await findPostgres(join(folder, 'cluster')).catch((error: Error): MissingPostgres => ({
+    missing: `PostgreSQL did not start: ${error.message}`,
+    help: 'see its log',
+  }))
+  // Written beside and renamed, so that nobody reads a part of it.
+  await writeFile(`${found}.part`, JSON.stringify(server))
+  await rename(`${found}.part`, found)
+  return server
+}
+
+function appeared(path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(dirname(path), () => look())
+    const look = (): void => {
+      if (!existsSync(path)) return
+      watcher.close()
+      resolve()
+    }
+    look()
+  })
+}
