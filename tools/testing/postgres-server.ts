@@ -4,7 +4,7 @@ import { chown, mkdir, open, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import pg from 'pg'
+import { Client } from 'pg'
 
 const run = promisify(execFile)
 
@@ -164,7 +164,7 @@ async function startContainer(): Promise<RunningPostgres | undefined> {
 /** Resolves once the server takes connections. */
 async function accepting(url: string): Promise<void> {
   for (;;) {
-    const client = new pg.Client({ connectionString: url })
+    const client = new Client({ connectionString: url })
     try {
       await client.connect()
       await client.end()

@@ -1,11 +1,11 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { postgresDatabase } from './postgres.ts'
 
 test('two tests have a database each, on a server that captures changes and commits durably', async (context) => {
   const urls = [await postgresDatabase(context), await postgresDatabase(context)].map(({ url }) => url)
   expect(urls[0]).not.toBe(urls[1])
-  const client = new pg.Client({ connectionString: urls[0] })
+  const client = new Client({ connectionString: urls[0] })
   await client.connect()
   context.onTestFinished(() => client.end())
   for (const [name, value] of [

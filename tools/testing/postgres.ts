@@ -1,7 +1,7 @@
 import { existsSync, watch } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import { inject } from 'vitest'
 import { notRun } from './not-run.ts'
 import { findPostgres, type MissingPostgres, type RunningPostgres } from './postgres-server.ts'
@@ -37,7 +37,7 @@ export async function postgresDatabase(test: PostgresTest): Promise<{ readonly u
 }
 
 async function asSuperuser(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
     await client.query(statement)

@@ -35,9 +35,10 @@ export const layers: readonly Layer[] = [
   { path: 'broker/conformance', imports: ['broker/port', 'engine/conformance', 'event'], node: true },
   { path: 'consumer', imports: ['broker/port', 'event'] },
 
-  { path: 'database', imports: [] },
+  { path: 'database', imports: [], node: true },
   { path: 'database/conformance', imports: ['database', 'engine/conformance'], node: true },
   { path: 'databases/sqlite', imports: ['database'], node: true },
+  { path: 'databases/postgres', imports: ['database'], node: true },
 
   { path: 'outbox', imports: pattern },
   { path: 'inbox', imports: pattern },

@@ -46,6 +46,7 @@ const errorTable = {
   'database-not-durable': { retryable: false },
   'database-busy': { retryable: true },
   'database-failed': { retryable: true },
+  'commit-unknown': { retryable: false },
   'transaction-misuse': { retryable: false },
   internal: { retryable: true },
 } as const satisfies Record<string, { retryable: boolean }>

@@ -16,7 +16,8 @@ export interface Database {
    * Runs `work` in a transaction of its own and commits it, durably, when it resolves; a rejection rolls back exactly
    * what `work` did. Several callers' transactions may share one commit; none of them resolves before it. After a crash
    * all or nothing of one `work` is there. Rejects with `database-busy` (retryable) when another process holds the
-   * database for too long, and with `database-failed` when the commit itself failed: nothing of `work` is there then.
+   * database for too long, with `database-failed` when the commit itself failed: nothing of `work` is there then, and with
+   * `commit-unknown` when the connection was lost during the commit, so that all of it is there or nothing.
    * Called inside a running transaction it is refused as `transaction-misuse`.
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result>
@@ -35,23 +36,25 @@ export interface Database {
    * Wraps a transaction that somebody else began on the same connection, so that the kit can write inside it. What is
    * not a handle of this database in an open transaction is refused as `transaction-misuse`.
    */
-  join(handle: unknown): Transaction
+  join(handle: unknown): Promise<Transaction>
 }
 
 export interface Transaction {
   /**
    * Runs one statement: the rows of a `select` or `returning`, an empty array for others. Placeholders are the dialect's.
-   * A statement's own error (its syntax, a constraint) is the client's, unchanged, and the transaction goes on. After the
-   * transaction has ended this is `transaction-misuse`.
+   * A statement's own error (its syntax, a constraint) is the client's, unchanged; whether the transaction can go on after
+   * it is the database's to say (SQLite's can, PostgreSQL's cannot). After the transaction has ended this is
+   * `transaction-misuse`.
    */
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
 }
 
 /**
  * Values come back as they were given. Integers up to 2^53 are numbers, those beyond come back as bigint; what the
- * database would change (NaN, text that is not well-formed or holds a NUL character) is refused as `bad-request`.
+ * database would change (NaN, text that is not well-formed or holds a NUL character) is refused as `bad-request`, and so
+ * is a boolean where the database has none.
  */
-export type SqlValue = string | number | bigint | Uint8Array | null
+export type SqlValue = string | number | bigint | boolean | Uint8Array | null
 export type SqlRow = Record<string, SqlValue>
 
 export interface Dialect {

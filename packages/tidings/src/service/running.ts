@@ -172,7 +172,7 @@ export class Running {
   }
 
   async join<Result>(handle: unknown, work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
-    return await this.#collect(this.#parts.database.join(handle), {}, work)
+    return await this.#collect(await this.#parts.database.join(handle), {}, work)
   }
 
   async #transact<Result>(

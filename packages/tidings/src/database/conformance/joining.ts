@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { DatabaseCase } from './case.ts'
-import { add, insert, names, rejectsAs, throwsAs } from './scene.ts'
+import { add, insert, names, rejectsAs } from './scene.ts'
 
 /** Writing inside a transaction that somebody else began. */
 export const joiningCases: readonly DatabaseCase[] = [
@@ -8,7 +8,7 @@ export const joiningCases: readonly DatabaseCase[] = [
     name: 'join() writes inside the transaction that somebody else began and commits with it',
     async run({ database, subject, reopen }) {
       const foreign = await subject.begin()
-      await insert(database, database.join(foreign.handle), 'a')
+      await insert(database, await database.join(foreign.handle), 'a')
       await foreign.commit()
       assert.deepEqual(await names(await reopen()), ['a'])
     },
@@ -17,7 +17,7 @@ export const joiningCases: readonly DatabaseCase[] = [
     name: 'what was written through join() goes when that transaction is rolled back',
     async run({ database, subject }) {
       const foreign = await subject.begin()
-      await insert(database, database.join(foreign.handle), 'a')
+      await insert(database, await database.join(foreign.handle), 'a')
       await foreign.rollBack()
       assert.deepEqual(await names(database), [])
     },
@@ -28,7 +28,7 @@ export const joiningCases: readonly DatabaseCase[] = [
       const foreign = await subject.begin()
       const waiting = add(database, 'b')
       const reading = names(database)
-      await insert(database, database.join(foreign.handle), 'a')
+      await insert(database, await database.join(foreign.handle), 'a')
       await new Promise((resolve) => setImmediate(resolve))
       await foreign.rollBack()
       await waiting
@@ -41,16 +41,16 @@ export const joiningCases: readonly DatabaseCase[] = [
     async run({ database, subject }) {
       const foreign = await subject.begin()
       for (const wrong of [undefined, null, 1, {}, { query: async () => [] }])
-        throwsAs(() => database.join(wrong), 'transaction-misuse')
+        await rejectsAs(database.join(wrong), 'transaction-misuse')
       await foreign.commit()
-      throwsAs(() => database.join(foreign.handle), 'transaction-misuse')
+      await rejectsAs(database.join(foreign.handle), 'transaction-misuse')
     },
   },
   {
     name: 'a joined transaction refuses statements after its end',
     async run({ database, subject }) {
       const foreign = await subject.begin()
-      const joined = database.join(foreign.handle)
+      const joined = await database.join(foreign.handle)
       await foreign.commit()
       await rejectsAs(insert(database, joined, 'a'), 'transaction-misuse')
       assert.deepEqual(await names(database), [])

@@ -20,8 +20,8 @@ export const queryCases: readonly DatabaseCase[] = [
       const reading = names(database)
       await new Promise((resolve) => setImmediate(resolve))
       open()
-      assert.deepEqual(await reading, [])
-      await assert.rejects(running)
+      const [seen] = await Promise.all([reading, assert.rejects(running)])
+      assert.deepEqual(seen, [])
     },
   },
   {
@@ -88,7 +88,7 @@ export const queryCases: readonly DatabaseCase[] = [
         '\udc00b',
         2n ** 63n,
         -(2n ** 63n) - 1n,
-        true,
+        ...(dialect.name === 'sqlite' ? [true] : []),
         undefined,
         new Date(0),
         {},

@@ -61,11 +61,6 @@ export async function rejectsAs(promise: Promise<unknown>, code: ErrorCode): Pro
   return error
 }
 
-/** Throws unless the call throws a TidingsError of this code. */
-export function throwsAs(call: () => unknown, code: ErrorCode): void {
-  assert.throws(call, (error) => error instanceof TidingsError && error.code === code)
-}
-
 /** A promise with its resolver outside. */
 export function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   const resolvers: (() => void)[] = []

@@ -1,17 +1,11 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { notRun } from '@tidings/tools/not-run'
 import { describe, expect, test } from 'vitest'
-import {
-  databaseConformance,
-  runDatabaseCase,
-  type DatabaseSubject,
-  type WriterProcess,
-} from '../../database/conformance/index.ts'
+import { databaseConformance, runDatabaseCase, type DatabaseSubject } from '../../database/conformance/index.ts'
+import { startWriter } from '../../database/conformance/writer-process.fixture.ts'
 import { sqliteDatabase, type SqliteClient } from './index.ts'
 
 const require = createRequire(import.meta.url)
@@ -60,7 +54,7 @@ async function subjectOf(library: string, open: OpenClient, withReader: boolean)
       other.exec('begin immediate')
       return async () => void other.exec('rollback')
     },
-    startWriter: async () => startWriter(library, file),
+    startWriter: async () => startWriter(writerScript, [library, file]),
     async dispose() {
       for (const opened of clients) opened.close()
       await rm(folder, { recursive: true })
@@ -81,36 +75,6 @@ const writerScript = `
   await database.start()
   await writePairs(database, (pair) => process.stdout.write(pair + '\\n'))
 `
-
-function startWriter(library: string, file: string): WriterProcess {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', writerScript, library, file], {
-    cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const pairs: number[] = []
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const watchers = new Set<() => void>()
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    pairs.push(Number(line))
-    for (const watcher of watchers) watcher()
-  })
-  return {
-    reported: (count) =>
-      new Promise((resolve, reject) => {
-        const check = (): void => {
-          if (pairs.length >= count) resolve()
-        }
-        watchers.add(check)
-        void ended.then(() => reject(new Error('the writer ended by itself; is the package built?')))
-        check()
-      }),
-    async kill() {
-      child.kill('SIGKILL')
-      await ended
-      return pairs
-    },
-  }
-}
 
 const variants = [
   { library: 'libsql', withReader: false, named: 'libsql' },

@@ -1,10 +1,10 @@
 import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { whileBusy, type Patience } from './busy.ts'
 import { checkClient, type SqliteClient } from './client.ts'
 import { Connection } from './connection.ts'
-import { migrate } from './migrate.ts'
 import { openConnections } from './start.ts'
 import { SqliteTransaction } from './transaction.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -122,10 +122,11 @@ class SqliteDatabase implements Database {
 
   async migrate(set: MigrationSet): Promise<void> {
     const now = Math.floor(this.#patience.environment.clock.now())
-    await this.transaction((transaction) => migrate({ transaction, connection: this.#writer, set, now }))
+    const execute = (script: string): void => this.#writer.execute(script)
+    await this.transaction((transaction) => applyMigrations({ transaction, dialect, execute, set, now }))
   }
 
-  join(handle: unknown): Transaction {
+  async join(handle: unknown): Promise<Transaction> {
     const [queue, writer] = [this.#queue, this.#writer]
     if (handle !== writer.client) throw misuse('the handle is not the client of this database')
     if (queue.groupIsOpen) throw misuse('the open transaction is one of the kit itself')

@@ -212,8 +212,8 @@ describe('contexts', () => {
   test('join() refuses the open transaction of the kit itself', async () => {
     const client = connect('journal_mode = wal')
     const database = await started({ client })
-    await database.transaction(() => {
-      expect(() => database.join(client)).toThrow(expect.objectContaining({ code: 'transaction-misuse' }))
+    await database.transaction(async () => {
+      await expect(database.join(client)).rejects.toMatchObject({ code: 'transaction-misuse' })
     })
   })
 })

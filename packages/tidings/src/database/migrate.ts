@@ -1,30 +1,25 @@
 import { createHash } from 'node:crypto'
-import type { MigrationSet, Transaction } from '../../database/index.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Connection } from './connection.ts'
+import { TidingsError } from '../errors.ts'
+import type { Dialect, MigrationSet, Transaction } from './port.ts'
 
-const migrationsTable = `create table if not exists tidings_migrations (
-  name text not null,
-  number integer not null,
-  checksum text not null,
-  applied_at integer not null,
-  primary key (name, number)
-) strict`
-
-/** Applies what is missing of a set, all of it in one transaction. */
-export async function migrate(options: {
+/** Applies what is missing of a set, all of it in one transaction that nobody else runs at the same time. */
+export async function applyMigrations(options: {
   readonly transaction: Transaction
-  readonly connection: Connection
+  readonly dialect: Dialect
+  /** Runs a script of several statements inside the transaction. */
+  readonly execute: (script: string) => Promise<unknown> | unknown
   readonly set: MigrationSet
+  /** Milliseconds since 1970. */
   readonly now: number
 }): Promise<void> {
-  const { transaction, connection, set, now } = options
+  const { transaction, dialect, execute, set, now } = options
   if (!/^[a-z][a-z_]*$/.test(set.name)) {
     throw new TidingsError('bad-request', `"${set.name}" is not a name for migrations: use lower-case letters and "_".`)
   }
-  await transaction.query(migrationsTable)
+  const [one, two, three, four] = [1, 2, 3, 4].map((number) => dialect.placeholder(number))
+  await transaction.query(migrationsTable(dialect))
   const applied = await transaction.query<{ number: number; checksum: string }>(
-    'select number, checksum from tidings_migrations where name = ? order by number',
+    `select number, checksum from tidings_migrations where name = ${one} order by number`,
     [set.name],
   )
   if (applied.length > set.migrations.length) {
@@ -37,9 +32,9 @@ export async function migrate(options: {
     const checksum = createHash('sha256').update(script).digest('hex')
     const known = applied[index]
     if (!known) {
-      connection.execute(script)
+      await execute(script)
       await transaction.query(
-        'insert into tidings_migrations (name, number, checksum, applied_at) values (?, ?, ?, ?)',
+        `insert into tidings_migrations (name, number, checksum, applied_at) values (${one}, ${two}, ${three}, ${four})`,
         [set.name, index + 1, checksum, now],
       )
     } else if (known.number !== index + 1 || known.checksum !== checksum) {
@@ -49,4 +44,14 @@ export async function migrate(options: {
       )
     }
   }
+}
+
+function migrationsTable({ name }: Dialect): string {
+  return `create table if not exists tidings_migrations (
+  name text not null,
+  number integer not null,
+  checksum text not null,
+  applied_at ${name === 'sqlite' ? 'integer' : 'bigint'} not null,
+  primary key (name, number)
+)${name === 'sqlite' ? ' strict' : ''}`
 }

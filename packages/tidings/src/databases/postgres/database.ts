@@ -1,0 +1,218 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import { applyMigrations } from '../../database/migrate.ts'
+import { systemEnvironment, type Environment } from '../../environment/index.ts'
+import { TidingsError } from '../../errors.ts'
+import { checkPool, isClient, messageOf, postgresCode, type PostgresPool } from './client.ts'
+import { Connection, readFailure } from './connection.ts'
+import { checkServer, connectFailure } from './start.ts'
+import { PostgresTransaction } from './transaction.ts'
+
+export interface PostgresDatabaseOptions {
+  /** The pool of `pg` that the kit takes its connections from; it stays its owner's to end. */
+  readonly pool: PostgresPool
+  readonly environment?: Environment
+  /** How long a statement waits for a lock before it is `database-busy`, in milliseconds; as the server is set where nothing is said. */
+  readonly lockTimeoutMs?: number
+}
+
+const dialect: Dialect = {
+  name: 'postgres',
+  placeholder: (number) => `$${number}`,
+  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
+}
+
+/** Whoever migrates waits here for the others: a number that nobody else's advisory locks are likely to use. */
+const migrationLock = 7_402_113_905_211
+
+/**
+ * A service's database in PostgreSQL 14 or newer. Each transaction has a connection of the pool for itself; a statement
+ * that fails ends its transaction, as PostgreSQL has it, and nothing of it can be committed any more.
+ */
+export function postgresDatabase(options: PostgresDatabaseOptions): Database {
+  checkPool(options.pool)
+  const { lockTimeoutMs } = options
+  if (lockTimeoutMs !== undefined && !(Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1)) {
+    throw new TidingsError('bad-request', `lockTimeoutMs is ${lockTimeoutMs}; give whole milliseconds from 1 on.`)
+  }
+  return new PostgresDatabase(options)
+}
+
+class PostgresDatabase implements Database {
+  readonly dialect = dialect
+  readonly #pool: PostgresPool
+  readonly #environment: Environment
+  readonly #begin: string
+  readonly #context = new AsyncLocalStorage<PostgresTransaction>()
+  readonly #open = new Set<Promise<unknown>>()
+  #running = false
+  #starting: Promise<void> | undefined
+
+  constructor({ pool, environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
+    this.#pool = pool
+    this.#environment = environment
+    this.#begin = lockTimeoutMs === undefined ? 'begin' : `begin; set local lock_timeout = ${lockTimeoutMs}`
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    if (this.#running) return
+    await this.#connected(checkServer)
+    this.#running = true
+  }
+
+  async stop(): Promise<void> {
+    if (this.#current) {
+      throw new TidingsError(
+        'transaction-misuse',
+        'stop() waits for the transaction in which it was called; call it outside.',
+      )
+    }
+    this.#running = false
+    while (this.#open.size > 0) await Promise.allSettled(this.#open)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** The transaction in whose async context the caller runs, while it is running. */
+  get #current(): PostgresTransaction | undefined {
+    const transaction = this.#context.getStore()
+    return transaction?.ended === false ? transaction : undefined
+  }
+
+  async transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
+    this.#ensureOutside()
+    return this.#connected((connection) => this.#transaction(connection, work))
+  }
+
+  #ensureOutside(): void {
+    if (this.#current) {
+      throw new TidingsError(
+        'transaction-misuse',
+        'transaction() was called inside a running transaction; use the one that is open.',
+      )
+    }
+    if (!this.#running) throw new TidingsError('stopped', 'The database is not running; call start() first.')
+  }
+
+  async #transaction<Result>(
+    connection: Connection,
+    work: (transaction: Transaction) => Promise<Result> | Result,
+  ): Promise<Result> {
+    await connection.execute(this.#begin)
+    const transaction = new PostgresTransaction(connection)
+    let result: Result
+    try {
+      result = await this.#context.run(transaction, work, transaction)
+    } catch (error) {
+      transaction.end()
+      // A connection that cannot say it is closed with what it had open.
+      await connection.execute('rollback').catch(() => undefined)
+      throw error
+    }
+    transaction.end()
+    await commit(connection)
+    return result
+  }
+
+  async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    const current = this.#current
+    if (current) return (await current.read(text, values)) as Row[]
+    this.#ensureOutside()
+    const rows = await this.#connected(async (connection) => {
+      await connection.execute('begin read only')
+      try {
+        return await connection.run(text, values)
+      } catch (error) {
+        throw readFailure(error, text)
+      } finally {
+        if (!connection.lost) await connection.execute('rollback')
+      }
+    })
+    return rows as Row[]
+  }
+
+  async migrate(set: MigrationSet): Promise<void> {
+    this.#ensureOutside()
+    const now = Math.floor(this.#environment.clock.now())
+    await this.#connected((connection) =>
+      this.#transaction(connection, async (transaction) => {
+        await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
+        const execute = (script: string): Promise<string> => connection.execute(script)
+        await applyMigrations({ transaction, dialect, execute, set, now })
+      }),
+    ).catch((error: unknown) => {
+      if (postgresCode(error) !== '42501') throw error
+      throw new TidingsError(
+        'bad-request',
+        `The role of the pool may not create the tables of the kit (${messageOf(error)}); run "grant create on schema … to …" for the first schema of its search_path.`,
+        { cause: error },
+      )
+    })
+  }
+
+  async join(handle: unknown): Promise<Transaction> {
+    if (!isClient(handle)) throw misuse('the handle is no client of `pg`')
+    const connection = new Connection(handle)
+    if (!connection.inTransaction) throw misuse('the client is in no transaction; run "begin" on it first')
+    return new PostgresTransaction(connection)
+  }
+
+  /** Lends a connection; whoever stops waits until it is back. */
+  #connected<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const run = async (): Promise<Result> => {
+      const connection = Connection.lend(await this.#connect())
+      try {
+        return await work(connection)
+      } finally {
+        connection.release()
+      }
+    }
+    const running = run().finally(() => this.#open.delete(running))
+    this.#open.add(running)
+    return running
+  }
+
+  async #connect(): ReturnType<PostgresPool['connect']> {
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      throw connectFailure(error)
+    }
+  }
+}
+
+async function commit(connection: Connection): Promise<void> {
+  let done: string
+  try {
+    done = await connection.execute('commit')
+  } catch (error) {
+    if (connection.lost) {
+      throw new TidingsError(
+        'commit-unknown',
+        'The connection to PostgreSQL was lost during a commit: it was made or it was not. Look whether it is there before you try again.',
+        { cause: error },
+      )
+    }
+    throw new TidingsError('database-failed', `A transaction could not be committed: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  if (done === 'COMMIT') return
+  throw new TidingsError(
+    'database-failed',
+    'Nothing was committed: a statement of the transaction had failed, and PostgreSQL rolls back the whole of it. Let the error end the function, or put the statement between savepoints.',
+  )
+}
+
+function misuse(reason: string): TidingsError {
+  return new TidingsError('transaction-misuse', `This transaction cannot be joined: ${reason}.`)
+}

@@ -1,0 +1,2 @@
+export type { PostgresClient, PostgresPool } from './client.ts'
+export { postgresDatabase, type PostgresDatabaseOptions } from './database.ts'

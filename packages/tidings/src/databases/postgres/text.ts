@@ -1,0 +1,63 @@
+import { TidingsError } from '../../errors.ts'
+
+/** What must be known of a statement before it runs. */
+export interface StatementText {
+  /** How many values it takes. */
+  readonly placeholders: number
+  /** Begins or ends a transaction, which is the kit's to do. */
+  readonly controlsTransaction: boolean
+}
+
+/** Strings, quoted names, dollar-quoted bodies, comments, placeholders, words (PostgreSQL manual, 4.1 "Lexical Structure"). */
+const token =
+  /[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[^]*?\$\1\$|--[^\n]*|\/\*|\$\d+|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\S/g
+
+/** Reads a statement and refuses as `bad-request` what is not exactly one. */
+export function inspectText(text: string): StatementText {
+  const words: string[] = []
+  let placeholders = 0
+  let ended = false
+  let end = 0
+  for (const match of text.matchAll(token)) {
+    const [found] = match
+    if (match.index < end || found.startsWith('--')) continue
+    if (found === '/*') {
+      end = endOfComment(text, match.index)
+      continue
+    }
+    if (found === ';') {
+      ended = true
+      continue
+    }
+    if (ended) throw refusal(text, 'holds more than one statement; run them one by one')
+    if (words.length < 3) words.push(found.toLowerCase())
+    if (/^\$\d/.test(found)) placeholders = Math.max(placeholders, Number(found.slice(1)))
+  }
+  if (words.length === 0) throw refusal(text, 'is empty')
+  return { placeholders, controlsTransaction: controlsTransaction(words) }
+}
+
+/** Comments of this form hold others. */
+function endOfComment(text: string, start: number): number {
+  let depth = 0
+  for (const match of text.slice(start).matchAll(/\/\*|\*\//g)) {
+    depth += match[0] === '/*' ? 1 : -1
+    if (depth === 0) return start + match.index + 2
+  }
+  return text.length
+}
+
+function controlsTransaction([first = '', second, third]: readonly string[]): boolean {
+  if (first === 'rollback') return second !== 'to' && third !== 'to'
+  if (first === 'prepare' || first === 'start') return second === 'transaction'
+  return ['begin', 'commit', 'end', 'abort'].includes(first)
+}
+
+function refusal(text: string, reason: string): TidingsError {
+  return new TidingsError('bad-request', `The statement ${reason}: ${excerpt(text)}`)
+}
+
+export function excerpt(text: string): string {
+  const line = text.trim().replaceAll(/\s+/g, ' ')
+  return line.length > 100 ? `${line.slice(0, 100)}…` : line
+}
