@@ -73,7 +73,12 @@ class LocalBroker implements Broker {
 
   async #start(): Promise<void> {
     await this.#options.engine.start()
-    for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
+    try {
+      for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
+    } catch (error) {
+      await this.#options.engine.stop()
+      throw error
+    }
     this.#state = 'running'
     const { engine, report } = this.#options
     for (const namespace of this.#entrance.namespaces()) {
