@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startServer } from '@tidings/server'
 import { jsonLines, openBench, type Bench } from '../command.fixture.ts'
 
 let bench: Bench
@@ -102,5 +104,34 @@ describe('consume --ack', () => {
     const { code, stdout, stderr } = await bench.tidings('consume', subscription, '--ack')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toContain('1 event pending (1 leased by other consumers')
+  })
+})
+
+describe.each([
+  ['consume', ['consume', 'mail.again', '--ack', '--follow', '--json']],
+  ['topics read', ['topics', 'read', 'shop.again', '--follow', '--json']],
+])('%s --follow', (name, words) => {
+  test('says once that the server is away, from the beginning as well, and goes on when it is there', async () => {
+    const path = join(bench.folder, name.replace(' ', '-'))
+    const first = await startServer({ path, port: 0 })
+    const { broker, url } = first
+    await broker.putTopic(bench.caller, { topic: 'shop.again', kind: 'event', owner: 'shop' })
+    await broker.putSubscription(bench.caller, { subscription: 'mail.again', topic: 'shop.again', from: 'beginning' })
+    await first.stop()
+    const running = bench.start(words, { variables: { TIDINGS_URL: url } })
+    await running.printed(/Trying until it is back/)
+    for (const id of ['one', 'two']) {
+      const server = await startServer({ path, port: Number(new URL(url).port) })
+      const event = { id, source: 'shop', type: 'shop.again' }
+      await server.broker.publish(bench.caller, { topic: 'shop.again', events: [{ event }] })
+      await running.printed(new RegExp(`"id":"${id}"`))
+      const leased = async () => (await server.broker.stats(bench.caller, 'mail.again')).leased
+      while ((await leased()) > 0) await new Promise((resolve) => setImmediate(resolve))
+      await server.stop()
+    }
+    running.child.kill('SIGTERM')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(0)
+    expect(jsonLines(stdout).map(({ event }) => (event as { id: string }).id)).toEqual(['one', 'two'])
   })
 })

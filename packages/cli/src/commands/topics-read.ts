@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
+import { askPatiently } from '../consume/patience.ts'
 import type { Session } from '../session.ts'
 import { eventLine } from '../text.ts'
 import { untilInterrupted } from '../interrupt.ts'
@@ -34,15 +35,20 @@ export function addReadTopic(topics: TidingsCommand): void {
 }
 
 async function read(
-  { broker, caller, output }: Session,
+  session: Session,
   topic: string,
   { after, max = Number.POSITIVE_INFINITY, follow = false }: ReadOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  let position = after === 'end' ? (await broker.topic(caller, topic)).head : after
+  const { broker, caller, output } = session
+  const ask = <Answer>(request: () => Promise<Answer>): Promise<Answer | undefined> =>
+    askPatiently(session, { follow, signal }, request)
+  let position = after === 'end' ? ((await ask(() => broker.topic(caller, topic)))?.head ?? after) : after
   let found = 0
   while (!signal.aborted) {
-    const page = await broker.read(caller, { topic, after: position, limit: Math.min(pageSize, max - found) })
+    const request = { topic, after: position, limit: Math.min(pageSize, max - found) }
+    const page = await ask(() => broker.read(caller, request))
+    if (!page) return
     for (const event of page.events) {
       if (signal.aborted) return
       await output.show(event, () => eventLine(event))

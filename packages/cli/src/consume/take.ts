@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { TidingsError } from 'tidings'
 import type { Delivery } from 'tidings/broker'
 import { exitCodes, type ExitCode } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { count } from '../text.ts'
 import { explainNothing, firstWaitMs, leaseMs, print, settle } from './deliveries.ts'
+import { askPatiently } from './patience.ts'
 
 export interface TakeOptions {
   readonly subscription: string
@@ -18,8 +17,6 @@ const pageSize = 500
 const followWaitMs = 20_000
 /** A slow reader of the output must not outlast the leases: what is not printed by then goes back. */
 const printForMs = 10_000
-const shortestPauseMs = 500
-const longestPauseMs = 2_000
 
 /** Prints deliveries and acknowledges what is printed, until there are no more or until interrupted. */
 export async function take(session: Session, options: TakeOptions): Promise<ExitCode> {
@@ -48,7 +45,7 @@ export async function take(session: Session, options: TakeOptions): Promise<Exit
 /** Acknowledges exactly what was printed, whatever ended the printing. */
 async function printAndAcknowledge(
   session: Session,
-  { subscription, signal }: TakeOptions,
+  { subscription, follow, signal }: TakeOptions,
   deliveries: readonly Delivery[],
 ): Promise<{ printed: number; late: number }> {
   const startedAt = performance.now()
@@ -62,27 +59,23 @@ async function printAndAcknowledge(
     }
   } finally {
     const settled = { acknowledged: deliveries.slice(0, printed), released: deliveries.slice(printed) }
-    late = await settle(session, subscription, settled)
+    const acknowledge = (): Promise<number> => settle(session, subscription, settled)
+    // A server that comes back in time knows the leases of before.
+    late = (await (signal.aborted ? acknowledge() : askPatiently(session, { follow, signal }, acknowledge))) ?? printed
   }
   return { printed, late }
 }
 
-/** Deliveries; none when interrupted. Who follows waits for a server that is gone. */
+/** Deliveries; none when interrupted. */
 async function pull(
-  { broker, caller, output }: Session,
+  session: Session,
   { subscription, follow, signal }: TakeOptions,
   { max, waitMs, interrupted }: { readonly max: number; readonly waitMs: number; readonly interrupted: Promise<void> },
 ): Promise<readonly Delivery[]> {
-  for (let pauseMs = shortestPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-    const pulled = broker.pull(caller, { subscription, max, leaseMs, waitMs })
-    try {
-      // What an interrupted pull was given goes back when its connection closes.
-      return (await Promise.race([pulled, interrupted]))?.deliveries ?? []
-    } catch (error) {
-      if (!follow || !(error instanceof TidingsError) || !error.retryable) throw error
-      if (pauseMs === shortestPauseMs) output.note(`${error.message} Trying until it is back.`)
-      await pause(pauseMs, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  return []
+  const { broker, caller } = session
+  const answer = await askPatiently(session, { follow, signal }, () =>
+    // What an interrupted pull was given goes back when its connection closes.
+    Promise.race([broker.pull(caller, { subscription, max, leaseMs, waitMs }), interrupted]),
+  )
+  return answer?.deliveries ?? []
 }

@@ -35,6 +35,7 @@ import type { ScheduleDefinition, ScheduleDescription } from './port/schedules.t
 import type { SubscriptionDefinition, SubscriptionDescription } from './port/subscriptions.ts'
 import type { TopicDefinition, TopicDescription } from './port/topics.ts'
 import { readEvents, readLatest } from './read.ts'
+import { resumeRedrives } from './resume.ts'
 import { registerService } from './services.ts'
 
 /** A broker in this process, over an engine that it starts and stops. */
@@ -72,11 +73,18 @@ class LocalBroker implements Broker {
 
   async #start(): Promise<void> {
     await this.#options.engine.start()
-    for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
+    try {
+      for (const { catalog } of this.#entrance.namespaces()) await catalog.load()
+    } catch (error) {
+      await this.#options.engine.stop()
+      throw error
+    }
     this.#state = 'running'
-    for (const { schedules, retention } of this.#entrance.namespaces()) {
-      schedules.start()
-      retention.start()
+    const { engine, report } = this.#options
+    for (const namespace of this.#entrance.namespaces()) {
+      namespace.schedules.start()
+      namespace.retention.start()
+      await resumeRedrives(engine, namespace, report)
     }
   }
 

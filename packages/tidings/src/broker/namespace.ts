@@ -46,6 +46,10 @@ export class Namespace {
     this.retention = new Retention({ ...options.retention, ...parts })
   }
 
+  get name(): string {
+    return this.#options.namespace
+  }
+
   // ------------------------------------------------------------------------------------------------------------ topics
 
   async topic(name: string): Promise<StoredTopic> {

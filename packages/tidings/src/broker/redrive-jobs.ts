@@ -1,9 +1,11 @@
 import { TidingsError } from '../errors.ts'
+import type { Engine, LedgerEntry } from '../engine/index.ts'
 import { sleep, type Environment } from '../environment/index.ts'
 import { deadKey, readException } from '../delivery/index.ts'
 import { actOn } from './aside.ts'
 import { batchSize, nextBatch, pauseMs, type StoredRedrive } from './redrive-batch.ts'
 import type { Redrive, StartRedriveRequest } from './port/dead-letters.ts'
+import { isFull } from './shard-ledger.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 const formatVersion = 1
@@ -12,6 +14,8 @@ const pageSize = 1_000
 /** How many that have ended are kept for whoever wants to know. */
 const keptEnded = 20
 const watchEveryMs = 100
+/** How soon a job looks whether the disk has room again. */
+const roomEveryMs = 1_000
 
 /** What a redrive needs of its subscription. */
 export interface RedrivesOptions {
@@ -37,10 +41,8 @@ export class RedriveJobs {
   }
 
   async load(): Promise<void> {
-    for (const { value } of await this.#first.list(range, pageSize)) {
-      const { v, ...job } = JSON.parse(value) as StoredRedrive & { v: number }
-      if (v !== formatVersion)
-        throw new TidingsError('store-version', `A redrive was written in format ${v}; use a newer version.`)
+    for (const entry of await this.#first.list(range, pageSize)) {
+      const job = read(entry)
       this.#jobs.set(job.redrive, job)
       if (job.status === 'running') void this.#run(job.redrive)
     }
@@ -93,11 +95,16 @@ export class RedriveJobs {
   // ---------------------------------------------------------------------------------------------------------- running
 
   async #run(redrive: string): Promise<void> {
-    try {
-      let resumed = true
-      while (await this.#step(this.#jobs.get(redrive)!, resumed)) resumed = false
-    } catch {
-      // The store is out of reach or another server has the subscription: the job goes on from its entry in the ledger.
+    for (;;) {
+      try {
+        let resumed = true
+        while (await this.#step(this.#jobs.get(redrive)!, resumed)) resumed = false
+        return
+      } catch (error) {
+        // The store has failed or another server has the subscription: whoever opens it next goes on from the ledger.
+        if (!isFull(error)) return
+        await sleep(this.#options.environment, roomEveryMs, this.#ended.signal)
+      }
     }
   }
 
@@ -201,6 +208,24 @@ export class RedriveJobs {
       this.#first.machine.state.unsaved.write(`j/${redrive}`, null)
     }
   }
+}
+
+/** Whether a job of a subscription was running when it was written down last. */
+export async function hasRunningRedrive(
+  ledger: Engine['ledger'],
+  { namespace, subscription }: { readonly namespace: string; readonly subscription: string },
+): Promise<boolean> {
+  const entries = await ledger.load({ namespace, ledger: subscription, shard: 0 }, range, pageSize)
+  return entries.some((entry) => read(entry).status === 'running')
+}
+
+function read({ value }: LedgerEntry): StoredRedrive {
+  const { v, ...job } = JSON.parse(value) as StoredRedrive & { v: number }
+  if (v === formatVersion) return job
+  throw new TidingsError(
+    'store-version',
+    `A redrive was written in format ${v}; this version of Tidings reads format ${formatVersion}. Use the version that wrote it or a newer one.`,
+  )
 }
 
 function described(job: StoredRedrive): Redrive {

@@ -79,7 +79,7 @@ export class DeliveryMachine {
     this.#options = options
     this.state = recover(stored, now)
     this.aside = new Aside(this.state)
-    this.schedule = new Schedule(this.state, this.aside)
+    this.schedule = new Schedule(this.state)
     this.#outage = options.outage ?? new Outage(options.policy)
     this.#transitions = new Transitions(this.state, this.aside, { ...options, outage: this.#outage })
     this.#suspects = new Suspects(this.state, this.#transitions)
@@ -230,7 +230,7 @@ export class DeliveryMachine {
       if (entry.state === 'leased') this.#transitions.suspect(entry, now)
       else this.#transitions.makeReady(entry)
     }
-    this.schedule.tick(now)
+    this.schedule.tick(now, (offset, key) => this.#transitions.comeDue(offset, key))
     this.state.coalescing.tick(this.state, now)
     this.holders.tick(now)
   }

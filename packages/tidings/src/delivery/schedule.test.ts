@@ -78,6 +78,29 @@ describe('a scheduled event', () => {
     expect(offsets(bench.claim('h'))).toEqual([2, 3])
   })
 
+  it.each([
+    ['a dead letter', { action: 'dead-letter', reason: 'no use' }],
+    ['an event that is tried again later', { action: 'retry', reason: 'not now', afterMs: hourMs }],
+  ] as const)('supersedes, where the policy says so, %s that is older', (_, outcome) => {
+    const bench = new Bench({ onDeadLetter: 'supersede' })
+    bench.publish('a')
+    bench.settle(bench.claim('h')[0]!, outcome)
+    bench.publishLater(1_000, 'a')
+    bench.advance(1_000)
+    expect(offsets(bench.claim('h'))).toEqual([2])
+    expect(shardCounts(bench.machine)).toMatchObject({ dead: 0, parked: 0, retrying: 0, superseded: 1 })
+  })
+
+  it('that is older than a dead letter does not supersede it', () => {
+    const bench = new Bench({ onDeadLetter: 'supersede' })
+    bench.publishLater(1_000, 'a')
+    bench.publish('a')
+    bench.settle(bench.claim('h')[0]!, { action: 'dead-letter', reason: 'no use' })
+    bench.advance(1_000)
+    expect(offsets(bench.claim('h'))).toEqual([1])
+    expect(shardCounts(bench.machine)).toMatchObject({ dead: 1, superseded: 0 })
+  })
+
   it('that comes into the middle of a run ends it, and has its turn after it', () => {
     const bench = new Bench()
     bench.publish('a')

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from '../engine/index.ts'
-import type { Aside, Load } from './aside.ts'
+import type { Load } from './aside.ts'
 import { DueTimes } from './due-times.ts'
 import type { Moment } from './entry.ts'
 import { dueKey, dueOf, readException, scheduledKey, scheduledRange, storeUntried } from './ledger-form.ts'
@@ -22,7 +22,6 @@ interface Scheduled {
  */
 export class Schedule {
   readonly #state: ShardState
-  readonly #aside: Aside
   readonly #near = new DueTimes<Scheduled>()
   readonly #byOffset = new Map<number, Scheduled>()
   /** Everything below this key of the ledger is in memory. */
@@ -30,9 +29,8 @@ export class Schedule {
   /** What was scheduled while the ledger was being read, and up to where that read goes. */
   #reading: { readonly to: string; readonly since: Scheduled[] } | undefined
 
-  constructor(state: ShardState, aside: Aside) {
+  constructor(state: ShardState) {
     this.#state = state
-    this.#aside = aside
   }
 
   add(offset: number, key: string | undefined, due: number): void {
@@ -56,14 +54,14 @@ export class Schedule {
     this.#state.counts.discarded++
   }
 
-  /** What is due goes on. */
-  tick(now: Moment): void {
+  /** Hands over what is due. */
+  tick(now: Moment, comeDue: (offset: number, key: string | undefined) => void): void {
     while (this.#near.earliest <= now.wall) {
       const scheduled = this.#near.takeFirst()!
       if (scheduled.cancelled) continue
       this.#byOffset.delete(scheduled.offset)
       this.#remove(scheduled.offset, scheduled.due)
-      this.#aside.admit(scheduled.offset, scheduled.key)
+      comeDue(scheduled.offset, scheduled.key)
     }
   }
 

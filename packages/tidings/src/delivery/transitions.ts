@@ -114,6 +114,18 @@ export class Transitions {
     if (this.policy.onDeadLetter === 'supersede' && queue.dead.length > 0) this.#aside.end(queue, 'superseded')
   }
 
+  /** A scheduled event is due: it takes its place, and under the policy `supersede` what is in trouble gives way to it. */
+  comeDue(offset: number, key: string | undefined): void {
+    const { queues } = this.#state
+    const known = key === undefined ? undefined : queues.get(key)
+    if (known?.dead.every((dead) => dead < offset)) this.supersedeDead(known)
+    this.#aside.admit(offset, key)
+    const queue = key === undefined ? undefined : queues.get(key)
+    if (!queue) return
+    this.supersede(queue)
+    this.#state.refresh(queue)
+  }
+
   /** The policy may have changed: what stops keys under it stops them, and nothing else does. */
   applyPolicy(): void {
     this.#state.coalescing.configure(this.policy.coalesce)

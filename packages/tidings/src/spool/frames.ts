@@ -28,19 +28,19 @@ export function encodeEntry(entry: Entry): Buffer {
   return Buffer.concat([head, payload])
 }
 
-/** The entry that begins at `at`, with its length; `undefined` where there is no whole one. */
+/** The entry that begins at `at`, with its length; `undefined` where there is no whole one of this format. */
 export function decodeEntry(bytes: Buffer, at: number): { entry: Entry; length: number } | undefined {
-  if (at + headBytes > bytes.length || bytes.compare(magic, 0, 3, at, at + 3) !== 0) return undefined
-  const end = at + headBytes + bytes.readUInt32BE(at + 4)
-  if (end > bytes.length) return undefined
-  const payload = bytes.subarray(at + headBytes, end)
-  if (crc32(payload) !== bytes.readUInt32BE(at + 8)) return undefined
-  if (bytes[at + 3] !== formatVersion) {
+  // Before anything else, because another format may be laid out otherwise and must not be taken for a broken one.
+  const format = beginsAt(bytes, at) ? bytes[at + magic.length] : undefined
+  if (format !== undefined && format !== formatVersion) {
     throw new TidingsError(
       'store-version',
-      `The spool has format ${bytes[at + 3]}, this version reads format ${formatVersion}; use the version of Tidings that wrote it or a newer one.`,
+      `The spool has format ${format}, this version reads format ${formatVersion}; use the version of Tidings that wrote it or a newer one.`,
+      { details: { format } },
     )
   }
+  const payload = payloadAt(bytes, at)
+  if (!payload) return undefined
   const { kind, number, numbers, caller, topic, events } = decodeFrame(payload) as unknown as SpooledBatch & {
     kind: Entry['kind']
     number: number
@@ -48,13 +48,25 @@ export function decodeEntry(bytes: Buffer, at: number): { entry: Entry; length: 
     events: readonly PublishedEvent[]
   }
   const entry: Entry = kind === 'removed' ? { kind, numbers } : { kind, number, batch: { caller, topic, events } }
-  return { entry, length: end - at }
+  return { entry, length: headBytes + payload.length }
 }
 
 /** Whether a whole entry stands anywhere behind `at`: then what is broken there is damage, no unfinished write. */
 export function hasEntryBehind(bytes: Buffer, at: number): boolean {
   for (let found = bytes.indexOf(magic, at + 1); found !== -1; found = bytes.indexOf(magic, found + 1)) {
-    if (decodeEntry(bytes, found)) return true
+    if (payloadAt(bytes, found)) return true
   }
   return false
+}
+
+function payloadAt(bytes: Buffer, at: number): Buffer | undefined {
+  if (at + headBytes > bytes.length || !beginsAt(bytes, at)) return undefined
+  const end = at + headBytes + bytes.readUInt32BE(at + 4)
+  if (end > bytes.length) return undefined
+  const payload = bytes.subarray(at + headBytes, end)
+  return crc32(payload) === bytes.readUInt32BE(at + 8) ? payload : undefined
+}
+
+function beginsAt(bytes: Buffer, at: number): boolean {
+  return bytes.subarray(at, at + magic.length).equals(magic)
 }
