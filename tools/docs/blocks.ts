@@ -5,6 +5,8 @@
  *   ```ts crm/contract.ts    type-checked as this file, which other blocks of the document may import
  *   ```ts main.ts run        … and executed
  *   ```sh run                executed, in the folder with the document's files
+ *   ```sh serve              executed, and left running until the end of the document, which goes on when it has printed
+ *                            something; TIDINGS_URL and TIDINGS_PORT lead to a server of the document's own
  *   ```text                  after an executed block: what it prints; `…` stands for anything, alone on a line for any lines
  *
  * A block inside an HTML comment is read like any other: set-up that the reader need not see.
@@ -13,6 +15,7 @@ export interface Block {
   readonly language: string
   readonly file: string | undefined
   readonly run: boolean
+  readonly serve: boolean
   readonly text: string
   /** The line of the opening fence. */
   readonly line: number
@@ -30,6 +33,7 @@ export function blocksOf(document: string): readonly Block[] {
       language,
       file: words.find((word) => word.includes('.')),
       run: words.includes('run'),
+      serve: words.includes('serve'),
       text,
       line: document.slice(0, match.index).split('\n').length,
     }

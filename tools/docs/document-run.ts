@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileOf, type Block } from './blocks.ts'
@@ -55,9 +55,25 @@ export function compile(folder: string): Promise<Outcome> {
 }
 
 /** Executes one block, after `compile`. */
-export function runBlock(block: Block, folder: string): Promise<Outcome> {
-  if (block.language === 'sh') return execute('bash', ['-euo', 'pipefail', '-c', block.text], folder)
-  return execute(process.execPath, ['--enable-source-maps', fileOf(block).replace(/\.ts$/, '.js')], folder)
+export function runBlock(block: Block, folder: string, variables: Record<string, string> = {}): Promise<Outcome> {
+  if (block.language === 'sh') return execute('bash', ['-euo', 'pipefail', '-c', block.text], folder, { variables })
+  const file = fileOf(block).replace(/\.ts$/, '.js')
+  return execute(process.execPath, ['--enable-source-maps', file], folder, { variables })
+}
+
+/** The environment variables of a program of a document: it finds the packages' commands and prints no colors. */
+export function surroundings(folder: string, variables: Record<string, string>): NodeJS.ProcessEnv {
+  const path = [join(folder, 'node_modules/.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(':')
+  return { ...process.env, PATH: path, NO_COLOR: '1', ...variables }
+}
+
+/** Ends a process that was started as the first of its group, with everything that it started. */
+export function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // The group has ended on its own.
+  }
 }
 
 /** Executes a command; what it leaves running in the background ends with it. */
@@ -65,16 +81,11 @@ export function execute(
   command: string,
   parameters: readonly string[],
   folder: string,
-  limitMs = longestRunMs,
+  { limitMs = longestRunMs, variables = {} }: { limitMs?: number; variables?: Record<string, string> } = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const path = [join(folder, 'node_modules/.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(':')
     // A group of its own, so that what a block leaves in the background ends with it.
-    const child = spawn(command, parameters, {
-      cwd: folder,
-      detached: true,
-      env: { ...process.env, PATH: path, NO_COLOR: '1' },
-    })
+    const child = spawn(command, parameters, { cwd: folder, detached: true, env: surroundings(folder, variables) })
     let output = ''
     let printed = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -82,16 +93,10 @@ export function execute(
       printed += text
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
-    const endGroup = (): void => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // The group has ended on its own.
-      }
-    }
-    const timer = setTimeout(endGroup, limitMs)
+    const end = (): void => endGroup(child)
+    const timer = setTimeout(end, limitMs)
     child.on('error', reject)
-    child.on('exit', endGroup)
+    child.on('exit', end)
     child.on('close', (status) => {
       clearTimeout(timer)
       resolve({ status, output, printed })

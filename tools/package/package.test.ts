@@ -56,7 +56,7 @@ test('the quick start of the README runs in an empty folder with the packages as
   const installed = broughtByTheReader.map((name) => `${name}@${versionOf(name)}`)
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }\n')
   const parameters = ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages.map(tarball), ...installed]
-  const installation = await execute('npm', parameters, project, 240_000)
+  const installation = await execute('npm', parameters, project, { limitMs: 240_000 })
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENOTCACHED/.test(installation.output)) {
     notRun(context, { part: 'registry', reason: 'npm reaches no registry', help: 'npm ping' })
   }

@@ -1,9 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { formatStructured, type Event } from 'tidings/event'
-import { encodeFrame, frameType } from 'tidings/protocol'
-
-/** The lists of answers whose elements carry an event. */
-const eventLists = new Set(['events', 'deliveries', 'deadLetters', 'scheduled'])
+import { encodeFrame, eventLists, frameType } from 'tidings/protocol'
 
 /** Sends what an operation answered: nothing, plain JSON, or JSON or a frame with events. */
 export function sendAnswer(
@@ -21,7 +18,7 @@ export function sendAnswer(
 }
 
 function holdsEvents(name: string, value: unknown): boolean {
-  return eventLists.has(name) && Array.isArray(value)
+  return (eventLists as readonly string[]).includes(name) && Array.isArray(value)
 }
 
 /** JSON built by hand where payloads are, because these must not pass through a parser. */

@@ -18,9 +18,11 @@ export {
   type Report,
 } from './consumer/index.ts'
 export {
+  answersTo,
   defineContract,
   defineEntity,
   defineEvent,
+  defineReplies,
   defineTask,
   type Contract,
   type ContractDetails,
@@ -35,6 +37,7 @@ export {
   type JsonSchema,
   type Kind,
   type MessageDefinition,
+  type Replies,
   type StandardJSONSchemaV1,
   type StandardSchemaV1,
 } from './contract/index.ts'

@@ -3,6 +3,7 @@ import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { exitCodes, UsageError, type ExitCode } from '../failure.ts'
+import type { Session } from '../session.ts'
 import { count } from '../text.ts'
 
 interface ReplaceOptions {
@@ -54,23 +55,65 @@ async function payloadOf(payload: string | undefined, file: string | undefined):
   }
 }
 
-export function addDiscard(deadLetters: TidingsCommand): void {
-  deadLetters
-    .command('discard')
-    .description('Gives dead letters up for good, for this subscription; their keys go on without them.')
-    .example('tidings dead-letters discard mail.thanks 4f2k9.1042 --yes', 'one, without a question')
+const verbs = {
+  discard: {
+    description: 'Gives dead letters up for good, for this subscription; their keys go on without them.',
+    command: 'dead-letters discard mail.thanks',
+    done: 'discarded',
+    what: (events: number, subscription: string) => `up ${count(events, 'dead letter')} of ${subscription}`,
+    gives: ['give', 'gives'],
+  },
+  cancel: {
+    description: 'Takes back events that are not due yet, for this subscription.',
+    command: 'scheduled cancel mail.remind',
+    done: 'cancelled',
+    what: (events: number, subscription: string) => `back ${count(events, 'event')} from ${subscription}`,
+    gives: ['take', 'takes'],
+  },
+} as const
+
+/** A command after which events are never delivered to a subscription: by their positions, and after a question. */
+export function addEnding(parent: TidingsCommand, verb: keyof typeof verbs): void {
+  const { description, command, done, what, gives } = verbs[verb]
+  parent
+    .command(verb)
+    .description(description)
+    .example(`tidings ${command} 4f2k9.1042 --dry-run`, 'whether it can be done')
+    .example(`tidings ${command} 4f2k9.1042 --yes`, 'one, without a question')
     .argument('<subscription>')
     .argument('<positions...>', 'which ones, as listed')
+    .option('-n, --dry-run', 'show for which of them it can be done')
     .option('-y, --yes', "don't ask")
     .runs<[subscription: string, positions: string[]], Confirmation>(
       async (session, [subscription, positions], options): Promise<ExitCode> => {
         const { broker, caller, output } = session
-        await confirm(session, `This gives up ${count(positions.length, 'dead letter')} of ${subscription}`, options)
-        const results = await broker.discard(caller, { subscription, positions })
+        if (options.dryRun) {
+          const found = await allowing(session, verb, { subscription, positions })
+          const answer = { subscription, positions: found, [done]: false }
+          const text = `This would ${gives[0]} ${what(found.length, subscription)}`
+          await output.show(answer, () => [text, ...found].join(found.length > 0 ? '\n  ' : ''))
+          return exitCodes.ok
+        }
+        await confirm(session, `This ${gives[1]} ${what(positions.length, subscription)}`, options)
+        const results = await broker[verb](caller, { subscription, positions })
         await output.show({ results }, () => results.map(resultLine).join('\n'))
         return results.some(({ status }) => status === 'refused') ? exitCodes.failure : exitCodes.ok
       },
     )
+}
+
+/** Those of the positions at which an event allows it at present. */
+async function allowing(
+  { broker, caller }: Session,
+  verb: keyof typeof verbs,
+  { subscription, positions }: { readonly subscription: string; readonly positions: readonly string[] },
+): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const position of positions) {
+    const { actions } = await broker.explain(caller, { subscription, event: { position } })
+    if (actions.includes(verb)) found.push(position)
+  }
+  return found
 }
 
 /** What became of one position, for people. */

@@ -86,6 +86,9 @@ describe('dead-letters', () => {
   test('discard insists on --yes and gives one up', async () => {
     const words = ['dead-letters', 'discard', subscription, positions[0]!]
     expect(await bench.tidings(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    // The second one is parked and can only be let go on.
+    const shown = await bench.tidings(...words, positions[1]!, '--dry-run', '--json')
+    expect(jsonLines(shown.stdout)).toEqual([{ subscription, positions: [positions[0]], discarded: false }])
     expect(await bench.tidings(...words, '--yes')).toMatchObject({ code: 0, stdout: `${positions[0]}  discarded\n` })
     expect(await bench.broker.stats(bench.caller, subscription)).toMatchObject({ dead: 1, discarded: 1 })
     const again = await bench.tidings(...words, '--yes', '--json')
@@ -171,14 +174,17 @@ describe('scheduled', () => {
     const { broker, caller } = bench
     const topic = `shop.scene-${scenes}`
     const extensions = { deliverat: '2099-05-01T08:00:00Z' }
-    const event = { id: 'later', source: 'shop', type: topic, extensions }
+    const data = new TextEncoder().encode('{"order":"late"}')
+    const event = { id: 'later', source: 'shop', type: topic, extensions, data }
     const [answer] = await broker.publish(caller, { topic, events: [{ event }] })
     const position = answer?.status === 'stored' ? answer.position : ''
     // What nobody asks for is not read, and so not known to wait.
     await broker.pull(caller, { subscription, max: 100 })
     const listed = jsonLines((await bench.tidings('scheduled', 'list', subscription, '--json')).stdout)
     expect(listed).toMatchObject([{ position, at: Date.parse(extensions.deliverat), event: { id: 'later' } }])
-    expect((await bench.tidings('scheduled', 'list', subscription)).stdout).toContain('2099-05-01')
+    expect((await bench.tidings('scheduled', 'list', subscription)).stdout).toMatch(/2099-05-01.*\{"order":"late"\}\n$/)
+    const { stdout } = await bench.tidings('subscriptions', 'stats', subscription)
+    expect(stdout).toMatch(/^ {2}scheduled +1\n {2}not looked at +0$/m)
     const words = ['scheduled', 'cancel', subscription, position]
     expect((await bench.tidings('explain', subscription, position)).stdout).toContain(
       `\n  cancel: tidings ${words.join(' ')}\n`,

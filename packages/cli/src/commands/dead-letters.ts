@@ -5,7 +5,7 @@ import { confirm, type Confirmation } from '../confirm.ts'
 import { exitCodes, UsageError, type ExitCode } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { count, payload, table, time } from '../text.ts'
-import { addDiscard, addReplace, editOption, resultLine } from './dead-letters-end.ts'
+import { addEnding, addReplace, editOption, resultLine } from './dead-letters-end.ts'
 
 const pageSize = 500
 
@@ -18,7 +18,7 @@ export function addDeadLetters(program: TidingsCommand): void {
   addList(deadLetters)
   addRedrive(deadLetters)
   addReplace(deadLetters)
-  addDiscard(deadLetters)
+  addEnding(deadLetters, 'discard')
 }
 
 function addList(deadLetters: TidingsCommand): void {

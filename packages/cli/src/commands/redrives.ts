@@ -1,4 +1,5 @@
 import type { DeadLetterFilter, Redrive } from 'tidings/broker'
+import { positiveNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { UsageError } from '../failure.ts'
@@ -37,7 +38,7 @@ function addStart(redrives: TidingsCommand): void {
     .option('--reason <text>', 'only those whose reason contains this')
     .option('--after <time>', 'only those given up then or later', timeOf)
     .option('--before <time>', 'only those given up before', timeOf)
-    .option('--per-second <number>', 'at most so many a second', Number)
+    .option('--per-second <count>', 'at most so many a second', positiveNumber({ least: 0.0001, most: 1_000_000 }))
     .option('--canary', '1, 2, 5, 20 …, each when the batch before is settled; the first failure stops it')
     .option('-n, --dry-run', 'show how many there are')
     .option('-y, --yes', "don't ask")

@@ -1,11 +1,9 @@
 import type { ScheduledEvent, ScheduledPage } from 'tidings/broker'
 import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
-import { confirm, type Confirmation } from '../confirm.ts'
-import { exitCodes, type ExitCode } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { count, payload, table, time } from '../text.ts'
-import { resultLine } from './dead-letters-end.ts'
+import { payload, table, time } from '../text.ts'
+import { addEnding } from './dead-letters-end.ts'
 
 const pageSize = 500
 
@@ -16,7 +14,7 @@ export function addScheduled(program: TidingsCommand): void {
     .example('tidings scheduled list mail.remind', 'what comes when')
     .example('tidings scheduled cancel mail.remind 4f2k9.1042 --yes', 'one of them not at all')
   addList(scheduled)
-  addCancel(scheduled)
+  addEnding(scheduled, 'cancel')
 }
 
 function addList(scheduled: TidingsCommand): void {
@@ -62,23 +60,4 @@ async function* each(
     left -= page.scheduled.length
     cursor = page.next
   } while (cursor !== undefined && left > 0)
-}
-
-function addCancel(scheduled: TidingsCommand): void {
-  scheduled
-    .command('cancel')
-    .description('Takes back events that are not due yet, for this subscription.')
-    .example('tidings scheduled cancel mail.remind 4f2k9.1042 --yes', 'one, without a question')
-    .argument('<subscription>')
-    .argument('<positions...>', 'which ones, as listed')
-    .option('-y, --yes', "don't ask")
-    .runs<[subscription: string, positions: string[]], Confirmation>(
-      async (session, [subscription, positions], options): Promise<ExitCode> => {
-        const { broker, caller, output } = session
-        await confirm(session, `This takes back ${count(positions.length, 'event')} from ${subscription}`, options)
-        const results = await broker.cancel(caller, { subscription, positions })
-        await output.show({ results }, () => results.map(resultLine).join('\n'))
-        return results.some(({ status }) => status === 'refused') ? exitCodes.failure : exitCodes.ok
-      },
-    )
 }

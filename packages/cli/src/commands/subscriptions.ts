@@ -84,8 +84,8 @@ function outageInWords({ class: what, since, failures }: NonNullable<Subscriptio
   return `${what} since ${time(since)}, ${count(failures, 'failed attempt')}; single deliveries are tried until one succeeds`
 }
 
-const detail = ['ready', 'leased', 'retrying', 'waiting', 'parked'] as const
-const outcomes = ['acknowledged', 'filtered', 'superseded', 'skipped', 'dead', 'pending'] as const
+const detail = ['ready', 'leased', 'retrying', 'waiting', 'parked', 'scheduled'] as const
+const outcomes = ['acknowledged', 'filtered', 'superseded', 'skipped', 'discarded', 'dead', 'pending'] as const
 
 function describeStats(stats: SubscriptionStats): string {
   const { subscription, topic, generation, floor, head, oldestPendingMs, consumers } = stats

@@ -90,16 +90,20 @@ export class Audit {
 
 function subjectOf(request: object | string): string {
   if (typeof request === 'string') return request
-  const { subscription, service } = request as { subscription?: string; service?: string }
-  return subscription ?? service ?? '-'
+  const { subscription, service, topic } = request as { subscription?: string; service?: string; topic?: string }
+  return subscription ?? service ?? topic ?? '-'
 }
 
 /** Payloads are not repeated: they may be large, and are nobody's business here. */
 function argumentsOf(request: object | string): object {
   if (typeof request === 'string') return {}
-  return JSON.parse(
-    JSON.stringify(request, (_, value: unknown) => (value instanceof Uint8Array ? { bytes: value.length } : value)),
-  ) as object
+  // Not by a replacer: a Buffer would have written itself out before that is asked.
+  return Object.fromEntries(
+    Object.entries(request).map(([name, value]: [string, unknown]) => [
+      name,
+      value instanceof Uint8Array ? { bytes: value.length } : value,
+    ]),
+  )
 }
 
 /** How many of a list of answers were what. */

@@ -8,7 +8,7 @@ import { decodeEvent, encodeEvent, type Event } from '../event/index.ts'
 const formatVersion = 1
 
 /** The lists of messages whose elements carry an `event`. */
-const eventLists = ['events', 'deliveries', 'deadLetters'] as const
+export const eventLists = ['events', 'deliveries', 'deadLetters', 'scheduled'] as const
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,4 +1,4 @@
-export { decodeFrame, encodeFrame } from './frame.ts'
+export { decodeFrame, encodeFrame, eventLists } from './frame.ts'
 export {
   readClientMessage,
   readServerMessage,

@@ -56,6 +56,7 @@ export const scheduleCases: readonly BrokerCase[] = [
         ['tomorrow', 'next-year'],
         'in the order in which they are due',
       )
+      assertEqual(new TextDecoder().decode(scheduled[0]?.event.data), '{"id":"tomorrow"}', 'its payload')
       const page = await scene.broker.scheduled(context.caller, { subscription, limit: 1 })
       const rest = await scene.broker.scheduled(context.caller, { subscription, limit: 1, cursor: page.next! })
       assertEqual([page.scheduled[0]?.event.id, rest.scheduled[0]?.event.id], ['tomorrow', 'next-year'], 'by pages')
