@@ -90,8 +90,8 @@ export class Audit {
 
 function subjectOf(request: object | string): string {
   if (typeof request === 'string') return request
-  const { subscription, service } = request as { subscription?: string; service?: string }
-  return subscription ?? service ?? '-'
+  const { subscription, topic, service } = request as { subscription?: string; topic?: string; service?: string }
+  return subscription ?? topic ?? service ?? '-'
 }
 
 /** Payloads are not repeated: they may be large, and are nobody's business here. */

@@ -158,9 +158,11 @@ class LocalBroker implements Broker {
   }
 
   async erase(caller: Caller, request: EraseRequest): Promise<EraseAnswer> {
-    const namespace = await this.#entrance.topic(caller, 'operate', request.topic)
     const { engine, environment = systemEnvironment } = this.#options
-    return eraseKey({ engine, environment, namespace, name: caller.namespace }, request)
+    return this.#audit.act('erase', caller, request, async () => {
+      const namespace = await this.#entrance.topic(caller, 'operate', request.topic)
+      return eraseKey({ engine, environment, namespace, name: caller.namespace }, request)
+    })
   }
 
   async follow(caller: Caller, request: FollowRequest): Promise<Follower> {
