@@ -1,0 +1,230 @@
+const endpoint = ['push/endpoint.test.ts']
+const delivery = ['push/delivery.test.ts']
+const push = ['push/push.test.ts']
+const chaos = ['push/chaos.test.ts']
+
+/**
+ * What is posted to a URL, and what an answer means.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const pushMutations = [
+  // ------------------------------------------------------------------------------------------------------- signatures
+  {
+    promise: 'The signature covers the time of the message.',
+    file: 'push/signature.ts',
+    from: 'update(`${id}.${timestamp}.`)',
+    to: 'update(`${id}.`)',
+    tests: ['push/signature.test.ts'],
+  },
+  {
+    promise: 'The signature covers the body.',
+    file: 'push/signature.ts',
+    from: '.update(body)',
+    to: '',
+    tests: ['push/signature.test.ts'],
+  },
+  {
+    promise: 'The secret before stays valid until the next rotation.',
+    file: 'push/push.ts',
+    from: '[secret, ...present.slice(0, 1)]',
+    to: '[secret]',
+    tests: push,
+    name: 'changes the secret',
+  },
+  {
+    promise: 'A message has one id over all its attempts and restarts.',
+    file: 'push/message.ts',
+    from: 'const text = JSON.stringify([namespace, subscription, identities])',
+    to: 'const text = JSON.stringify([namespace, subscription, identities, Math.random()])',
+    tests: chaos,
+    name: 'resets the connection',
+  },
+  // ------------------------------------------------------------------------------------------------ answers to a request
+  {
+    promise: 'A redirect is not followed, and is no success.',
+    file: 'push/endpoint.ts',
+    from: 'if (status >= 200 && status < 300) return this.#taken()',
+    to: 'if (status >= 200 && status < 400) return this.#taken()',
+    tests: delivery,
+    name: 'redirect',
+  },
+  {
+    promise: 'Nothing is settled but by an answer.',
+    file: 'push/endpoint.ts',
+    from: "if (sent.status === 'released') return { action: 'release' }",
+    to: "if (sent.status === 'released') return { action: 'ack' }",
+    tests: endpoint,
+  },
+  {
+    promise: 'The order of a key holds whatever fails.',
+    file: '../../tidings/src/consumer/lanes.ts',
+    from: 'lane.busy = true',
+    to: 'if (lane.waiting.length > 0) this.#ready.add(name)',
+    tests: delivery,
+    name: 'keeps the order of each key',
+  },
+  {
+    promise: 'What a batch could not deliver goes alone.',
+    file: 'push/batches.ts',
+    from: 'if (this.#waiting[0]!.delivery.attempt > 1) return 1',
+    to: '',
+    tests: delivery,
+    name: 'posts what a batch',
+  },
+  {
+    promise: 'An answer 410 disables a push at once.',
+    file: 'push/endpoint.ts',
+    from: 'if (status === 410) {',
+    to: 'if (false) {',
+    tests: endpoint,
+  },
+  {
+    promise: 'An event comes no sooner than a Retry-After asked.',
+    file: 'push/endpoint.ts',
+    from: 'Math.max(delayMs, sent.afterMs)',
+    to: 'delayMs',
+    tests: endpoint,
+  },
+  {
+    promise: 'A Retry-After holds for every event of the endpoint.',
+    file: 'push/endpoint.ts',
+    from: 'this.#pace.pause(afterMs)',
+    to: '',
+    tests: endpoint,
+  },
+  {
+    promise: 'A Retry-After holds for the handshake too.',
+    file: 'push/endpoint.ts',
+    from: 'Math.max(delaysMs[attempt - 1]!, afterMs)',
+    to: 'delaysMs[attempt - 1]!',
+    tests: endpoint,
+  },
+  {
+    promise: 'Nobody is believed a Retry-After of more than a week.',
+    file: 'push/schedule.ts',
+    from: 'Math.min(Math.max(0, askedMs), longestRetryAfterMs)',
+    to: 'Math.max(0, askedMs)',
+    tests: ['push/schedule.test.ts'],
+  },
+  {
+    promise: 'An endpoint that never answers holds a request no longer than its timeout.',
+    file: 'push/exchange.ts',
+    from: 'request.destroy(new Error(`no answer within ${timeoutMs} ms`))',
+    to: '',
+    tests: chaos,
+    name: 'never answers',
+  },
+  {
+    promise: 'A reply without an end is not read to its end.',
+    file: 'push/exchange.ts',
+    from: 'if (bytes > mostReplyBytes) response.destroy()',
+    to: '',
+    tests: ['push/exchange.test.ts'],
+  },
+  // -------------------------------------------------------------------------------------------------------------- states
+  {
+    promise: 'A push that took nothing for the whole schedule is disabled.',
+    file: 'push/endpoint.ts',
+    from: 'if (now - (this.#push.failingSince ?? now) >= spanOf(delaysMs)) {',
+    to: 'if (false) {',
+    tests: endpoint,
+  },
+  {
+    promise: 'Only a failure without a break counts towards disabling a push.',
+    file: 'push/endpoint.ts',
+    from: 'if (this.#push.failingSince !== undefined) {',
+    to: 'if (false) {',
+    tests: endpoint,
+  },
+  {
+    promise: 'While nothing gets through no event is at fault.',
+    file: 'push/endpoint.ts',
+    from: ' && this.#tookAnyFor(delayMs)',
+    to: '',
+    tests: endpoint,
+  },
+  {
+    promise: 'An event that a well endpoint never takes ends as a dead letter.',
+    file: 'push/endpoint.ts',
+    from: 'if (delivery.attempt > delaysMs.length',
+    to: 'if (delivery.attempt > Infinity',
+    tests: endpoint,
+  },
+  {
+    promise: 'A disabled push stays disabled over a restart.',
+    file: 'push/endpoint.ts',
+    from: "if (this.#push.state !== 'disabled') this.#running",
+    to: "if (this.#push.state === 'disabled') this.#push = { ...this.#push, state: 'active' }; this.#running",
+    tests: push,
+    name: 'stays disabled',
+  },
+  {
+    promise: 'The state of a push is stored when it changes.',
+    file: 'push/push.ts',
+    from: '.save(changed)',
+    to: '.load()',
+    tests: push,
+    name: 'stays disabled',
+  },
+  {
+    promise: 'Setting the same URL again is no decision to go on.',
+    file: 'push/push.ts',
+    from: 'const moved = present?.url !== url.href',
+    to: 'const moved = true',
+    tests: push,
+    name: 'stays disabled',
+  },
+  {
+    promise: 'An operator who resumes a push makes it go on.',
+    file: 'push/push.ts',
+    from: "if (push.state === 'disabled') {",
+    to: 'if (false) {',
+    tests: push,
+    name: 'stays disabled',
+  },
+  {
+    promise: 'A push is not inherited by another subscription of the same name.',
+    file: 'push/push.ts',
+    from: 'if (await this.#isGone(namespace, push)) await this.#remove(namespace, push.subscription)',
+    to: '',
+    tests: push,
+    name: 'goes with its subscription',
+  },
+  {
+    promise: 'What an operator went back over without wanting it again is not sent.',
+    file: 'push/endpoint.ts',
+    from: "if (delivery.replay === 'skip') return { action: 'ack' }",
+    to: '',
+    tests: endpoint,
+  },
+  // ----------------------------------------------------------------------------------------------------------- handshake
+  {
+    promise: 'Nothing is sent to an endpoint that did not agree.',
+    file: 'push/handshake.ts',
+    from: "if (allowed !== '*' && allowed?.toLowerCase() !== origin.toLowerCase()) {",
+    to: 'if (false) {',
+    tests: endpoint,
+  },
+  {
+    promise: 'A push that is moved to another URL asks there for consent.',
+    file: 'push/push.ts',
+    from: "...(moved ? { state: 'unconfirmed', since: environment.clock.now() } : present),",
+    to: "...(present ?? { state: 'unconfirmed', since: environment.clock.now() }),",
+    tests: push,
+  },
+  {
+    promise: 'An answer 410 to the handshake disables a push.',
+    file: 'push/endpoint.ts',
+    from: "if (consent.gone) return this.#disable('The endpoint answered 410 Gone.')",
+    to: '',
+    tests: endpoint,
+  },
+  {
+    promise: 'Requests are no more than the endpoint agreed to.',
+    file: 'push/pace.ts',
+    from: 'this.#nextAt = now + this.#spacingMs',
+    to: 'this.#nextAt = now',
+    tests: endpoint,
+  },
+]
