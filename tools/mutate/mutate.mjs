@@ -16,12 +16,14 @@ import { join } from 'node:path'
 import { mutations } from './mutations.mjs'
 
 /**
- * `npm run mutate`, or `npm run mutate -- <words of a promise>`: takes out one guarding line after the other, in a copy
+ * `npm run mutate`, or `npm run mutate -- "<words of a promise>" <file> …`: takes out one guarding line after the other, in a copy
  * of the repository, and runs the tests that must notice. Ends with a count, and with 1 if a mutation survived, or if a
  * test was red before anything was taken out, which would prove nothing.
  */
 const root = join(import.meta.dirname, '../..')
 const longestRunMs = 300_000
+/** The first red test is enough, and a slow machine makes none red. */
+const patience = ['--bail', '1', '--testTimeout', '60000']
 
 /** A copy of the sources beside the dependencies of the original, built for the tests that start programs. */
 function copyRepository() {
@@ -72,7 +74,7 @@ function linkModules(folder, copy) {
  */
 function test(copy, tests, options = []) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run', '--bail', '1', ...options, ...tests], {
+  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run', ...patience, ...options, ...tests], {
     cwd: copy,
     encoding: 'utf8',
     timeout: longestRunMs,
@@ -110,15 +112,28 @@ function run(copy, { file, from, to, tests, name, programs = false }) {
  * @returns {string | undefined}
  */
 function redBefore(copy, chosen) {
-  const tests = [...new Set(chosen.flatMap((mutation) => mutation.tests))].filter((each) =>
-    existsSync(join(copy, each)),
-  )
-  const { green, said } = tests.length === 0 ? { green: true, said: '' } : test(copy, tests)
-  return green ? undefined : said
+  const named = chosen.flatMap(({ name, tests }) => (name === undefined ? [] : [{ name, tests }]))
+  const whole = chosen.filter(({ name }) => name === undefined)
+  const names = [...new Set(named.map(({ name }) => name))]
+  for (const [part, options] of /** @type {const} */ ([
+    [whole, []],
+    [named, ['-t', names.join('|')]],
+  ])) {
+    const tests = [...new Set(part.flatMap((mutation) => mutation.tests))].filter((each) =>
+      existsSync(join(copy, each)),
+    )
+    if (tests.length === 0) continue
+    const { green, said } = test(copy, tests, options)
+    if (!green) return said
+  }
+  return undefined
 }
 
-const words = process.argv.slice(2).join(' ').toLowerCase()
-const chosen = mutations.filter(({ promise, file }) => `${promise} ${file}`.toLowerCase().includes(words))
+const wanted = process.argv.slice(2).map((words) => words.toLowerCase())
+const chosen = mutations.filter(({ promise, file }) => {
+  const text = `${promise} ${file}`.toLowerCase()
+  return wanted.length === 0 || wanted.some((words) => text.includes(words))
+})
 const copy = copyRepository()
 const counts = { killed: 0, survived: 0, stale: 0 }
 let red = false

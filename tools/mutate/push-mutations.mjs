@@ -55,6 +55,7 @@ export const pushMutations = [
     from: "if (sent.status === 'released') return { action: 'release' }",
     to: "if (sent.status === 'released') return { action: 'ack' }",
     tests: endpoint,
+    name: 'disabled at once by 410|ends in good order',
   },
   {
     promise: 'The order of a key holds whatever fails.',
@@ -78,6 +79,7 @@ export const pushMutations = [
     from: 'if (status === 410) {',
     to: 'if (false) {',
     tests: endpoint,
+    name: 'disabled at once by 410',
   },
   {
     promise: 'An event comes no sooner than a Retry-After asked.',
@@ -85,6 +87,7 @@ export const pushMutations = [
     from: 'Math.max(delayMs, sent.afterMs)',
     to: 'delayMs',
     tests: endpoint,
+    name: 'of a Retry-After, for every event',
   },
   {
     promise: 'A Retry-After holds for every event of the endpoint.',
@@ -92,6 +95,7 @@ export const pushMutations = [
     from: 'this.#pace.pause(afterMs)',
     to: '',
     tests: endpoint,
+    name: 'of a Retry-After, for every event',
   },
   {
     promise: 'A Retry-After holds for the handshake too.',
@@ -99,6 +103,7 @@ export const pushMutations = [
     from: 'Math.max(delaysMs[attempt - 1]!, afterMs)',
     to: 'delaysMs[attempt - 1]!',
     tests: endpoint,
+    name: 'the handshake is tried again',
   },
   {
     promise: 'Nobody is believed a Retry-After of more than a week.',
@@ -129,6 +134,7 @@ export const pushMutations = [
     from: 'if (now - (this.#push.failingSince ?? now) >= spanOf(delaysMs)) {',
     to: 'if (false) {',
     tests: endpoint,
+    name: 'when the schedule is over',
   },
   {
     promise: 'Only a failure without a break counts towards disabling a push.',
@@ -136,6 +142,7 @@ export const pushMutations = [
     from: 'if (this.#push.failingSince !== undefined) {',
     to: 'if (false) {',
     tests: endpoint,
+    name: 'is well again',
   },
   {
     promise: 'While nothing gets through no event is at fault.',
@@ -143,6 +150,7 @@ export const pushMutations = [
     from: ' && this.#tookAnyFor(delayMs)',
     to: '',
     tests: endpoint,
+    name: 'when the schedule is over',
   },
   {
     promise: 'An event that a well endpoint never takes ends as a dead letter.',
@@ -150,6 +158,7 @@ export const pushMutations = [
     from: 'if (delivery.attempt > delaysMs.length',
     to: 'if (delivery.attempt > Infinity',
     tests: endpoint,
+    name: 'come at the times',
   },
   {
     promise: 'A disabled push stays disabled over a restart.',
@@ -197,6 +206,7 @@ export const pushMutations = [
     from: "if (delivery.replay === 'skip') return { action: 'ack' }",
     to: '',
     tests: endpoint,
+    name: 'what an operator went back over',
   },
   // ----------------------------------------------------------------------------------------------------------- handshake
   {
@@ -205,6 +215,7 @@ export const pushMutations = [
     from: "if (allowed !== '*' && allowed?.toLowerCase() !== origin.toLowerCase()) {",
     to: 'if (false) {',
     tests: endpoint,
+    name: 'the handshake (comes before|takes)',
   },
   {
     promise: 'A push that is moved to another URL asks there for consent.',
@@ -212,6 +223,7 @@ export const pushMutations = [
     from: "...(moved ? { state: 'unconfirmed', since: environment.clock.now() } : present),",
     to: "...(present ?? { state: 'unconfirmed', since: environment.clock.now() }),",
     tests: push,
+    name: 'a push that is moved',
   },
   {
     promise: 'An answer 410 to the handshake disables a push.',
@@ -219,6 +231,7 @@ export const pushMutations = [
     from: "if (consent.gone) return this.#disable('The endpoint answered 410 Gone.')",
     to: '',
     tests: endpoint,
+    name: 'the handshake is over',
   },
   {
     promise: 'Requests are no more than the endpoint agreed to.',
@@ -226,5 +239,6 @@ export const pushMutations = [
     from: 'this.#nextAt = now + this.#spacingMs',
     to: 'this.#nextAt = now',
     tests: endpoint,
+    name: 'sends no faster',
   },
 ]
