@@ -77,16 +77,14 @@ export const operatorMutations = [
     file: 'broker/redrive-batch.ts',
     from: 'return perSecond === undefined ? 0 : (batch.length * 1_000) / perSecond',
     to: 'return 0',
-    tests: broker,
-    name: 'over the memory engine a redrive',
+    tests: ['broker/redrive-jobs.test.ts'],
   },
   {
     promise: 'A redrive with a rate hands back no more at once than a second of it.',
     file: 'broker/redrive-batch.ts',
     from: 'return Math.min(size, Math.max(1, Math.floor(perSecond)))',
     to: 'return size',
-    tests: broker,
-    name: 'over the memory engine a redrive',
+    tests: ['broker/redrive-jobs.test.ts'],
   },
   {
     promise: 'A canary begins with one.',
