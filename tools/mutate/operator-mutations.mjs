@@ -142,7 +142,7 @@ export const operatorMutations = [
     name: 'over the memory engine a seek ends',
   },
   {
-    promise: 'What died again during a redrive is not handed back by it once more.',
+    promise: 'A redrive has nothing to do with what dies after it began.',
     file: 'broker/redrive-batch.ts',
     from: '(letter.deadAt ?? 0) > job.startedAt || ',
     to: '',
