@@ -1,18 +1,31 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mutations } from './mutations.mjs'
 
 /**
- * `npm run mutate`, or `npm run mutate -- <words of a promise>`: takes out one guarding line after the other, in a copy
- * of the repository, and runs the tests that must notice. Ends with a count, and with 1 if a mutation survived.
+ * `npm run mutate`, or `npm run mutate -- "<words of a promise>" <file> …`: takes out one guarding line after the other, in a copy
+ * of the repository, and runs the tests that must notice. Ends with a count, and with 1 if a mutation survived, or if a
+ * test was red before anything was taken out, which would prove nothing.
  */
 const root = join(import.meta.dirname, '../..')
-const library = 'packages/tidings/src'
 const longestRunMs = 300_000
+/** The first red test is enough, and a slow machine makes none red. */
+const patience = ['--bail', '1', '--testTimeout', '60000']
 
-/** A copy of the sources beside the dependencies of the original. */
+/** A copy of the sources beside the dependencies of the original, built for the tests that start programs. */
 function copyRepository() {
   const copy = mkdtempSync(join(tmpdir(), 'tidings-mutate-'))
   const left = new Set(['.git', 'node_modules', 'dist', '.data'])
@@ -23,8 +36,50 @@ function copyRepository() {
       filter: (source) => !/[/\\](node_modules|dist)$/.test(source) && !source.endsWith('.tsbuildinfo'),
     })
   }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  linkModules('node_modules', copy)
+  linkModules('packages/cli/node_modules', copy)
+  build(copy)
   return copy
+}
+
+/** @param {string} copy */
+function build(copy) {
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  spawnSync(process.execPath, [compiler, '-b', 'tsconfig.build.json'], { cwd: copy })
+}
+
+/**
+ * Links each dependency of a folder, and copies the links that lead to the packages of this repository: they are
+ * relative, so that in the copy they lead to those of the copy, with what was taken out of them.
+ *
+ * @param {string} folder
+ * @param {string} copy
+ */
+function linkModules(folder, copy) {
+  if (!existsSync(join(root, folder))) return
+  mkdirSync(join(copy, folder))
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join(root, path)), join(copy, path))
+    else if (entry.name === '@tidings') linkModules(path, copy)
+    else symlinkSync(join(root, path), join(copy, path))
+  }
+}
+
+/**
+ * @param {string} copy
+ * @param {readonly string[]} tests
+ * @param {readonly string[]} options
+ * @returns {{ readonly green: boolean, readonly said: string }}
+ */
+function test(copy, tests, options = []) {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run', ...patience, ...options, ...tests], {
+    cwd: copy,
+    encoding: 'utf8',
+    timeout: longestRunMs,
+  })
+  return { green: status === 0, said: stdout }
 }
 
 /**
@@ -32,34 +87,61 @@ function copyRepository() {
  * @param {import('./mutations.mjs').Mutation} mutation
  * @returns {'killed' | 'survived' | 'stale'}
  */
-function run(copy, { file, from, to, tests }) {
-  const path = join(copy, library, file)
+function run(copy, { file, from, to, tests, name, programs = false }) {
+  const path = join(copy, file)
   const original = readFileSync(path, 'utf8')
-  if (original.split(from).length !== 2 || tests.some((test) => !existsSync(join(copy, library, test)))) return 'stale'
+  if (original.split(from).length !== 2 || tests.some((each) => !existsSync(join(copy, each)))) return 'stale'
   writeFileSync(
     path,
     original.replace(from, () => to),
   )
   try {
-    const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-    const files = tests.map((test) => join(library, test))
-    const { status } = spawnSync(process.execPath, [vitest, 'run', '--bail', '1', ...files], {
-      cwd: copy,
-      encoding: 'utf8',
-      timeout: longestRunMs,
-    })
-    return status === 0 ? 'survived' : 'killed'
+    if (programs) build(copy)
+    return test(copy, tests, name === undefined ? [] : ['-t', name]).green ? 'survived' : 'killed'
   } finally {
     writeFileSync(path, original)
+    if (programs) build(copy)
   }
 }
 
-const words = process.argv.slice(2).join(' ').toLowerCase()
-const chosen = mutations.filter(({ promise, file }) => `${promise} ${file}`.toLowerCase().includes(words))
+/**
+ * A test that is red anyway proves nothing; what it says of itself otherwise.
+ *
+ * @param {string} copy
+ * @param {readonly import('./mutations.mjs').Mutation[]} chosen
+ * @returns {string | undefined}
+ */
+function redBefore(copy, chosen) {
+  const named = chosen.flatMap(({ name, tests }) => (name === undefined ? [] : [{ name, tests }]))
+  const whole = chosen.filter(({ name }) => name === undefined)
+  const names = [...new Set(named.map(({ name }) => name))]
+  for (const [part, options] of /** @type {const} */ ([
+    [whole, []],
+    [named, ['-t', names.join('|')]],
+  ])) {
+    const tests = [...new Set(part.flatMap((mutation) => mutation.tests))].filter((each) =>
+      existsSync(join(copy, each)),
+    )
+    if (tests.length === 0) continue
+    const { green, said } = test(copy, tests, options)
+    if (!green) return said
+  }
+  return undefined
+}
+
+const wanted = process.argv.slice(2).map((words) => words.toLowerCase())
+const chosen = mutations.filter(({ promise, file }) => {
+  const text = `${promise} ${file}`.toLowerCase()
+  return wanted.length === 0 || wanted.some((words) => text.includes(words))
+})
 const copy = copyRepository()
 const counts = { killed: 0, survived: 0, stale: 0 }
+let red = false
 try {
-  for (const mutation of chosen) {
+  const said = redBefore(copy, chosen)
+  red = said !== undefined
+  if (red) console.log(`${said}\nA test is red though nothing was taken out; make it green first.`)
+  for (const mutation of red ? [] : chosen) {
     const result = run(copy, mutation)
     counts[result]++
     console.log(`${result.padEnd(8)}  ${mutation.promise}  (${mutation.file})`)
@@ -68,4 +150,4 @@ try {
   rmSync(copy, { recursive: true, force: true })
 }
 console.log(`${counts.killed} killed, ${counts.survived} survived, ${counts.stale} stale`)
-process.exitCode = counts.survived + counts.stale > 0 || chosen.length === 0 ? 1 : 0
+process.exitCode = red || counts.survived + counts.stale > 0 || chosen.length === 0 ? 1 : 0

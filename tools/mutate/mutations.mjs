@@ -1,6 +1,17 @@
+import { posix } from 'node:path'
+import { backupMutations } from './backup-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
+import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
+import { followMutations } from './follow-mutations.mjs'
+import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
+import { operatorMutations } from './operator-mutations.mjs'
+import { pushMutations } from './push-mutations.mjs'
+import { scheduleMutations } from './schedule-mutations.mjs'
+import { serverMutations } from './server-mutations.mjs'
+import { spoolMutations } from './spool-mutations.mjs'
+import { taskMutations } from './task-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -8,10 +19,42 @@ import { kitMutations } from './kit-mutations.mjs'
  *
  * @typedef {object} Mutation
  * @property {string} promise What the users would lose, in words.
- * @property {string} file Below `packages/tidings/src`.
+ * @property {string} file Where the lists below say.
  * @property {string} from Stands in the file exactly once.
  * @property {string} to
- * @property {readonly string[]} tests Test files below `packages/tidings/src`.
+ * @property {readonly string[]} tests Test files, relative to the same folder as the file.
+ * @property {boolean} [programs] Whether the tests start programs of the build, which have to be built with the mutation.
+ * @property {string} [name] Of the tests that are run, where the files hold many others: a regular expression.
  */
 
-export const mutations = [...deliveryMutations, ...flowMutations, ...kitMutations]
+/** @type {readonly Mutation[]} */
+export const mutations = [
+  ...below('packages/tidings/src', [
+    ...deliveryMutations,
+    ...flowMutations,
+    ...filterMutations,
+    ...taskMutations,
+    ...operatorMutations,
+    ...scheduleMutations,
+    ...backupMutations,
+    ...followMutations,
+    ...spoolMutations,
+    ...kitMutations,
+  ]),
+  ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations]),
+]
+
+/**
+ * The same mutations with paths from the root of the repository on.
+ *
+ * @param {string} folder
+ * @param {readonly Mutation[]} list
+ * @returns {readonly Mutation[]}
+ */
+function below(folder, list) {
+  return list.map((mutation) => ({
+    ...mutation,
+    file: posix.join(folder, mutation.file),
+    tests: mutation.tests.map((test) => posix.join(folder, test)),
+  }))
+}

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TidingsError } from 'tidings'
 import { allowAll, createBroker, type Broker } from 'tidings/broker'
 import type { EngineStats } from 'tidings/engine'
 import { memoryEngine } from 'tidings/engines/memory'
+import type { PushDescription } from 'tidings/protocol'
 import { simulatedEnvironment } from 'tidings/testing'
 import { Alarms } from './alarms.ts'
 import { startServer } from './start.ts'
@@ -13,6 +15,7 @@ const subscription = 'mail.thanks'
 let environment: ReturnType<typeof simulatedEnvironment>
 let broker: Broker
 let alarms: Alarms
+let push: Partial<PushDescription> | undefined
 let stats: EngineStats
 let lines: string[]
 let told: { change: string; alarm: string }[]
@@ -20,8 +23,10 @@ let webhookStatus: number
 
 beforeEach(async () => {
   environment = simulatedEnvironment()
-  broker = createBroker({ engine: memoryEngine({ environment }), authorize: allowAll, environment })
+  const namespaces = ['default', 'blue']
+  broker = createBroker({ engine: memoryEngine({ environment }), authorize: allowAll, environment, namespaces })
   await broker.start()
+  push = undefined
   await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
   await broker.putSubscription(caller, { subscription, topic, from: 'beginning' })
   stats = { bytes: 0, freeBytes: 1e12 }
@@ -31,9 +36,14 @@ beforeEach(async () => {
   const note = (_: object, line: string): void => void lines.push(line.split(':')[0]!)
   alarms = new Alarms({
     broker,
-    namespaces: ['default'],
+    namespaces,
     engine: { stats: () => Promise.resolve(stats) },
-    push: undefined,
+    push: {
+      describe: () =>
+        push
+          ? Promise.resolve(push as PushDescription)
+          : Promise.reject(new TidingsError('push-unknown', 'There is none.')),
+    },
     environment,
     log: { warn: note, info: note } as never,
     webhook: 'https://pager.example/hook',
@@ -126,6 +136,42 @@ describe('an alarm', () => {
     await broker.stop()
     await alarms.tick()
     expect(raised()).toEqual(['dead-letters'])
+  })
+
+  it('of one namespace is nothing to another, whose well-being does not end it', async () => {
+    await publish()
+    await settle('dead-letter')
+    await alarms.tick()
+    await alarms.tick()
+    expect([raised(), alarms.list('blue')]).toEqual([['dead-letters'], []])
+    expect(notices()).toEqual(['raised dead-letters'])
+  })
+
+  it('is raised while a push is disabled, and says why', async () => {
+    push = { subscription, url: 'https://partner.example/', state: 'disabled', reason: 'It answered 410 Gone.' }
+    await alarms.tick()
+    expect(alarms.list('default')).toMatchObject([
+      { alarm: 'push-disabled', subscription, message: expect.stringMatching(/410 Gone/) },
+    ])
+    push = { ...push, state: 'active' }
+    await alarms.tick()
+    expect(raised()).toEqual([])
+  })
+
+  it('waits for a webhook among a thousand at most, of which the oldest give way', async () => {
+    webhookStatus = 503
+    for (let round = 0; round < 600; round++) {
+      stats = { bytes: 0, refusing: 'There is no room.' }
+      await alarms.tick()
+      stats = { bytes: 0 }
+      await alarms.tick()
+    }
+    await publish()
+    await settle('dead-letter')
+    webhookStatus = 200
+    await alarms.tick()
+    expect(told).toHaveLength(1_000)
+    expect(notices().at(-1)).toBe('raised dead-letters')
   })
 
   it('is looked for every now and then, until it is stopped', async () => {

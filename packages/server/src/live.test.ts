@@ -110,6 +110,22 @@ describe(`GET ${live}`, () => {
     }
   })
 
+  it('takes no more readers than the server has connections for, and another one when one has gone', async () => {
+    await using bench = await openShop({ limits: { ...limits, connections: 2 } })
+    const path = `${bench.base}${live}`
+    await using first = await Source.open(path)
+    const second = await Source.open(path)
+    await expect(Source.open(path)).rejects.toThrow('takes no more connections')
+    await second[Symbol.asyncDispose]()
+    await until(() =>
+      Source.open(path).then(
+        (third) => third[Symbol.asyncDispose]().then(() => true),
+        () => false,
+      ),
+    )
+    expect(first.text).toContain('event: live')
+  })
+
   it('ends when the server stops', async () => {
     const bench = await openShop()
     await using source = await Source.open(`${bench.base}${live}`)

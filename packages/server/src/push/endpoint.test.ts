@@ -9,9 +9,7 @@ import type { StoredPush } from './store.ts'
 
 const caller: Caller = { namespace: 'default', principal: 'operator' }
 const subscription = 'partner.orders'
-const second = 1_000
-const minute = 60 * second
-const hour = 60 * minute
+const [second, minute, hour] = [1_000, 60_000, 3_600_000] as const
 const stored: StoredPush = {
   subscription,
   principal: 'operator',
@@ -256,6 +254,14 @@ describe('the handshake', () => {
     expect(posts).toHaveLength(10)
     for (const [index, at] of posts.entries()) expect(at - (posts[0]! + index * 10 * second)).toBeGreaterThanOrEqual(0)
     expect(changes.at(-1)).toMatchObject({ state: 'active', requestsPerMinute: 6 })
+  })
+
+  it('is tried again not before the time of a Retry-After', async () => {
+    const later = { status: 429, headers: { 'retry-after': '120' } }
+    await begin((_, attempt) => (attempt === 1 ? later : yes), unconfirmed)
+    await environment.advance(121 * second)
+    expect(endpoint.push.state).toBe('active')
+    expect(times('OPTIONS')[1]).toBeGreaterThanOrEqual(120 * second)
   })
 
   it('is over when the endpoint answers 410', async () => {

@@ -123,6 +123,19 @@ it('a push ends with DELETE: deliveries wait for consumers again', async () => {
   expect(receiver.received).toHaveLength(1)
 })
 
+it('a push that is moved asks at its new URL for consent before anything is sent there', async () => {
+  await using first = await openReceiver()
+  await using second = await openReceiver({ consent: (_, response) => response.writeHead(200).end() })
+  await using bench = await openPush()
+  await bench.ask('PUT', '/push', { url: first.url })
+  await bench.publish('a/1')
+  await until(() => first.effects.size === 1)
+  expect((await bench.ask('PUT', '/push', { url: second.url })).body).toMatchObject({ state: 'unconfirmed' })
+  await bench.publish('a/2')
+  await until(() => second.asked.length > 2)
+  expect([first.received.length, second.received.length]).toEqual([1, 0])
+})
+
 describe('a push goes with its subscription', () => {
   it('and not on with another one of the name', async () => {
     await using receiver = await openReceiver()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Engine } from '../engine/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { allowAll, createBroker } from './index.ts'
 
@@ -41,6 +42,20 @@ async function heldUp() {
   return { engine, broker, create, publish, letGo: () => letGo(), until }
 }
 
+type ReadPage = Awaited<ReturnType<Engine['log']['read']>>
+
+/** A log of which somebody reads pages that the test may change; counts the records of each. */
+function reading(change: (page: ReadPage) => ReadPage): { engine: Engine; pages: number[] } {
+  const engine = memoryEngine()
+  const pages: number[] = []
+  const read: Engine['log']['read'] = async (id, options) => {
+    const page = change(await engine.log.read(id, options))
+    pages.push(page.records.length)
+    return page
+  }
+  return { engine: { ...engine, log: { ...engine.log, read } }, pages }
+}
+
 it('a follower whose topic was removed and made anew while it was held up is told, and goes on from now', async () => {
   const { broker, create, publish, letGo, until } = await heldUp()
   await broker.removeTopic(caller, topic)
@@ -61,6 +76,59 @@ it('a follower that retention overtook is told, and goes on from now', async () 
   await until(/trimmed before they were read/)
   await publish('4')
   expect(await until('4')).toEqual(['1', expect.stringMatching(/trimmed/), '4'])
+  await broker.stop()
+})
+
+it('a follower is told when events are damaged, and goes on behind them', async () => {
+  let isDamaged = true
+  const { engine } = reading((page) => (isDamaged && page.until > 0 ? { ...page, records: [], damaged: [1] } : page))
+  const broker = createBroker({ engine, authorize: allowAll })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  await broker.publish(caller, { topic, events: [{ event: { id: '1', source: 's', type: topic } }] })
+  const told: string[] = []
+  await new Promise<void>((resolve) => {
+    void broker.follow(caller, {
+      topic,
+      after: 'beginning',
+      onEvents(events) {
+        told.push(...events.map(({ event }) => event.id))
+        resolve()
+      },
+      onReset({ message }) {
+        told.push(message)
+        isDamaged = false
+        void broker.publish(caller, { topic, events: [{ event: { id: '2', source: 's', type: topic } }] })
+      },
+      onClosed: () => undefined,
+    })
+  })
+  expect(told).toEqual([expect.stringMatching(/damaged/), '2'])
+  await broker.stop()
+})
+
+it('a follower of large events is read smaller pages', async () => {
+  const { engine, pages } = reading((page) => page)
+  const broker = createBroker({ engine, authorize: allowAll })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  const data = new Uint8Array(100_000)
+  const events = Array.from({ length: 30 }, (_, index) => ({
+    event: { id: `${index}`, source: 's', type: topic, data },
+  }))
+  await broker.publish(caller, { topic, events })
+  let seen = 0
+  await new Promise<void>((resolve) => {
+    void broker.follow(caller, {
+      topic,
+      after: 'beginning',
+      onEvents: (page) => void ((seen += page.length) === events.length && resolve()),
+      onReset: () => undefined,
+      onClosed: () => undefined,
+    })
+  })
+  // The first page knows nothing yet of how large they are.
+  expect(Math.max(...pages.slice(1))).toBeLessThanOrEqual(2)
   await broker.stop()
 })
 

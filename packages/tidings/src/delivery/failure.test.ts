@@ -46,6 +46,17 @@ describe('a retry', () => {
   })
 })
 
+it('a policy that says nothing gives an event 24 attempts', () => {
+  const bench = new Bench()
+  bench.publish('a')
+  let attempts = 0
+  for (; shardCounts(bench.machine).dead === 0; attempts++) {
+    for (const entry of bench.claim('h')) bench.settle(entry, { action: 'retry', reason: 'no use' })
+    bench.advance(3_600_000)
+  }
+  expect(attempts).toBe(24)
+})
+
 describe('release', () => {
   it('counts no attempt, of a suspect neither', () => {
     const bench = new Bench()

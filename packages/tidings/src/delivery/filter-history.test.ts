@@ -42,6 +42,24 @@ describe('a filter', () => {
   })
 })
 
+it('a filter is read once for all events, not once for each', () => {
+  let reads = 0
+  const filter = {
+    get exact() {
+      reads++
+      return { subject: 'red' }
+    },
+  }
+  const bench = new Bench()
+  bench.filterBy(filter)
+  bench.publishEvent('a', { subject: 'red' })
+  expect(takeAll(bench)).toEqual([1])
+  const before = reads
+  for (let index = 0; index < 50; index++) bench.publishEvent(`k${index}`, { subject: 'red' })
+  expect(takeAll(bench)).toHaveLength(50)
+  expect(reads).toBe(before)
+})
+
 describe('a replay', () => {
   it('is not what the filter of an earlier generation left out', () => {
     const bench = redAndBlue()

@@ -1,6 +1,6 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
 import { TidingsError } from '../../errors.ts'
-import { event, Scene, subscription, topic as subscribed, type BrokerCase } from './case.ts'
+import { event, Scene, subscription, topic as ofScene, type BrokerCase } from './case.ts'
 
 const topic = 'tidings.audit'
 const text = new TextDecoder()
@@ -22,7 +22,7 @@ export const auditCases: readonly BrokerCase[] = [
       await broker.redrive(caller, { subscription, positions: [position] })
       await broker.pause(caller, subscription)
       await broker.seek(caller, { subscription, to: 'end', effects: 'run' })
-      await broker.erase(caller, { topic: subscribed, key: 'a' })
+      await broker.erase(caller, { topic: ofScene, key: 'a' })
       const { events } = await broker.read(caller, { topic })
       const told = events.map((each) => JSON.parse(text.decode(each.event.data)) as Record<string, unknown>)
       assertEqual(
@@ -33,7 +33,7 @@ export const auditCases: readonly BrokerCase[] = [
           [caller.principal, 'redrive', subscription],
           [caller.principal, 'pause', subscription],
           [caller.principal, 'seek', subscription],
-          [caller.principal, 'erase', subscribed],
+          [caller.principal, 'erase', ofScene],
         ],
         'who did what to what',
       )
@@ -60,6 +60,50 @@ export const auditCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'no action of an operator is missing in the audit',
+    async run(context) {
+      const { broker, caller } = await Scene.open(context, { policy: { delayMs: 3_600_000 } })
+      const operator = { ...caller, principal: 'mary' }
+      const [stored] = await broker.publish(caller, { topic: ofScene, events: [{ event: event('1', 'a') }] })
+      const positions = [(stored as { position: string }).position]
+      const { redrive } = await broker.startRedrive(operator, { subscription })
+      const database = (id: string) => ({ service: 'shop', database: id })
+      await broker.registerService(caller, database('first'))
+      for (const act of [
+        () => broker.stopRedrive(operator, { subscription, redrive }),
+        () => broker.redrive(operator, { subscription, positions }),
+        () => broker.discard(operator, { subscription, positions }),
+        () => broker.cancel(operator, { subscription, positions }),
+        () => broker.pause(operator, subscription),
+        () => broker.resume(operator, subscription),
+        () => broker.erase(operator, { topic: ofScene, key: 'a' }),
+        () => broker.registerService(operator, { ...database('second'), replace: true }),
+        () => broker.removeSubscription(operator, subscription),
+        () => broker.removeTopic(operator, ofScene),
+      ]) {
+        await act()
+      }
+      const { events } = await broker.read(caller, { topic })
+      assertEqual(
+        events.map((each) => JSON.parse(text.decode(each.event.data)) as Record<string, unknown>).map(toLine),
+        [
+          `mary startRedrive ${subscription}`,
+          `mary stopRedrive ${subscription}`,
+          `mary redrive ${subscription}`,
+          `mary discard ${subscription}`,
+          `mary cancel ${subscription}`,
+          `mary pause ${subscription}`,
+          `mary resume ${subscription}`,
+          `mary erase ${ofScene}`,
+          'mary replaceService shop',
+          `mary removeSubscription ${subscription}`,
+          `mary removeTopic ${ofScene}`,
+        ],
+        'who did what to what',
+      )
+    },
+  },
+  {
     name: 'nobody publishes to the audit, defines it or removes it',
     async run(context) {
       const { broker, caller } = await Scene.open(context)
@@ -80,3 +124,7 @@ export const auditCases: readonly BrokerCase[] = [
     },
   },
 ]
+
+function toLine({ principal, action, subject }: Record<string, unknown>): string {
+  return `${String(principal)} ${String(action)} ${String(subject)}`
+}

@@ -1,5 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
-import { event, ids, Scene, subscription, type BrokerCase, type BrokerContext } from './case.ts'
+import { event, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
 export const deadLetterCases: readonly BrokerCase[] = [
   {
@@ -166,6 +166,27 @@ export const deadLetterCases: readonly BrokerCase[] = [
       await scene.kill('1')
       await scene.publish(event('2', 'a'))
       assertEqual(ids(await scene.pullNow()), ['2'], 'delivery goes on')
+    },
+  },
+  {
+    name: 'what is parked stays readable when the schema of its topic changes, and goes on in order',
+    async run(context) {
+      const scene = await Scene.open(context)
+      const { caller, broker } = scene
+      const demand = (name: string) => {
+        const schemas = { [topic]: { type: 'object', required: [name] } }
+        return broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', schemas })
+      }
+      await demand('id')
+      await scene.publish(event('1', 'a'), event('2', 'a'))
+      await scene.kill('1')
+      await demand('total')
+      await broker.redrive(caller, { subscription, positions: 'all' })
+      for (const id of ['1', '2']) {
+        const [delivery] = await scene.pull(1)
+        assertEqual(new TextDecoder().decode(delivery?.event.data), JSON.stringify({ id }), 'as it was published')
+        await scene.ack(delivery!)
+      }
     },
   },
   {

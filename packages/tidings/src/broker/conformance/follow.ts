@@ -1,4 +1,5 @@
 import { assertEqual } from '../../engine/conformance/assert.ts'
+import { formatSequence } from '../../event/index.ts'
 import type { Follower, FollowRequest, FollowReset } from '../port/events.ts'
 import { event, eventually, Scene, topic, type BrokerCase } from './case.ts'
 
@@ -83,6 +84,27 @@ export const followCases: readonly BrokerCase[] = [
       const answers = await follow({ exact: { correlationid: 'c1' } })
       await answers.has('4')
       for (const probe of [types, keys, answers]) probe.follower.close()
+    },
+  },
+  {
+    name: 'follow() gives neither what was erased nor a state that was stale when it came',
+    async run(context) {
+      const scene = await Scene.open(context)
+      const entity = 'crm.customer'
+      await scene.broker.putTopic(context.caller, { topic: entity, kind: 'entity', owner: 'crm' })
+      const state = (version: number) => ({
+        event: { ...event(`v${version}`, 'c'), type: `${entity}.updated`, sequence: formatSequence(version) },
+      })
+      for (const version of [2, 1, 3]) {
+        await scene.broker.publish(context.caller, { topic: entity, events: [state(version)] })
+      }
+      const states = await FollowProbe.open(scene, { topic: entity, after: 'beginning' })
+      await states.has('v2', 'v3')
+      await scene.publish(event('1', 'a'), event('2', 'b'))
+      await scene.broker.erase(context.caller, { topic, key: 'a' })
+      const rest = await FollowProbe.open(scene, { after: 'beginning' })
+      await rest.has('2')
+      for (const probe of [states, rest]) probe.follower.close()
     },
   },
   {

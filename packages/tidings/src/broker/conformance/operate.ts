@@ -1,4 +1,5 @@
 import { assert, assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
+import { systemEnvironment } from '../../environment/index.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 export const operateCases: readonly BrokerCase[] = [
@@ -132,6 +133,55 @@ export const operateCases: readonly BrokerCase[] = [
         'position-unknown',
         'an event that was never published',
       )
+    },
+  },
+  {
+    name: 'explain() says who has an event until when, what another waits for, when it is tried again, why it died',
+    async run(context) {
+      const later = { quickDelaysMs: [], minDelayMs: 3_600_000, maxDelayMs: 3_600_000, maxAttempts: 9 }
+      const scene = await Scene.open(context, { policy: { retry: later } })
+      const due = systemEnvironment.clock.now() + 7_200_000
+      const scheduled = event('5', 'e', { extensions: { deliverat: new Date(due).toISOString() } })
+      await scene.publish(event('1', 'a'), event('2', 'b'), event('3', 'b'), event('4', 'c'), scheduled)
+      const explain = async (id: string): Promise<Record<string, unknown>> => ({
+        ...(await scene.broker.explain(context.caller, { subscription, event: { source: '/shop', id } })),
+      })
+      const stream = await scene.stream('worker-7')
+      stream.stream.grant(3)
+      await stream.received(3)
+      // Whoever polls has each pull as a holder of its own.
+      assertEqual(/^(worker-7|pull-\d+)$/.test(String((await explain('1'))['holder'])), true, 'who has it')
+      stream.stream.grant(1)
+      const { lease } = stream.deliveries.find(({ event: { id } }) => id === '1')!
+      await scene.broker.settle(context.caller, {
+        subscription,
+        outcomes: [{ lease, action: 'retry', reason: 'busy' }],
+      })
+      const retrying = await explain('1')
+      assertEqual([retrying['state'], retrying['reason'], retrying['attempts']], ['retrying', 'busy', 1], 'a retry')
+      assertEqual(Number(retrying['at']) > due - 4_000_000, true, 'when it is tried again')
+      await scene.publish(event('6', 'a'))
+      const behind = await explain('6')
+      assertEqual(
+        [behind['state'], behind['key'], behind['head']],
+        ['behind', 'a', retrying['position']],
+        'behind what',
+      )
+      const other = stream.deliveries.find(({ event: { id } }) => id === '2')!
+      const died = { lease: other.lease, action: 'dead-letter' as const, reason: 'no use' }
+      await scene.broker.settle(context.caller, { subscription, outcomes: [died] })
+      const dead = await explain('2')
+      assertEqual([dead['state'], dead['reason'], dead['attempts']], ['dead', 'no use', 1], 'why it died')
+      await eventually(async () => (await explain('3'))['state'] === 'parked', 'the next one of its key is parked')
+      const parked = await explain('3')
+      assertEqual([parked['key'], parked['deadLetter']], ['b', dead['position']], 'behind which dead letter')
+      assertEqual((await explain('5'))['at'], due, 'when it is due')
+      stream.stream.abandon()
+      const pull = { subscription, waitMs: 5_000, leaseMs: 600_000 }
+      const [pulled] = (await scene.broker.pull(context.caller, pull)).deliveries
+      const leased = await explain(pulled!.event.id)
+      assertEqual([leased['state'], leased['attempt']], ['leased', pulled!.attempt], 'which attempt')
+      assertEqual(Number(leased['until']) > systemEnvironment.clock.now(), true, 'until when')
     },
   },
   {

@@ -1,0 +1,198 @@
+const alarms = ['alarms.test.ts']
+const live = ['live.test.ts']
+const connection = ['connection.test.ts']
+
+/**
+ * Alarms, and what browsers and others read from the server as it happens.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const serverMutations = [
+  {
+    promise: 'An alarm is told once, however often it is found.',
+    file: 'alarms.ts',
+    from: "if (!known) this.#notice({ change: 'raised', ...alarm })",
+    to: "this.#notice({ change: 'raised', ...alarm })",
+    tests: alarms,
+  },
+  {
+    promise: 'An alarm that is over is told to be.',
+    file: 'alarms.ts',
+    from: "this.#notice({ change: 'cleared', ...alarm })",
+    to: '',
+    tests: alarms,
+  },
+  {
+    promise: 'An alarm says since when it lasts.',
+    file: 'alarms.ts',
+    from: 'since: known?.since ?? environment.clock.now()',
+    to: 'since: environment.clock.now()',
+    tests: alarms,
+  },
+  {
+    promise: 'An alarm that could not be looked for stays as it is.',
+    file: 'alarms.ts',
+    from: "return log.warn({ err: error }, 'It could not be found out whether there is something to alarm about.')",
+    to: 'found = []',
+    tests: alarms,
+  },
+  {
+    promise: 'An alarm that the webhook did not take is told again.',
+    file: 'alarms.ts',
+    from: 'if (!response.ok) throw new Error(`it answered ${response.status}`)',
+    to: '',
+    tests: alarms,
+  },
+  {
+    promise: 'What waits for a webhook is bounded.',
+    file: 'alarms.ts',
+    from: 'if (this.#waiting.length > mostWaiting) this.#waiting.shift()',
+    to: '',
+    tests: alarms,
+  },
+  {
+    promise: 'What is well in one namespace clears no alarm of another.',
+    file: 'alarms.ts',
+    from: 'if (alarm.namespace !== namespace || names.has(name)) continue',
+    to: 'if (names.has(name)) continue',
+    tests: alarms,
+  },
+  {
+    promise: 'A push that is disabled is an alarm.',
+    file: 'alarms.ts',
+    from: "if (push?.state !== 'disabled') continue",
+    to: 'continue',
+    tests: alarms,
+  },
+  {
+    promise: 'An event that waits too long is an alarm.',
+    file: 'alarms.ts',
+    from: 'if (oldestPendingMs > oldestUnackedMs) {',
+    to: 'if (false) {',
+    tests: alarms,
+  },
+  {
+    promise: 'Dead letters are an alarm.',
+    file: 'alarms.ts',
+    from: 'if (dead > 0) {',
+    to: 'if (false) {',
+    tests: alarms,
+  },
+  {
+    promise: 'A store that refuses is an alarm.',
+    file: 'alarms.ts',
+    from: 'if (stats?.refusing !== undefined) found.push',
+    to: 'if (false) found.push',
+    tests: alarms,
+  },
+  {
+    promise: 'A disk that is nearly full is an alarm.',
+    file: 'alarms.ts',
+    from: 'if (stats?.freeBytes !== undefined && stats.freeBytes < least) {',
+    to: 'if (false) {',
+    tests: alarms,
+  },
+  {
+    promise: 'Nobody sees the alarms of another namespace.',
+    file: 'alarms.ts',
+    from: '.filter((alarm) => (alarm.namespace ?? namespace) === namespace)',
+    to: '',
+    tests: alarms,
+  },
+  // -------------------------------------------------------------------------------------------------- server-sent events
+  {
+    promise: 'A browser goes on after the last event that it has got.',
+    file: 'live.ts',
+    from: "const after = typeof last === 'string' && last !== '' ? last : query.after",
+    to: 'const after = query.after',
+    tests: live,
+    name: 'Last-Event-ID',
+  },
+  {
+    promise: 'A browser that has got nothing yet knows where it began.',
+    file: 'live.ts',
+    from: "block({ id: position, event: 'live', data })",
+    to: "block({ event: 'live', data })",
+    tests: live,
+    name: 'Last-Event-ID',
+  },
+  {
+    promise: 'Whoever reads over HTTP goes on behind what did not match.',
+    file: 'live.ts',
+    from: '`id: ${this.#progress}\\n\\n`',
+    to: "':\\n\\n'",
+    tests: live,
+    name: 'signs of life',
+  },
+  {
+    promise: 'A reader over HTTP that is told nothing else is told that its history is gone.',
+    file: 'live.ts',
+    from: "await this.#write(block({ id: position, event: 'reset', data: JSON.stringify({ position, message }) }))",
+    to: '',
+    tests: live,
+    name: 'over HTTP is not read',
+  },
+  {
+    promise: 'A slow reader over HTTP is not read for ahead.',
+    file: 'live.ts',
+    from: 'if (raw.destroyed || raw.writableEnded || raw.write(text)) return',
+    to: 'if (raw.destroyed || raw.writableEnded || raw.write(text) || true) return',
+    tests: live,
+    name: 'over HTTP is not read',
+  },
+  {
+    promise: 'A reader over HTTP that takes nothing for long is let go of.',
+    file: 'live.ts',
+    from: '() => raw.destroy()',
+    to: '() => undefined',
+    tests: live,
+    name: 'takes nothing for long',
+  },
+  {
+    promise: 'Readers over HTTP are no more than the server has connections for.',
+    file: 'live.ts',
+    from: 'this.#responses.size >= limits.connections || this.#stopped',
+    to: 'this.#stopped',
+    tests: live,
+  },
+  // ---------------------------------------------------------------------------------------------------------- WebSocket
+  {
+    promise: 'A slow reader on a WebSocket is not read for ahead.',
+    file: 'connection.ts',
+    from: 'return new Promise((resolve) => this.#options.socket.send(message, () => resolve()))',
+    to: 'this.#options.socket.send(message); return Promise.resolve()',
+    tests: live,
+    name: 'over a WebSocket is not read',
+  },
+  {
+    promise: 'A client on a WebSocket that shows no sign of life is let go of.',
+    file: 'connection.ts',
+    from: 'if (environment.clock.monotonic() - this.#heardAt > silenceLimitMs(pingIntervalMs)) {',
+    to: 'if (false) {',
+    tests: connection,
+    name: 'shows no sign of life',
+  },
+  {
+    promise: 'What a client that vanished had in hand comes back.',
+    file: 'connection.ts',
+    from: 'for (const stream of this.#streams.values()) stream.abandon()',
+    to: '',
+    tests: connection,
+    name: 'that vanished',
+  },
+  {
+    promise: 'Nothing of a topic comes on a WebSocket before the answer that says where it began.',
+    file: 'connection-follows.ts',
+    from: 'await open.answered\n',
+    to: '\n',
+    tests: live,
+  },
+  {
+    promise: 'A client on a WebSocket that is gone leaves no follow behind.',
+    file: 'connection-follows.ts',
+    from: 'for (const stream of this.#open.keys()) this.close(stream)',
+    to: '',
+    tests: live,
+    name: 'leaves nothing at the server',
+  },
+]

@@ -1,0 +1,131 @@
+const file = ['spool/file-spool.test.ts']
+const server = ['../../server/src/spool.test.ts']
+
+/**
+ * What a client keeps on disk while its server is out of reach.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const spoolMutations = [
+  {
+    promise: 'Nothing passes what is spooled.',
+    file: 'client/spooling.ts',
+    from: 'if (lane.waiting.length > 0) return this.#keep(lane, stamped)',
+    to: '',
+    tests: server,
+    name: 'lets nothing pass',
+  },
+  {
+    promise: 'What was spooled, and stored though its answer was lost, is sent once.',
+    file: 'client/spooling.ts',
+    from: 'return { event, producer: { id: lane.producer, epoch: 1, counter: ++lane.counter } }',
+    to: 'return { event }',
+    tests: server,
+    name: 'keeps what is published',
+  },
+  {
+    promise: 'Each life of a client is a producer of its own.',
+    file: 'client/spooling.ts',
+    from: 'const producer = `spool.${this.#life}.${this.#lanes.size}`',
+    to: 'const producer = `spool.${this.#lanes.size}`',
+    tests: server,
+    name: 'whatever a publisher was told',
+    programs: true,
+  },
+  {
+    promise: 'A refusal is an answer, and is not spooled.',
+    file: 'client/spooling.ts',
+    from: 'if (!(error instanceof TidingsError) || !outOfReach.has(error.code)) throw error',
+    to: '',
+    tests: server,
+    name: 'is an answer',
+  },
+  {
+    promise: 'A spooled event that is refused is kept aside.',
+    file: 'client/spooling.ts',
+    from: 'await this.#refuse(lane, event, answer)\n      return false',
+    to: 'return false',
+    tests: server,
+    name: 'of a spooled event',
+  },
+  {
+    promise: 'What stands behind a refused event is sent again.',
+    file: 'client/spooling.ts',
+    from: "if (answer.code === 'behind-refused') return true",
+    to: '',
+    tests: server,
+    name: 'of a spooled event',
+  },
+  {
+    promise: 'The next life of a client sends what one before left.',
+    file: 'client/spooling.ts',
+    from: 'for (const lane of this.#lanes.values()) this.#drain(lane)',
+    to: '',
+    tests: server,
+    name: 'sends what an earlier life left',
+  },
+  {
+    promise: 'A spool is bounded.',
+    file: 'spool/file-spool.ts',
+    from: 'if (this.#bytes() + entry.length > this.#maxBytes) throw this.#full(`${this.#bytes()} of ${this.#maxBytes} bytes`)',
+    to: '',
+    tests: file,
+    name: 'refuses what is more',
+  },
+  {
+    promise: 'The room of what was sent is used again.',
+    file: 'spool/file-spool.ts',
+    from: 'await this.#removeEmpty()',
+    to: '',
+    tests: file,
+    name: 'takes no room for it|takes more when there is room',
+  },
+  {
+    promise: 'What was sent does not come again in the next life.',
+    file: 'spool/file-spool.ts',
+    from: "await this.#write(encodeEntry({ kind: 'removed', numbers }))",
+    to: 'await Promise.resolve()',
+    tests: file,
+    name: 'does not give back what was removed',
+  },
+  {
+    promise: 'What was spooled is on the disk before it is answered.',
+    file: 'spool/segments.ts',
+    from: 'await segment.handle.datasync()\n  segment.bytes',
+    to: 'segment.bytes',
+    tests: ['spool/durability.test.ts'],
+    programs: true,
+  },
+  {
+    promise: 'A last write in half is cut off, and everything before it is kept.',
+    file: 'spool/segments.ts',
+    from: 'if (isLast && !hasEntryBehind(bytes, at)) return cut(segment)',
+    to: '',
+    tests: file,
+    name: 'cuts a last write',
+  },
+  {
+    promise: 'Damage in the middle is said, and not cut off.',
+    file: 'spool/segments.ts',
+    from: 'if (isLast && !hasEntryBehind(bytes, at)) return cut(segment)',
+    to: 'if (isLast) return cut(segment)',
+    tests: file,
+    name: 'refuses to open',
+  },
+  {
+    promise: 'Damage in a spooled event is noticed.',
+    file: 'spool/frames.ts',
+    from: 'if (crc32(payload) !== bytes.readUInt32BE(at + 8)) return undefined',
+    to: '',
+    tests: file,
+    name: 'refuses to open',
+  },
+  {
+    promise: 'A spool belongs to one client at a time.',
+    file: 'spool/file-spool.ts',
+    from: "await lockFolder(this.#folder, environment, { what: 'spool', user: 'client' })",
+    to: 'async () => undefined',
+    tests: file,
+    name: 'belongs to one client',
+  },
+]
