@@ -1,6 +1,7 @@
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
+import { retentionMutations } from './retention-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -14,4 +15,4 @@ import { kitMutations } from './kit-mutations.mjs'
  * @property {readonly string[]} tests Test files below `packages/tidings/src`.
  */
 
-export const mutations = [...deliveryMutations, ...flowMutations, ...kitMutations]
+export const mutations = [...deliveryMutations, ...flowMutations, ...kitMutations, ...retentionMutations]
