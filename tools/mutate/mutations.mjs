@@ -12,6 +12,7 @@ import { scheduleMutations } from './schedule-mutations.mjs'
 import { serverMutations } from './server-mutations.mjs'
 import { spoolMutations } from './spool-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
+import { retentionMutations } from './retention-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -40,6 +41,7 @@ export const mutations = [
     ...followMutations,
     ...spoolMutations,
     ...kitMutations,
+    ...retentionMutations,
   ]),
   ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations]),
 ]

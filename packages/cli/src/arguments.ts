@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { UsageError } from './failure.ts'
+import { duration } from './text.ts'
 
 /** How values on the command line are read; what is wrong with one is said by commander, which names the option. */
 
@@ -35,6 +36,44 @@ export function positiveNumber({ least, most }: Bounds): (text: string) => numbe
     if (value >= least && value <= most) return value
     throw new InvalidArgumentError(`It must be a number from ${least} to ${most.toLocaleString('en-US')}.`)
   }
+}
+
+const spans = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** For options that take a span of time, as `90s`, `12h`, `7d`; in milliseconds. */
+export function timeSpan({ least, most }: Bounds): (text: string) => number {
+  return (text) => {
+    const value = withUnit(text, spans)
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(
+      `It must be a span from ${duration(least)} to ${duration(most)}: a whole number and ms, s, m, h or d, as in 90s, 12h or 7d.`,
+    )
+  }
+}
+
+const sizes = {
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+} as const
+
+/** For options that take a size, as `512MiB` or `10GB`; in bytes. */
+export function byteSize(text: string): number {
+  const value = withUnit(text, sizes)
+  if (value >= 1 && value <= Number.MAX_SAFE_INTEGER) return value
+  throw new InvalidArgumentError('It must be a whole number and B, KiB, MiB, GiB, TiB, kB, MB, GB or TB, as in 512MiB.')
+}
+
+/** `NaN` for what is no whole number with one of these units. */
+function withUnit(text: string, units: Readonly<Record<string, number>>): number {
+  const [, number, unit = ''] = /^(\d{1,15}) ?([A-Za-z]+)$/.exec(text) ?? []
+  return Number(number) * (units[unit] ?? Number.NaN)
 }
 
 /** For options that set a limit, which `none` takes away. */

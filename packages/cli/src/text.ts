@@ -53,6 +53,14 @@ export function duration(milliseconds: number): string {
   return rest > 0 && small ? `${whole} ${name} ${rest} ${small[0]}` : `${whole} ${name}`
 }
 
+const sizes = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** A number of bytes in the largest unit of which there is one: `1.5 GiB`. */
+export function size(bytes: number): string {
+  const step = bytes < 1 ? 0 : Math.min(sizes.length - 1, Math.floor(Math.log2(bytes) / 10))
+  return `${Number((bytes / 2 ** (step * 10)).toFixed(1))} ${sizes[step]}`
+}
+
 /** `1 event`, `2 events`. */
 export function count(number: number, noun: string): string {
   return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`

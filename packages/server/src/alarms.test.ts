@@ -107,6 +107,53 @@ describe('an alarm', () => {
     expect(raised()).toEqual([])
   })
 
+  it('is raised while what consumers need is out of reach', async () => {
+    const policy = { outage: { keys: 2 }, retry: { quickDelaysMs: [1] } }
+    await broker.putSubscription(caller, { subscription, topic, from: 'beginning', policy })
+    const events = ['a', 'b'].map((key) => ({ event: { id: key, source: 'shop', type: 'order', key } }))
+    await broker.publish(caller, { topic, events })
+    const take = async (outcome: { action: 'retry'; reason: string; outage: string } | { action: 'ack' }) => {
+      const { deliveries } = await broker.pull(caller, { subscription, max: 10 })
+      const outcomes = deliveries.map(({ lease }) => ({ lease, ...outcome }))
+      await broker.settle(caller, { subscription, outcomes })
+    }
+    await take({ action: 'retry', reason: 'no', outage: 'ECONNREFUSED' })
+    await alarms.tick()
+    expect(alarms.list('default')).toMatchObject([{ alarm: 'outage', subscription }])
+    await environment.advance(2_000)
+    await take({ action: 'ack' })
+    await alarms.tick()
+    expect(notices()).toEqual(['raised outage', 'cleared outage'])
+  })
+
+  it('names the subscription that holds a topic, until it lets go', async () => {
+    await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention: { maxAgeMs: 1_000 } })
+    await publish()
+    await environment.advance(121_000)
+    await alarms.tick()
+    expect(alarms.list('default')).toMatchObject([
+      { alarm: 'topic-held', subscription, message: expect.stringContaining('--expires-after') },
+    ])
+    await settle('ack')
+    await environment.advance(61_000)
+    await alarms.tick()
+    expect(notices()).toEqual(['raised topic-held', 'cleared topic-held'])
+  })
+
+  it('names the subscription that a topic has overtaken, and how much it lost', async () => {
+    const retention = { maxAgeMs: 1_000, overtakes: true }
+    await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention })
+    await publish()
+    await environment.advance(61_000)
+    await alarms.tick()
+    expect(alarms.list('default')).toMatchObject([
+      { alarm: 'overtaken', subscription, message: expect.stringContaining('has lost 1 events') },
+    ])
+    await environment.advance(61_000)
+    await alarms.tick()
+    expect(notices()).toEqual(['raised overtaken', 'cleared overtaken'])
+  })
+
   it('goes with its subscription', async () => {
     await publish()
     await settle('dead-letter')

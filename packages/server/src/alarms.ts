@@ -6,7 +6,15 @@ import type { PushDescription } from 'tidings/protocol'
 
 /** Something that an operator should know, as long as it lasts; `message` says it in a sentence. */
 export interface Alarm {
-  readonly alarm: 'oldest-unacked' | 'dead-letters' | 'push-disabled' | 'store-refusing' | 'disk-nearly-full'
+  readonly alarm:
+    | 'oldest-unacked'
+    | 'dead-letters'
+    | 'outage'
+    | 'push-disabled'
+    | 'topic-held'
+    | 'overtaken'
+    | 'store-refusing'
+    | 'disk-nearly-full'
   /** Absent where it concerns the whole server. */
   readonly namespace?: string
   readonly subscription?: string
@@ -88,7 +96,11 @@ export class Alarms {
     const { namespaces, principal = 'monitor' } = this.#parts
     await this.#judge(undefined, () => this.#lookAtStore())
     for (const namespace of namespaces) {
-      await this.#judge(namespace, () => this.#lookAtSubscriptions({ namespace, principal }))
+      const caller = { namespace, principal }
+      await this.#judge(namespace, async () => [
+        ...(await this.#lookAtSubscriptions(caller)),
+        ...(await this.#lookAtTopics(caller)),
+      ])
     }
     await this.#tell()
   }
@@ -141,12 +153,32 @@ export class Alarms {
     return found
   }
 
-  #judgeSubscription(namespace: string, { subscription, oldestPendingMs, dead }: SubscriptionStats): readonly Found[] {
+  async #lookAtTopics(caller: Caller): Promise<readonly Found[]> {
+    const { namespace } = caller
+    const topics = await this.#parts.broker.topics(caller)
+    return topics.flatMap(({ topic, held, overtaken = [] }): Found[] => {
+      const lost = overtaken.map(({ subscription, events }): Found => {
+        const message = `${subscription} has lost ${events} events, because topic ${topic} removes what is not consumed in time; look whether its consumers run and keep up: tidings subscriptions stats ${subscription}`
+        return { alarm: 'overtaken', namespace, subscription, message }
+      })
+      if (!held) return lost
+      const { subscription, events } = held
+      const message = `${subscription} holds ${events} events of topic ${topic} on the disk that its retention would remove; let it catch up, or remove it: tidings subscriptions remove ${subscription}; or let it go when nobody has consumed it for some time: tidings subscriptions create ${subscription} --update --expires-after 7d`
+      return [...lost, { alarm: 'topic-held', namespace, subscription, message }]
+    })
+  }
+
+  #judgeSubscription(namespace: string, stats: SubscriptionStats): readonly Found[] {
+    const { subscription, oldestPendingMs, dead, outage } = stats
     const { oldestUnackedMs = 300_000 } = this.#parts
     const found: Found[] = []
     if (oldestPendingMs > oldestUnackedMs) {
       const message = `The oldest event of ${subscription} has waited for more than ${Math.floor(oldestUnackedMs / 1_000)} s; look whether its consumers run and keep up: tidings subscriptions show ${subscription}`
       found.push({ alarm: 'oldest-unacked', namespace, subscription, message })
+    }
+    if (outage) {
+      const message = `What the consumers of ${subscription} need is out of reach (${outage.class}); single deliveries are tried until it is back: tidings subscriptions stats ${subscription}`
+      found.push({ alarm: 'outage', namespace, subscription, message })
     }
     if (dead > 0) {
       const message = `${subscription} has dead letters; look why, then redrive or discard them: tidings dead-letters list ${subscription}`

@@ -5,6 +5,7 @@ import { connect } from 'tidings'
 import { allowAll, createBroker } from 'tidings/broker'
 import type { Log } from 'tidings/engine'
 import { memoryEngine } from 'tidings/engines/memory'
+import { simulatedEnvironment } from 'tidings/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { createServer } from './server.ts'
@@ -39,6 +40,25 @@ describe('startServer()', () => {
     await using remote = connect(server.url)
     await expect(remote.putTopic({ ...caller, principal: 'mail' }, order)).rejects.toMatchObject({ code: 'forbidden' })
     await expect(remote.putTopic(caller, order)).resolves.toMatchObject({ topic: 'shop.order' })
+  })
+
+  it('writes into its log what the broker reports', async () => {
+    const environment = simulatedEnvironment()
+    const lines: string[] = []
+    const nothing = (): void => undefined
+    const levels = { fatal: nothing, error: nothing, info: nothing, debug: nothing, trace: nothing, silent: nothing }
+    const warn = (_: unknown, line?: unknown): void => void lines.push(String(line))
+    const logger = { ...levels, level: 'warn', warn, child: () => logger }
+    const server = await startServer({ engine: 'memory', port: 0, environment, logger })
+    const { broker } = server
+    await broker.putTopic(caller, { ...order, retention: { maxAgeMs: 1_000 } })
+    await broker.putSubscription(caller, { subscription: 'mail.slow', topic: order.topic, from: 'end' })
+    await broker.publish(caller, { topic: order.topic, events: [{ event: { id: '1', source: '/s', type: 'order' } }] })
+    await environment.advance(61_000)
+    expect(lines).toContainEqual(expect.stringMatching(/^Subscription mail\.slow holds 1 events of topic shop\.order/))
+    const stopped = server.stop()
+    await environment.advance(20_000)
+    await stopped
   })
 
   it('says who has the port and what to do, and lets go of the store', async () => {

@@ -51,6 +51,8 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     compileSchema,
     nextDue,
     environment,
+    report: ({ message, error, details }) =>
+      options.logger?.warn(error === undefined ? details : { ...details, err: error }, message),
   })
   const broker = metrics.broker(measured)
   const alarms = { principal: monitors[0] ?? operators[0] ?? 'monitor', ...options.alarms }

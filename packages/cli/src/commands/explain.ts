@@ -54,6 +54,8 @@ function meaning(subscription: string, explanation: Explanation): string {
       return 'never delivered, because a newer version of its entity was there already or its payload was erased.'
     case 'settled':
       return 'acknowledged, or made needless by a newer event of its key.'
+    case 'beyond-retention':
+      return 'the topic has removed it; whether it was consumed before is not known any more.'
     case 'unread':
       return 'further on than the subscription has looked; it waits for consumers to take what is before it.'
     case 'ready':

@@ -17,6 +17,10 @@ export function describeSubscription(description: SubscriptionDescription): stri
     ['paused', paused ? pauseInWords(paused) : 'no'],
     ['on dead letter', policy.onDeadLetter],
     ...(policy.coalesce ? [['coalesced', coalesceInWords(policy.coalesce)] as const] : []),
+    [
+      'expires',
+      policy.expiresAfterMs === undefined ? 'never' : `${duration(policy.expiresAfterMs)} after the last consumer`,
+    ],
     ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
     ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
     [

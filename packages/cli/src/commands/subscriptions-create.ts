@@ -9,7 +9,15 @@ import type {
   SubscriptionFilter,
   SubscriptionPolicy,
 } from 'tidings/broker'
-import { commaSeparated, jsonObject, orNone, positiveNumber, wholeNumber, wholeNumbers } from '../arguments.ts'
+import {
+  commaSeparated,
+  jsonObject,
+  orNone,
+  positiveNumber,
+  timeSpan,
+  wholeNumber,
+  wholeNumbers,
+} from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { describeSubscription } from './subscription-text.ts'
@@ -29,6 +37,7 @@ interface CreateOptions {
   readonly maxInFlight?: number | 'none'
   readonly rate?: number | 'none'
   readonly burst?: number
+  readonly expiresAfter?: number | 'none'
   readonly update?: boolean
 }
 
@@ -49,6 +58,7 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       'a copy',
     )
     .example('tidings subscriptions create mail.thanks --update --max-attempts 5', 'give up sooner')
+    .example('tidings subscriptions create web.flags --update --expires-after 7d', 'do not let it hold a disk for ever')
     .example('tidings subscriptions create mail.thanks --update --rate 10 --burst 20', 'spare what it calls')
     .argument('<subscription>', '<service>.<name>')
     .option('--topic <topic>', 'whose events it wants')
@@ -79,6 +89,11 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       orNone(positiveNumber({ least: 0.0001, most: 1_000_000 })),
     )
     .option('--burst <count>', 'deliveries at once within the rate (as many as in a second)', wholeNumber(million))
+    .option(
+      '--expires-after <span>',
+      'remove it when nobody has consumed it for so long, as 12h or 7d, or "none"',
+      orNone(timeSpan({ least: 1_000, most: 31_536_000_000 })),
+    )
     .option('--update', 'change the filter or the policy of a subscription that exists')
     .runs<[subscription: string], CreateOptions>(async ({ broker, caller, output }, [subscription], options) => {
       const existing = await unlessUnknown(broker.subscription(caller, subscription))
@@ -116,7 +131,14 @@ function definitionOf(
 }
 
 function policyOf(options: CreateOptions, existing: SubscriptionDescription['policy'] | undefined): SubscriptionPolicy {
-  const { maxInFlight: mostBefore, rate: rateBefore, coalesce: coalesceBefore, ...rest } = existing ?? {}
+  const {
+    maxInFlight: mostBefore,
+    rate: rateBefore,
+    coalesce: coalesceBefore,
+    expiresAfterMs: expiryBefore,
+    ...rest
+  } = existing ?? {}
+  const { expiresAfter = expiryBefore } = options
   const { onDeadLetter, maxInFlight = mostBefore, burst } = options
   const perSecondNext = options.rate ?? rateBefore?.perSecond
   if (burst !== undefined && typeof perSecondNext !== 'number') {
@@ -130,6 +152,7 @@ function policyOf(options: CreateOptions, existing: SubscriptionDescription['pol
     retry: { ...existing?.retry, ...retryOf(options) },
     ...coalesceOf(options, coalesceBefore),
     ...(typeof maxInFlight === 'number' && { maxInFlight }),
+    ...(typeof expiresAfter === 'number' && { expiresAfterMs: expiresAfter }),
     ...(typeof perSecondNext === 'number' && {
       rate: { perSecond: perSecondNext, ...(burstNext !== undefined && { burst: burstNext }) },
     }),

@@ -41,6 +41,17 @@ describe('subscriptions create', () => {
     expect(stdout).toMatch(/retries +after 5 ms, 50 ms, then 100 ms to 1 s apart, 3 attempts in all/)
   })
 
+  test('sets after what time it expires, keeps that over other changes, and takes it away with "none"', async () => {
+    const created = await json('subscriptions', 'create', 'mail.idle', ...onOrders, '--expires-after', '7d')
+    expect(created).toMatchObject({ policy: { expiresAfterMs: 604_800_000 } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.idle')
+    expect(stdout).toMatch(/^expires +7 d after the last consumer$/m)
+    const update = ['subscriptions', 'create', 'mail.idle', '--update']
+    expect(await json(...update, '--rate', '7')).toMatchObject({ policy: { expiresAfterMs: 604_800_000 } })
+    const { policy } = await json(...update, '--expires-after', 'none')
+    expect(policy).not.toHaveProperty('expiresAfterMs')
+  })
+
   test('sets limits of flow, changes them one by one, and takes them away with "none"', async () => {
     const limits = ['--max-in-flight', '5', '--rate', '0.5', '--burst', '3']
     const created = await json('subscriptions', 'create', 'mail.slow', ...onOrders, ...limits)

@@ -57,6 +57,29 @@ describe('topics', () => {
     expect(await bench.tidings('topics', 'create', 'not.there', '--update')).toMatchObject({ code: 2 })
   })
 
+  test('create sets bounds in the units of people, and changes them with --update only', async () => {
+    const bounds = ['--max-age', '7d', '--max-size', '10GiB', '--max-events', '1000', '--overtakes']
+    const retention = { maxAgeMs: 604_800_000, maxBytes: 10_737_418_240, maxEvents: 1_000, overtakes: true }
+    expect(await json('topics', 'create', 'bound.it', ...bounds)).toMatchObject({ retention })
+    expect(await json('topics', 'create', 'bound.it')).toMatchObject({ retention })
+    const refused = await bench.tidings('topics', 'create', 'bound.it', '--max-age', '8d')
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('another retention; add --update') })
+    expect(await json('topics', 'create', 'bound.it', '--update', '--max-age', '12h', '--no-overtakes')).toMatchObject({
+      retention: { ...retention, maxAgeMs: 43_200_000, overtakes: false },
+    })
+    const { stdout } = await bench.tidings('topics', 'show', 'bound.it')
+    expect(stdout).toMatch(/^retention +12 h, 1,000 events, 10 GiB; and what subscriptions still need$/m)
+    expect(await json('topics', 'create', 'bound.it', '--update', '--keep-all')).not.toHaveProperty('retention')
+    for (const wrong of ['7', '7 weeks', '-1d', '0s']) {
+      expect(await bench.tidings('topics', 'create', 'bound.it', '--update', `--max-age=${wrong}`)).toMatchObject({
+        code: 2,
+      })
+    }
+    expect(await bench.tidings('topics', 'create', 'bound.it', '--update', '--max-size=10XB')).toMatchObject({
+      code: 2,
+    })
+  })
+
   test('remove asks for --yes where nobody can be asked, and shows with --dry-run what would go', async () => {
     await json('topics', 'create', 'remove.me')
     await json('subscriptions', 'create', 'x.y', '--topic', 'remove.me', '--from', 'end')

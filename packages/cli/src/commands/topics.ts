@@ -9,6 +9,7 @@ import { confirm, type Confirmation } from '../confirm.ts'
 import { UsageError } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { count, duration, fields, table } from '../text.ts'
+import { addRetentionOptions, retentionFields, retentionOf, type RetentionOptions } from './topics-retention.ts'
 import { addErase } from './topics-erase.ts'
 import { addReadTopic } from './topics-read.ts'
 
@@ -20,6 +21,7 @@ interface CreateOptions {
   readonly shards?: number
   readonly update?: boolean
 }
+type TopicOptions = CreateOptions & RetentionOptions
 
 export function addTopics(program: TidingsCommand): void {
   const topics = program
@@ -56,15 +58,18 @@ function addList(topics: TidingsCommand): void {
 }
 
 function addCreate(topics: TidingsCommand): void {
-  topics
+  const create = topics
     .command('create')
-    .description('Creates a topic. Kind, owner and shards are fixed then; --update changes the schemas.')
+    .description(
+      'Creates a topic. Kind, owner and shards are fixed then; --update changes the schemas and the retention.',
+    )
     .example('tidings topics create sales.order-placed', 'plain events of the service sales')
     .example('tidings topics create crm.customer --kind entity', 'the customers of the service crm')
     .example(
       'tidings topics create sales.order-placed --update --schema sales.order-placed=order.schema.json',
       'hold publishers to a JSON Schema',
     )
+    .example('tidings topics create shop.click --max-age 7d --max-size 10GiB', 'keep no more than that')
     .argument('<topic>', 'its name: lower-case tokens separated by dots')
     .addOption(new Option('--kind <kind>', 'what it holds (event)').choices(['entity', 'event', 'task']))
     .option(
@@ -74,8 +79,9 @@ function addCreate(topics: TidingsCommand): void {
     .option('--schema <type=file>', 'a file with the JSON Schema of an event type; repeat it for each type', repeated)
     .option('--shards <count>', 'how many parts its keys are spread over', wholeNumber({ least: 1, most: 1_024 }))
     .option('--replies', 'takes the answers to tasks of its owner')
-    .option('--update', 'change the schemas of a topic that exists')
-    .runs<[topic: string], CreateOptions>(async (session, [topic], options) => {
+  addRetentionOptions(create)
+    .option('--update', 'change the schemas or the retention of a topic that exists')
+    .runs<[topic: string], TopicOptions>(async (session, [topic], options) => {
       const { broker, caller, output } = session
       const existing = await unlessUnknown(broker.topic(caller, topic))
       if (!existing && options.update) {
@@ -89,10 +95,11 @@ function addCreate(topics: TidingsCommand): void {
     })
 }
 
-function definitionOf(topic: string, options: CreateOptions, existing: TopicDescription | undefined): TopicDefinition {
+function definitionOf(topic: string, options: TopicOptions, existing: TopicDescription | undefined): TopicDefinition {
   const { kind = existing?.kind ?? 'event', shards = existing?.shards, schema } = options
   const { replies = existing?.replies } = options
   const { owner = existing?.owner ?? topic.split('.', 1)[0]! } = options
+  const retention = retentionOf(options, existing?.retention)
   const schemas = schema ? Object.fromEntries(schema.map(readSchema)) : existing?.schemas
   return {
     topic,
@@ -101,6 +108,7 @@ function definitionOf(topic: string, options: CreateOptions, existing: TopicDesc
     ...(shards !== undefined && { shards }),
     ...(replies && { replies }),
     ...(schemas && { schemas }),
+    ...(retention && { retention }),
   }
 }
 
@@ -115,11 +123,14 @@ function readSchema(option: string): readonly [type: string, schema: JsonSchema]
 
 /** Repeating a command is fine; changing a topic by accident is not. Another kind or owner the broker refuses itself. */
 function refuseChange(existing: TopicDescription, wanted: TopicDefinition): void {
-  if (isDeepStrictEqual(existing.schemas ?? {}, wanted.schemas ?? {})) return
-  throw new TidingsError(
-    'topic-conflict',
-    `The topic ${existing.topic} exists already, with other schemas; add --update to change them.`,
-  )
+  const refuse = (what: string): TidingsError =>
+    new TidingsError(
+      'topic-conflict',
+      `The topic ${existing.topic} exists already, with ${what}; add --update to change that.`,
+    )
+  if (!isDeepStrictEqual(existing.schemas ?? {}, wanted.schemas ?? {})) throw refuse('other schemas')
+  const { retention = existing.retention ?? 'none' } = wanted
+  if (!isDeepStrictEqual(existing.retention ?? 'none', retention)) throw refuse('another retention')
 }
 
 function addShow(topics: TidingsCommand): void {
@@ -134,7 +145,8 @@ function addShow(topics: TidingsCommand): void {
     })
 }
 
-function describe({ topic, kind, owner, shards, head, schemas = {}, deduplication }: TopicDescription): string {
+function describe(description: TopicDescription): string {
+  const { topic, kind, owner, shards, head, schemas = {}, deduplication } = description
   const { ids, maxIds, maxAgeMs } = deduplication
   const types = Object.keys(schemas)
   return fields([
@@ -143,6 +155,7 @@ function describe({ topic, kind, owner, shards, head, schemas = {}, deduplicatio
     ['owner', owner],
     ['head', head],
     ['shards', String(shards)],
+    ...retentionFields(description),
     ['schemas', types.length === 0 ? 'none' : types.join(', ')],
     [
       'deduplication',

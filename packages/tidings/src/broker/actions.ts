@@ -11,6 +11,7 @@ export const eventActions: Readonly<Record<Explanation['state'], readonly EventA
   skipped: [],
   settled: ['seek'],
   unread: [],
+  'beyond-retention': [],
   ready: [],
   behind: [],
   // Its dead letter is what can be acted upon.

@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Engine, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
 import type { JsonSchema, RetentionPolicy } from './port/topics.ts'
-import type { Pause } from './port/subscriptions.ts'
+import type { Pause, SubscriptionPolicy } from './port/subscriptions.ts'
 import type { ScheduledTemplate } from './port/schedules.ts'
 import type { SubscriptionFilter } from '../event/index.ts'
 
@@ -21,7 +21,7 @@ export interface StoredSubscription {
   readonly subscription: string
   readonly topic: string
   readonly filter: SubscriptionFilter
-  readonly policy: DeliveryPolicy
+  readonly policy: DeliveryPolicy & Pick<SubscriptionPolicy, 'expiresAfterMs'>
   /** Its first generation delivers what comes after this offset. */
   readonly start: number
   readonly paused?: Pause

@@ -68,7 +68,9 @@ export class Entrance {
   }
 
   async runner(caller: Caller, action: Action, subscription: string): Promise<SubscriptionRunner> {
-    return (await this.subscription(caller, action, subscription)).runner(subscription)
+    const runner = await (await this.subscription(caller, action, subscription)).runner(subscription)
+    if (action === 'consume') runner.used = true
+    return runner
   }
 
   /** The offsets of positions in the topic of a subscription. */

@@ -72,7 +72,14 @@ export type {
   ReadPage,
   ReadRequest,
 } from './port/events.ts'
-export type { JsonSchema, TopicDefinition, TopicDescription, RetentionHold, RetentionPolicy } from './port/topics.ts'
+export type {
+  JsonSchema,
+  TopicDefinition,
+  TopicDescription,
+  RetentionHold,
+  RetentionLoss,
+  RetentionPolicy,
+} from './port/topics.ts'
 export type { ProducerStamp, ProducerState } from '../engine/index.ts'
 export type { ScheduleDefinition, ScheduleDescription, ScheduledTemplate } from './port/schedules.ts'
 export type { SubscriptionFilter } from '../event/index.ts'

@@ -8,6 +8,7 @@ import type { NextDue } from './due-times.ts'
 import { checkFilter, completed, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition } from './port/subscriptions.ts'
 import type { TopicDefinition } from './port/topics.ts'
+import { Expiry } from './expiry.ts'
 import { LedgerWatch } from './ledger-watch.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
@@ -32,6 +33,7 @@ export class Namespace {
   readonly catalog: Catalog
   readonly schedules: Schedules
   readonly retention: Retention
+  readonly #expiry: Expiry
   readonly #options: NamespaceOptions
   readonly #publishers = new Map<string, Publisher>()
   readonly #incarnations = new Map<string, string>()
@@ -43,7 +45,8 @@ export class Namespace {
     this.catalog = new Catalog(options.engine, options.namespace)
     const parts = { watch, environment: options.environment, namespace: this, name: options.namespace }
     this.schedules = new Schedules({ ...options, namespace: this, name: options.namespace })
-    this.retention = new Retention({ ...options.retention, ...parts })
+    this.#expiry = new Expiry({ engine: options.engine, report: options.retention.report, ...parts })
+    this.retention = new Retention({ ...options.retention, ...parts, expiry: this.#expiry })
   }
 
   get name(): string {
@@ -235,6 +238,7 @@ export class Namespace {
     const { topic } = await this.subscription(name)
     const { shards } = await this.topic(topic)
     await this.stopRunner(name)
+    await this.#expiry.forget(name)
     await this.catalog.change('subscription', name, () => null)
     for (let shard = 0; shard < shards; shard++) {
       await this.#options.engine.ledger.remove({ namespace: this.#options.namespace, ledger: name, shard })
@@ -246,6 +250,11 @@ export class Namespace {
     const ofTopic = [...this.#runners].filter(([name]) => this.catalog.known('subscription', name)?.topic === topic)
     const open = await Promise.all(ofTopic.map(([, runner]) => runner.catch(() => undefined)))
     return open.filter((runner) => runner !== undefined)
+  }
+
+  /** The runner of a subscription, where it is open here. */
+  async openRunner(name: string): Promise<SubscriptionRunner | undefined> {
+    return this.#runners.get(name)?.catch(() => undefined)
   }
 
   runner(name: string): Promise<SubscriptionRunner> {

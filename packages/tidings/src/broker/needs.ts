@@ -24,7 +24,7 @@ const neededRanges = [exceptionRange, deadRange, parkedRange, dueRange] as const
 export class Needs {
   /** How far each subscription is: everything above is needed. */
   readonly floors = new Map<string, number>()
-  readonly #offsets = new Set<number>()
+  readonly #offsets = new Map<string, Set<number>>()
   readonly #engine: Engine
   readonly #namespace: string
   readonly #stop: () => void
@@ -37,7 +37,15 @@ export class Needs {
 
   /** Single events that are needed, ascending, up to and including `through`. */
   offsets(through: number): readonly number[] {
-    return [...this.#offsets].filter((offset) => offset <= through).sort((left, right) => left - right)
+    const all = new Set([...this.#offsets.values()].flatMap((offsets) => [...offsets]))
+    return [...all].filter((offset) => offset <= through).sort((left, right) => left - right)
+  }
+
+  /** The subscriptions that need anything up to and including `through`. */
+  below(through: number): readonly string[] {
+    const needs = (subscription: string, floor: number): boolean =>
+      floor < through || [...(this.#offsets.get(subscription) ?? [])].some((offset) => offset <= through)
+    return [...this.floors].filter(([subscription, floor]) => needs(subscription, floor)).map(([name]) => name)
   }
 
   /** The subscription that is furthest behind; `undefined` where there is none. */
@@ -64,13 +72,19 @@ export class Needs {
     const known = this.floors.get(subscription)
     if (known === undefined) return
     this.floors.set(subscription, Math.min(known, through))
-    for (const offset of open) this.#offsets.add(offset)
+    for (const offset of open) this.#add(subscription, offset)
+  }
+
+  #add(subscription: string, offset: number): void {
+    const known = this.#offsets.get(subscription)
+    if (known) known.add(offset)
+    else this.#offsets.set(subscription, new Set([offset]))
   }
 
   async #addRange(id: LedgerId, { to, ...begin }: Required<LedgerRange>): Promise<void> {
     for (let { from } = begin; ;) {
       const page = await this.#engine.ledger.load(id, { from, to }, pageSize)
-      for (const { key } of page) this.#offsets.add(offsetOf(key))
+      for (const { key } of page) this.#add(id.ledger, offsetOf(key))
       if (page.length < pageSize) return
       from = `${page.at(-1)!.key}!`
     }
@@ -81,7 +95,7 @@ export class Needs {
     for (const { key, value } of changes) {
       if (value === null) continue
       if (key === stateKey) this.#addState(ledger, readState(value))
-      else if (neededRanges.some(({ from, to }) => key >= from && key < to)) this.#offsets.add(offsetOf(key))
+      else if (neededRanges.some(({ from, to }) => key >= from && key < to)) this.#add(ledger, offsetOf(key))
     }
   }
 }

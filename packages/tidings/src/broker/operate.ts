@@ -15,12 +15,14 @@ export async function describeTopic(namespace: Namespace, name: string): Promise
   const topic = await namespace.topic(name)
   const { head, incarnation, deduplication, continues } = await namespace.describe(name)
   const held = namespace.retention.held(name)
+  const overtaken = namespace.retention.overtaken(name)
   return {
     ...topic,
     head: formatPosition(incarnation, head),
     deduplication,
     ...(continues && { continues }),
     ...(held && { held }),
+    ...(overtaken && { overtaken }),
   }
 }
 

@@ -11,7 +11,7 @@ export function checkFilter(filter: SubscriptionFilter = {}): SubscriptionFilter
 }
 
 /** The policy with its defaults; a `bad-request` says which part of it makes no sense. */
-export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
+export function resolvePolicy(policy: SubscriptionPolicy = {}): StoredSubscription['policy'] {
   const onDeadLetter = policy.onDeadLetter ?? (policy.coalesce ? 'supersede' : 'park')
   const retry = { ...defaultRetryPolicy, ...policy.retry }
   if (!['park', 'supersede', 'continue'].includes(onDeadLetter)) {
@@ -36,7 +36,19 @@ export function resolvePolicy(policy: SubscriptionPolicy = {}): DeliveryPolicy {
     ...flowPolicy(policy),
     ...coalescePolicy(policy),
     outage: outagePolicy(policy),
+    ...expiryPolicy(policy),
   }
+}
+
+function expiryPolicy({ expiresAfterMs }: SubscriptionPolicy): Pick<SubscriptionPolicy, 'expiresAfterMs'> {
+  if (expiresAfterMs === undefined) return {}
+  if (Number.isInteger(expiresAfterMs) && expiresAfterMs >= 1_000 && expiresAfterMs <= 31_536_000_000) {
+    return { expiresAfterMs }
+  }
+  throw new TidingsError(
+    'bad-request',
+    `"expiresAfterMs" must be a whole number from 1,000 to 31,536,000,000; it was ${expiresAfterMs}. Without it, a subscription stays until somebody removes it.`,
+  )
 }
 
 /** Parts of the policy that a stored subscription does not speak of have their defaults. */

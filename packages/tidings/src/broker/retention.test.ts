@@ -80,4 +80,4 @@ it('a copy that is older than the tombstones is told so and loads everything aga
   const stopped = bench.stop()
   await bench.environment.advance(1_000)
   await stopped
-})
+}, 120_000)

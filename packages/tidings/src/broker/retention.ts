@@ -1,11 +1,13 @@
 import type { Engine, LogDescription, TopicId } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { StoredTopic } from './catalog.ts'
+import type { Expiry } from './expiry.ts'
 import type { LedgerWatch } from './ledger-watch.ts'
 import type { Namespace } from './namespace.ts'
 import { Needs } from './needs.ts'
 import type { BrokerNotice } from './port/broker.ts'
-import type { RetentionHold } from './port/topics.ts'
+import { Overtakes } from './overtakes.ts'
+import type { RetentionHold, RetentionLoss } from './port/topics.ts'
 
 const defaultEveryMs = 60_000
 const defaultTombstonesMs = 30 * 24 * 3_600_000
@@ -16,23 +18,31 @@ export interface RetentionOptions {
   readonly namespace: Namespace
   /** The name of that namespace. */
   readonly name: string
+  readonly expiry: Expiry
   readonly everyMs: number | undefined
   readonly report: ((notice: BrokerNotice) => void) | undefined
 }
 
 /**
- * Trims the topics of a namespace to the bounds that they were given, and never what a subscription still needs: then
- * the log grows by its backlog, and the subscription that holds it is named.
+ * Trims the topics of a namespace to the bounds that they were given, and what a subscription still needs only where the
+ * topic says so: else the log grows by its backlog, and the subscription that holds it is named.
  */
 export class Retention {
   readonly #options: RetentionOptions
   readonly #held = new Map<string, RetentionHold>()
+  readonly #overtakes: Overtakes
   #cancelTimer: () => void = () => undefined
   #running: Promise<void> | undefined
   #stopped = true
 
   constructor(options: RetentionOptions) {
     this.#options = options
+    this.#overtakes = new Overtakes(options)
+  }
+
+  /** Who lost something by the last trim of a topic. */
+  overtaken(topic: string): readonly RetentionLoss[] | undefined {
+    return this.#overtakes.of(topic)
   }
 
   /** Who kept the last trim of a topic from its bounds. */
@@ -59,22 +69,32 @@ export class Retention {
     })
   }
 
-  /** Trims every topic that has bounds. One that fails is tried again at the next tick. */
+  /** Removes what has expired, and trims every topic that has bounds. What fails is tried again at the next tick. */
   async tick(): Promise<void> {
+    const { expiry, everyMs = defaultEveryMs } = this.#options
+    try {
+      await expiry.tick(2 * everyMs)
+    } catch (error) {
+      this.#warn('It could not be found out which subscriptions have expired', error, {})
+    }
     for (const topic of await this.#options.namespace.catalog.list('topic')) {
       if (!topic.retention || this.#stopped) continue
       try {
         await this.#trim(topic)
       } catch (error) {
-        if (this.#stopped) return
-        const message = `Topic ${topic.topic} could not be trimmed: ${error instanceof Error ? error.message : String(error)}`
-        this.#options.report?.({ level: 'warning', message, error, details: { topic: topic.topic } })
+        this.#warn(`Topic ${topic.topic} could not be trimmed`, error, { topic: topic.topic })
       }
     }
   }
 
+  #warn(what: string, error: unknown, details: BrokerNotice['details']): void {
+    if (this.#stopped) return
+    const message = `${what}: ${error instanceof Error ? error.message : String(error)}`
+    this.#options.report?.({ level: 'warning', message, error, details })
+  }
+
   async #trim(topic: StoredTopic): Promise<void> {
-    const { watch, environment, namespace, name } = this.#options
+    const { watch, environment, name } = this.#options
     const { engine } = watch
     const id = { namespace: name, topic: topic.topic }
     const description = await engine.log.describe(id)
@@ -82,12 +102,10 @@ export class Retention {
     const now = environment.clock.now()
     const bound = await boundOf(engine, id, { description, retention: topic.retention, now })
     if (bound === 0) return
+    if (topic.retention.overtakes) await this.#overtake(topic, bound)
     const needs = new Needs(watch, name)
     try {
-      const all = await namespace.catalog.list('subscription')
-      for (const subscription of all) {
-        if (subscription.topic === topic.topic) await needs.read(subscription, topic.shards)
-      }
+      await this.#read(needs, topic)
       const { lowest } = needs
       await this.#tell(id, bound, lowest, now)
       const through = Math.min(bound, lowest?.floor ?? Infinity)
@@ -95,6 +113,23 @@ export class Retention {
       await engine.log.trim(id, through, { keep: needs.offsets(through), tombstonesBefore: now - tombstonesMs })
     } finally {
       needs.stop()
+    }
+  }
+
+  /** Nobody needs anything up to the bound afterwards, but for what is with consumers. */
+  async #overtake(topic: StoredTopic, bound: number): Promise<void> {
+    const needs = new Needs(this.#options.watch, this.#options.name)
+    try {
+      await this.#read(needs, topic)
+    } finally {
+      needs.stop()
+    }
+    await this.#overtakes.overtake(topic.topic, bound, needs.below(bound))
+  }
+
+  async #read(needs: Needs, topic: StoredTopic): Promise<void> {
+    for (const subscription of await this.#options.namespace.catalog.list('subscription')) {
+      if (subscription.topic === topic.topic) await needs.read(subscription, topic.shards)
     }
   }
 
@@ -115,7 +150,7 @@ export class Retention {
     if (before?.subscription === subscription) return
     this.#options.report?.({
       level: 'warning',
-      message: `Subscription ${subscription} holds ${hold.events} events of topic ${topic} that its retention would remove, the oldest for ${Math.round(hold.oldestMs / 1_000)} s. Let it catch up, or remove it: tidings subscriptions remove ${subscription}`,
+      message: `Subscription ${subscription} holds ${hold.events} events of topic ${topic} that its retention would remove, the oldest for ${Math.round(hold.oldestMs / 1_000)} s. Let it catch up, or remove it: tidings subscriptions remove ${subscription}; or let it go when nobody has consumed it for some time: tidings subscriptions create ${subscription} --update --expires-after 7d`,
       details: { topic, ...hold },
     })
   }
@@ -133,9 +168,11 @@ async function boundOf(
 ): Promise<number> {
   const { description, retention, now } = given
   const { head, trimmed } = description
-  const { maxEvents, maxAgeMs } = retention
+  const { maxEvents, maxAgeMs, maxBytes } = retention
   const byCount = maxEvents === undefined ? 0 : Math.max(0, head - maxEvents)
-  if (maxAgeMs === undefined) return byCount
+  const bySize = maxBytes === undefined ? 0 : await engine.log.offsetBehind(id, maxBytes)
+  const bound = Math.max(byCount, bySize)
+  if (maxAgeMs === undefined) return bound
   // Looks for the last event that is too old among those that were not trimmed.
   let low = trimmed
   let high = head
@@ -145,5 +182,5 @@ async function boundOf(
     if (record && record.appendedAt < now - maxAgeMs) low = record.offset
     else high = middle
   }
-  return Math.max(byCount, low)
+  return Math.max(bound, low)
 }

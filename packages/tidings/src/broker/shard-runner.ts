@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
+import type { LedgerEntry, LedgerId, LedgerRange, LogPage, LogRecord, Ownership } from '../engine/index.ts'
 import {
   DeliveryMachine,
   editKey,
@@ -119,25 +119,33 @@ export class ShardRunner {
   }
 
   async #read(): Promise<void> {
-    const { shard, shards } = this.#options
     while (this.#readAgain && this.machine.intake.hungry && !this.#stopped) {
       this.#readAgain = false
-      const { generation, cursor } = this.machine.state
       try {
-        const page = await this.#log.read({ after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
-        if (this.#stopped || this.machine.state.generation !== generation) return
-        if (page.until === cursor) {
+        const page = await this.nextPage()
+        if (page?.until === this.machine.state.cursor) {
           this.#atEnd = !this.#readAgain
           continue
         }
-        const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
-        this.machine.intake.offer(page.records, page.until, this.now(), missing)
+        if (page) this.machine.intake.offer(page.records, page.until, this.now(), page.missing)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)
       }
       this.#options.onMovement()
     }
+  }
+
+  /** What comes next, at most up to an offset; `undefined` where the shard is somewhere else by now. */
+  async nextPage(through = Infinity): Promise<(Pick<LogPage, 'records' | 'until'> & { missing: number }) | undefined> {
+    const { shard, shards } = this.#options
+    const { generation, cursor } = this.machine.state
+    const page = await this.#log.read({ after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
+    if (this.#stopped || this.machine.state.generation !== generation || this.machine.state.cursor !== cursor) return
+    const until = Math.min(page.until, through)
+    const [records, damaged] = [page.records.filter(({ offset }) => offset <= until), page.damaged]
+    const missing = shards > 1 ? damaged.filter((each) => each <= until).length : until - cursor - records.length
+    return { records, until, missing }
   }
 
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */

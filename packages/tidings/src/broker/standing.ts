@@ -25,6 +25,10 @@ export async function explain(
       : await findByIdentity(engine, { namespace: namespaceName, topic }, event)
   const explanation = offset === undefined ? undefined : await explainOffset(runner, offset)
   if (explanation) return explanation
+  if (offset !== undefined && offset >= 1 && offset <= (await namespace.describe(topic)).trimmed) {
+    const state = 'beyond-retention'
+    return { position: runner.position(offset), state, actions: eventActions[state] }
+  }
   throw new TidingsError(
     'position-unknown',
     `Topic ${topic} does not hold this event: it was never published here, or retention has removed it.`,

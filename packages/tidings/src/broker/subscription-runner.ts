@@ -36,6 +36,8 @@ export class SubscriptionRunner {
   /** Of a task topic. */
   readonly tasks: Tasks | undefined
   readonly redrives: RedriveJobs
+  /** Somebody has consumed since this was set to `false`. */
+  used = false
   readonly #options: SubscriptionRunnerOptions
   readonly #view: TopicView
   readonly #streams = new Streams()

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { allowAll, createBroker, type Broker } from '../broker/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
+import { TidingsError } from '../errors.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
-import { broadcast, type Broadcast } from './broadcast.ts'
+import { broadcast, type Broadcast, type BroadcastOptions } from './broadcast.ts'
 
 const caller = { namespace: 'default', principal: 'web' }
 const topic = 'shop.flag'
@@ -32,10 +33,11 @@ async function publish(...keys: string[]): Promise<void> {
   await environment.advance(100)
 }
 
-async function start(instance: string): Promise<string[]> {
+async function start(instance: string, more: Partial<BroadcastOptions> = {}): Promise<string[]> {
   const seen: string[] = []
   const part = broadcast({
     ...{ broker, caller, name: 'web.flags', instance, topic, environment },
+    ...more,
     onReset: async (newest) => {
       seen.push('reset')
       for await (const { event } of newest) seen.push(`listed ${event.key}`)
@@ -98,6 +100,38 @@ describe('a broadcast', () => {
     await broker.putSubscription(caller, { subscription: 'web.flags.i1', topic, from: 'beginning' })
     await publish('a', 'a')
     expect(await start('i1')).toEqual(['reset', 'listed a'])
+  })
+
+  it('holds nothing for an instance that crashed, and resets it when it comes back too late', async () => {
+    const retention = { maxEvents: 1 }
+    await broker.putTopic(caller, { topic, kind: 'entity', owner: 'shop', retention })
+    // Out of reach for good, as for an instance that is gone without a good-bye.
+    let away = false
+    const reached = new Proxy(broker, {
+      get(target, name) {
+        const call = Reflect.get(target, name) as (...given: unknown[]) => Promise<unknown>
+        return async (...given: unknown[]) => {
+          if (away) throw new TidingsError('unavailable', 'The line is broken.')
+          const answer = await call.apply(target, given)
+          if (name === 'stream') streams.push(answer as { abandon(): void })
+          return answer
+        }
+      },
+    })
+    const streams: { abandon(): void }[] = []
+    const seen = await start('i1', { broker: reached, expiresAfterMs: 3_600_000 })
+    away = true
+    for (const stream of streams) stream.abandon()
+    await publish('a', 'a', 'b')
+    await environment.advance(30 * 60_000)
+    expect((await broker.topic(caller, topic)).held).toMatchObject({ subscription: 'web.flags.i1' })
+    await environment.advance(35 * 60_000)
+    expect((await broker.topic(caller, topic)).held).toBeUndefined()
+    expect(await broker.subscriptions(caller)).toEqual([])
+    expect(seen).toEqual(['reset'])
+    const again = await start('i1')
+    await publish('b')
+    expect(again).toEqual(['reset', 'listed a', 'listed b', 'event b'])
   })
 
   it('leaves no subscription behind when its instance stops', async () => {

@@ -23,6 +23,11 @@ export interface BroadcastOptions {
    */
   readonly onReset: (newest: AsyncIterable<PositionedEvent>) => Promise<void>
   readonly onEvent: (delivery: Delivery, signal: AbortSignal) => Promise<void>
+  /**
+   * The subscription of an instance that is gone without a good-bye ends after so many milliseconds, so that it holds
+   * nothing for ever: an hour where absent. An instance that was away for longer is reset when it comes back.
+   */
+  readonly expiresAfterMs?: number
   readonly environment?: Environment
   readonly onTrouble?: (error: Error) => void
 }
@@ -74,8 +79,10 @@ async function run(options: BroadcastOptions, stopping: AbortSignal): Promise<vo
 }
 
 /** The subscription comes before the listing, so that whatever the listing misses is delivered. */
-async function reset({ broker, caller, topic, onReset }: BroadcastOptions, subscription: string): Promise<void> {
-  await broker.putSubscription(caller, { subscription, topic, from: 'end', policy: { onDeadLetter: 'continue' } })
+async function reset(options: BroadcastOptions, subscription: string): Promise<void> {
+  const { broker, caller, topic, onReset, expiresAfterMs = 3_600_000 } = options
+  const policy = { onDeadLetter: 'continue', expiresAfterMs } as const
+  await broker.putSubscription(caller, { subscription, topic, from: 'end', policy })
   // An earlier life of this instance may have left it behind, with what that life had not taken.
   await broker.seek(caller, { subscription, to: 'end' })
   const { kind } = await broker.topic(caller, topic)

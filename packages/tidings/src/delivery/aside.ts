@@ -184,10 +184,26 @@ export class Aside {
   }
 
   /** Nobody needs a dead letter any more: its key goes on without it. */
-  discard(stored: StoredException): void {
+  discard(stored: StoredException, ending: Ending = 'discarded'): void {
     this.#exhume(stored.offset, stored.key)
     if (stored.edit !== undefined) this.#state.unsaved.write(editKey(stored.offset), null)
-    this.#state.counts.discarded++
+    this.#state.counts[ending]++
+  }
+
+  /** Nobody will be given a parked event any more; its key goes on without it. */
+  dropParked(parked: LedgerEntry, queue: KeyQueue | undefined): void {
+    const { unsaved, counts } = this.#state
+    const { offset, edit } = readException(parked)
+    unsaved.write(parked.key, null)
+    if (edit !== undefined) unsaved.write(editKey(offset), null)
+    counts.parked--
+    counts.skipped++
+    this.#state.returns++
+    if (!queue) return
+    queue.parked--
+    if (queue.parked === 0) queue.parkedFrom = undefined
+    this.describe(queue)
+    this.#state.refresh(queue)
   }
 
   /** Dead letters stand beside their key from now on, not in front of it. */

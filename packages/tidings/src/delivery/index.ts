@@ -35,6 +35,7 @@ export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-toke
 export { DeliveryMachine } from './machine.ts'
 export { Outage, type OutageStatus } from './outage.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'
+export { overtakenRanges } from './overtake.ts'
 export {
   defaultPolicy,
   defaultRetryPolicy,

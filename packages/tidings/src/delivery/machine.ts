@@ -12,6 +12,7 @@ import { acknowledgeEarlier, replayOf } from './generations.ts'
 import { Holders } from './holders.ts'
 import { recover, type Stored } from './recovery.ts'
 import { Outage } from './outage.ts'
+import { Overtaking } from './overtake.ts'
 import { Schedule } from './schedule.ts'
 import { Seek } from './seek.ts'
 import type { ShardCommit, ShardState } from './shard-state.ts'
@@ -68,6 +69,7 @@ export class DeliveryMachine {
   readonly schedule: Schedule
   /** Moves to another place of the log. */
   readonly seeking: Seek
+  readonly overtaking: Overtaking
   readonly #options: MachineOptions
   readonly #transitions: Transitions
   readonly #outage: Outage
@@ -86,6 +88,7 @@ export class DeliveryMachine {
     const { aside, schedule } = this
     this.intake = new Intake(this.state, { transitions: this.#transitions, aside, schedule })
     this.seeking = new Seek(this.state, this.aside, this.schedule)
+    this.overtaking = new Overtaking(this.state, { intake: this.intake, aside, schedule })
     this.state.filters.set(this.state, options.filter)
     this.#transitions.applyPolicy()
     this.holders = new Holders(options.shard, this.state, this.#transitions, now)

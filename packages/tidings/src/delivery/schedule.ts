@@ -3,7 +3,7 @@ import type { Load } from './aside.ts'
 import { DueTimes } from './due-times.ts'
 import type { Moment } from './entry.ts'
 import { dueKey, dueOf, readException, scheduledKey, scheduledRange, storeUntried } from './ledger-form.ts'
-import type { ShardState } from './shard-state.ts'
+import type { Ending, ShardState } from './shard-state.ts'
 
 const pageSize = 10_000
 const aheadMs = 3_600_000
@@ -46,12 +46,12 @@ export class Schedule {
   }
 
   /** Takes back what is not due yet; the caller has looked `due` up. */
-  cancel(offset: number, due: number): void {
+  cancel(offset: number, due: number, ending: Ending = 'discarded'): void {
     this.#remove(offset, due)
     const known = this.#byOffset.get(offset)
     if (known) known.cancelled = true
     this.#byOffset.delete(offset)
-    this.#state.counts.discarded++
+    this.#state.counts[ending]++
   }
 
   /** Hands over what is due. */

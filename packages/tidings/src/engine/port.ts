@@ -195,6 +195,12 @@ export interface Log {
    */
   latest(topic: TopicId, options: { cursor?: string; limit: number }): Promise<LatestPage>
   /**
+   * The newest event behind which at least `bytes` of newer ones stand, by `eventBytes`, as they were appended or as an
+   * erasure left them; what is trimmed already where there is none. Asked every minute: the cost must not grow with the
+   * log. An engine keeps, beside an event, the sum of all that were appended up to it.
+   */
+  offsetBehind(topic: TopicId, bytes: number): Promise<number>
+  /**
    * Removes events at or below `through`, and what earlier trims kept and need not keep any more; keeps the newest of
    * each key of an entity topic, and whatever `options` names. Space is reused. One that a crash interrupts has removed
    * nothing that it should keep, and the next one finishes it.

@@ -51,6 +51,13 @@ export function encodeEvent(event: Event): Uint8Array {
   return scratch.bytes.slice(0, scratch.length)
 }
 
+/** What an event counts for where bytes are counted: attributes and payload, in the form of `encodeEvent`. */
+export function eventBytes(event: Event): number {
+  scratch.length = 0
+  appendEvent(event, scratch)
+  return scratch.length
+}
+
 /** Writes the same bytes behind those that `target` has. */
 export function appendEvent(event: Event, target: ByteTarget): void {
   const text = attributesOf(event)

@@ -9,7 +9,7 @@ export {
   parseStructured,
   structuredType,
 } from './cloudevents-json.ts'
-export { appendEvent, decodeEvent, encodeEvent, type ByteTarget } from './codec.ts'
+export { appendEvent, decodeEvent, encodeEvent, eventBytes, type ByteTarget } from './codec.ts'
 export { deliverAt } from './deliver-at.ts'
 export {
   compareVersions,

@@ -35,13 +35,20 @@ const effects = oneOf('skip', 'run', 'missing')
 export const serviceBody = object({ database: name, replace: optional(boolean()) })
 
 const bound = optional(integer(1, Number.MAX_SAFE_INTEGER))
+const retention = object({
+  maxAgeMs: bound,
+  maxEvents: bound,
+  maxBytes: bound,
+  tombstonesMs: bound,
+  overtakes: optional(boolean()),
+})
 export const topicBody = object({
   kind: oneOf('entity', 'event', 'task'),
   owner: name,
   schemas: optional(record(jsonSchema(), 1_000)),
   replies: optional(boolean()),
   shards: optional(integer(1, 4_096)),
-  retention: optional(either(oneOf('none'), object({ maxAgeMs: bound, maxEvents: bound, tombstonesMs: bound }))),
+  retention: optional(either(oneOf('none'), retention)),
 })
 
 /** The attributes of a plain publish. */
@@ -99,6 +106,7 @@ export const subscriptionBody = object({
           probeMs: optional(integer(10, 3_600_000)),
         }),
       ),
+      expiresAfterMs: optional(integer(1_000, 31_536_000_000)),
     }),
   ),
 })

@@ -9,11 +9,13 @@ import { entityCases } from './entity.ts'
 import { eraseCases } from './erase.ts'
 import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
+import { expiryCases } from './expiry.ts'
 import { followCases } from './follow.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { outageCases } from './outage.ts'
+import { overtakeCases } from './overtake.ts'
 import { publishCases } from './publish.ts'
 import { retentionCases } from './retention.ts'
 import { scheduleCases } from './schedule.ts'
@@ -31,6 +33,8 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...deliverCases,
   ...deadLetterCases,
   ...retentionCases,
+  ...overtakeCases,
+  ...expiryCases,
   ...scheduleCases,
   ...flowCases,
   ...recurringCases,

@@ -1,6 +1,6 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
-import type { TopicDescription } from '../port/topics.ts'
+import type { RetentionPolicy, TopicDescription } from '../port/topics.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 const slow = 'audit.slow'
@@ -10,7 +10,7 @@ export const retentionCases: readonly BrokerCase[] = [
   {
     name: 'a topic with bounds lets go of what is over them, and of nothing more',
     async run(context) {
-      const scene = await open(context, { maxEvents: 2 })
+      const scene = await openBounded(context, { maxEvents: 2 })
       await scene.publish(...events(6))
       await scene.ack(...(await scene.pull(6)))
       await held(scene, ['5', '6'])
@@ -21,7 +21,7 @@ export const retentionCases: readonly BrokerCase[] = [
   {
     name: 'a subscription that stalls holds what it needs, is named, and hinders no other; then the log shrinks again',
     async run(context) {
-      const scene = await open(context, { maxEvents: 1 })
+      const scene = await openBounded(context, { maxEvents: 1 })
       const { broker, caller } = scene
       await broker.putSubscription(caller, { subscription: slow, topic, from: 'beginning' })
       for (const batch of [0, 1, 2]) {
@@ -46,7 +46,7 @@ export const retentionCases: readonly BrokerCase[] = [
   {
     name: 'retention keeps what a subscription has aside: dead letters, parked and scheduled events',
     async run(context) {
-      const scene = await open(context, { maxEvents: 1 })
+      const scene = await openBounded(context, { maxEvents: 1 })
       const at = new Date(systemEnvironment.clock.now() + 3_600_000).toISOString()
       await scene.publish(event('1', 'a'), event('2', 'a'), event('later', 'b', { extensions: { deliverat: at } }))
       await scene.kill('1')
@@ -70,7 +70,7 @@ export const retentionCases: readonly BrokerCase[] = [
     name: 'a subscription that nobody has open since the broker was started again holds what it needs',
     restarts: true,
     async run(context) {
-      const scene = await open(context, { maxEvents: 1 })
+      const scene = await openBounded(context, { maxEvents: 1 })
       await scene.publish(...events(5))
       const first = await scene.pull(1)
       await scene.ack(...first)
@@ -112,30 +112,47 @@ export const retentionCases: readonly BrokerCase[] = [
   {
     name: 'bounds stay as they are until somebody changes them, and have to be bounds',
     async run(context) {
-      const scene = await open(context, { maxAgeMs: 3_600_000 })
+      const scene = await openBounded(context, { maxAgeMs: 3_600_000 })
       const { broker, caller } = scene
       const define = (retention?: object) =>
         broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', ...(retention && { retention }) })
       assertEqual((await define()).retention, { maxAgeMs: 3_600_000 }, 'a definition without them leaves them')
-      for (const wrong of [{}, { maxEvents: 0 }, { maxAgeMs: 1.5 }]) {
+      for (const wrong of [{}, { maxEvents: 0 }, { maxAgeMs: 1.5 }, { maxBytes: -1 }, { overtakes: true }]) {
         await assertRejects(define(wrong), 'bad-request', JSON.stringify(wrong))
       }
       const without = await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention: 'none' })
       assertEqual(without.retention, undefined, '"none" ends them')
     },
   },
+  {
+    name: 'a topic with a bound of bytes lets go of what is over it',
+    async run(context) {
+      const scene = await openBounded(context, { maxBytes: 25_000 })
+      for (const id of ['1', '2', '3', '4', '5']) await scene.publish(event(id, id, { data: new Uint8Array(10_000) }))
+      await scene.ack(...(await scene.pull(5)))
+      await held(scene, ['3', '4', '5'])
+    },
+  },
 ]
 
-async function open(context: ConstructorParameters<typeof Scene>[0], retention: object): Promise<Scene> {
-  await context.broker.putTopic(context.caller, { topic, kind: 'event', owner: 'shop', retention })
-  return Scene.open(context)
+/** An event topic with bounds, and a subscription from its beginning. */
+export async function openBounded(
+  context: ConstructorParameters<typeof Scene>[0],
+  retention: RetentionPolicy,
+  shards = 1,
+): Promise<Scene> {
+  await context.broker.putTopic(context.caller, { topic, kind: 'event', owner: 'shop', shards, retention })
+  const scene = new Scene(context)
+  await scene.subscribe()
+  return scene
 }
 
-function events(count: number, from = 0) {
+export function events(count: number, from = 0) {
   return Array.from({ length: count }, (_, index) => event(String(from + index + 1), `k${from + index}`))
 }
 
-async function held(scene: Scene, expected: readonly string[]): Promise<void> {
+/** Waits until the topic holds these and nothing else. */
+export async function held(scene: Scene, expected: readonly string[]): Promise<void> {
   await eventually(
     async () => {
       const page = await scene.broker.read(scene.caller, { topic })

@@ -109,9 +109,12 @@ export type Explanation = {
   /** Where an operator rewrote it for this subscription, and it is not settled yet. */
   readonly replaced?: Replacement
 } &
-  /** `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. */
+  /**
+   * `settled`: acknowledged or superseded. `unread`: further on than the subscription has looked. `beyond-retention`: the
+   * topic has removed it, whatever became of it here.
+   */
   (
-    | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }
+    | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'beyond-retention' }
     /** `heldBack`: why it is not handed out, although it could be. */
     | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'outage' | 'max-in-flight' | 'rate' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }

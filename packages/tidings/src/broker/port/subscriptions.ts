@@ -29,6 +29,12 @@ export interface SubscriptionPolicy {
    * answers, and not with `delayMs`.
    */
   readonly coalesce?: CoalescePolicy
+  /**
+   * The subscription is removed when nobody has consumed it for so many milliseconds (1,000 to 31,536,000,000) in which
+   * a broker was there: no stream, no pull, nothing settled. Whoever comes later is told `subscription-unknown`. It stays
+   * for ever where absent.
+   */
+  readonly expiresAfterMs?: number
 }
 
 /**
@@ -80,6 +86,7 @@ export interface SubscriptionDescription {
     readonly maxInFlight?: number
     readonly rate?: { readonly perSecond: number; readonly burst: number }
     readonly outage: OutagePolicy
+    readonly expiresAfterMs?: number
   }
   readonly generation: number
   /** Everything up to here is settled or did not match. */

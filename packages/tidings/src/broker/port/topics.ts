@@ -19,14 +19,21 @@ export interface TopicDefinition {
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean
 
 /**
- * Bounds of a topic's log. They never remove what a subscription still needs; an entity topic keeps the newest event of
- * each key.
+ * Bounds of a topic's log. They never remove what a subscription still needs, unless `overtakes` says so; an entity topic
+ * keeps the newest event of each key.
  */
 export interface RetentionPolicy {
   /** Events may go when they are older, in milliseconds. */
   readonly maxAgeMs?: number
   /** Events may go when there are so many newer ones. */
   readonly maxEvents?: number
+  /** Events may go when the newer ones have so many bytes, attributes and payloads together. */
+  readonly maxBytes?: number
+  /**
+   * Events go although subscriptions still need them: those count them as skipped and go on behind them. For event topics
+   * that take no answers.
+   */
+  readonly overtakes?: boolean
   /** Tombstones among what may go leave an entity topic when they are older; 30 days where absent. */
   readonly tombstonesMs?: number
 }
@@ -40,9 +47,20 @@ export interface RetentionHold {
   readonly oldestMs: number
 }
 
+/** What a subscription has lost to a topic that overtakes it. */
+export interface RetentionLoss {
+  readonly subscription: string
+  /** How many events that it wanted, since it lost the first. */
+  readonly events: number
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
 export interface TopicDescription extends Omit<TopicDefinition, 'retention'> {
   readonly retention?: RetentionPolicy
   readonly held?: RetentionHold
+  /** Subscriptions that the last look at the bounds took events from. */
+  readonly overtaken?: readonly RetentionLoss[]
   readonly shards: number
   /** The position of the newest event; number 0 before the first. */
   readonly head: Position

@@ -132,6 +132,12 @@ export const brokenTrims: readonly Breakage[] = [
       }),
   },
   {
+    guarantee: 'what is behind an event is counted in bytes',
+    caught: 'offsetBehind() finds the newest event that has so many bytes behind it',
+    broken: (engine) =>
+      overriding(engine, { log: { offsetBehind: (topic, bytes) => engine.log.offsetBehind(topic, bytes + 1) } }),
+  },
+  {
     guarantee: 'erase() removes payloads',
     caught: 'erase() removes all payloads of a key and of no other',
     broken: (engine) =>

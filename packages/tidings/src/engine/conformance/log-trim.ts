@@ -1,4 +1,5 @@
-import type { LogRecord } from '../port.ts'
+import { eventBytes } from '../../event/index.ts'
+import type { Engine, LogRecord } from '../port.ts'
 import { assert, assertEqual } from './assert.ts'
 import type { EngineCase } from './case.ts'
 import {
@@ -195,6 +196,37 @@ export const logTrimCases: readonly EngineCase[] = [
       )
       assertEqual(await append(reopened, eventOf('4', { key: 'k', sequence: '7' })), [stored(4)], 'newer is not')
       assertEqual(await latestIds(reopened), ['4'], 'the key is back')
+    },
+  },
+  {
+    name: 'offsetBehind() finds the newest event that has so many bytes behind it',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, eventLog)
+      const events = [10, 70_000, 300, 70_000, 5].map((bytes, index) =>
+        eventOf(String(index + 1), { key: 'key', subject: 'é', data: new Uint8Array(bytes) }),
+      )
+      await append(engine, ...events.slice(0, 3))
+      await append(engine, ...events.slice(3))
+      const behind = (offset: number) => events.slice(offset).reduce((sum, event) => sum + eventBytes(event), 0)
+      const expectAll = async (log: Engine['log'], trimmed: number): Promise<void> => {
+        for (const offset of [1, 2, 3, 4]) {
+          const exactly = await log.offsetBehind(topic, behind(offset))
+          assertEqual(exactly, Math.max(trimmed, offset), `the bytes behind ${offset}, exactly`)
+          const more = await log.offsetBehind(topic, behind(offset) + 1)
+          assertEqual(more, Math.max(trimmed, offset - 1), 'with one more, the one before')
+        }
+        assertEqual(await log.offsetBehind(topic, 1_000_000), trimmed, 'there are not so many')
+      }
+      await expectAll(engine.log, 0)
+      await engine.log.trim(topic, 2, { keep: [1] })
+      await expectAll(engine.log, 2)
+      const reopened = await reopen()
+      await expectAll(reopened.log, 2)
+      await reopened.log.trim(topic, 5)
+      const again = await reopen()
+      events.push(eventOf('6'), eventOf('7'))
+      await append(again, ...events.slice(5))
+      assertEqual(await again.log.offsetBehind(topic, 1), 6, 'after everything was trimmed, too')
     },
   },
   {

@@ -192,7 +192,7 @@ describe('the format of a store', () => {
     await append(1)
     await engine.stop()
     const marker = join(path('store'), 'tidings.json')
-    await writeFile(marker, (await readFile(marker, 'utf8')).replace('"format":1', '"format":2'))
+    await writeFile(marker, (await readFile(marker, 'utf8')).replace('"format":2', '"format":3'))
     const before = await contents(path('store'))
     expect(await codeOf(embeddedEngine({ path: path('store') }))).toBe('store-version')
     expect(await contents(path('store'))).toEqual(before)
@@ -200,7 +200,7 @@ describe('the format of a store', () => {
 
   it('that is newer is refused in a backup too', async () => {
     const bytes = await backup()
-    const line = bytes.subarray(0, bytes.indexOf(10)).toString().replace('"format":1', '"format":2')
+    const line = bytes.subarray(0, bytes.indexOf(10)).toString().replace('"format":2', '"format":3')
     const newer = Buffer.concat([Buffer.from(line), bytes.subarray(bytes.indexOf(10))])
     await expect(restoreStore({ backup: inPieces(newer, 4_096), path: path('newer') })).rejects.toMatchObject({
       code: 'store-version',

@@ -8,6 +8,7 @@ export class BlockBuilder implements ByteTarget {
   readonly topicNumber: number
   readonly first: number
   readonly appendedAt: number
+  bytesThrough: number
   bytes: Buffer
   length = blockHeaderBytes
   /** Whether a record was added that was not copied. */
@@ -16,12 +17,18 @@ export class BlockBuilder implements ByteTarget {
   readonly #places: number[] = []
 
   constructor(
-    { topicNumber, first, appendedAt }: { topicNumber: number; first: number; appendedAt: number },
+    {
+      topicNumber,
+      first,
+      appendedAt,
+      bytesThrough,
+    }: { topicNumber: number; first: number; appendedAt: number; bytesThrough: number },
     sizeHint = 16_384,
   ) {
     this.topicNumber = topicNumber
     this.first = first
     this.appendedAt = appendedAt
+    this.bytesThrough = bytesThrough
     this.bytes = Buffer.allocUnsafeSlow(sizeHint)
   }
 
@@ -100,10 +107,11 @@ export class BlockBuilder implements ByteTarget {
     bytes.writeDoubleLE(this.first, 8)
     bytes.writeDoubleLE(last, 16)
     bytes.writeDoubleLE(this.appendedAt, 24)
-    bytes.writeUInt32LE(this.count, 32)
-    bytes.writeUInt32LE(directory, 36)
+    bytes.writeDoubleLE(this.bytesThrough, 32)
+    bytes.writeUInt32LE(this.count, 40)
+    bytes.writeUInt32LE(directory, 44)
     const header = crc32(bytes.subarray(0, blockHeaderBytes - 4))
-    bytes.writeUInt32LE(crc32(bytes.subarray(directory, length), header), 40)
+    bytes.writeUInt32LE(crc32(bytes.subarray(directory, length), header), 48)
     return bytes.subarray(0, length)
   }
 }

@@ -7,6 +7,7 @@ import { decodeEvent } from '../../event/index.ts'
  * little-endian.
  *
  *     header     [u8 format][3 unused][u32 topic number][f64 first offset][f64 last offset][f64 time of the append]
+ *                [f64 bytes of all events ever appended to the topic, up to the last of this block]
  *                [u32 records][u32 place of the directory][u32 checksum of header and directory]
  *     record     [u32 checksum][u8 format][u8 flags][u16 shard][i32 i32 hash of the identity][event]
  *     directory  for each record [u32 offset − first][u32 place]
@@ -14,9 +15,9 @@ import { decodeEvent } from '../../event/index.ts'
  * The checksum of a record begins with its offset, so that a record at another place is a damaged one. First and last
  * say what the block covers; a trim takes records out of it without changing that.
  */
-export const blockHeaderBytes = 44
+export const blockHeaderBytes = 52
 export const recordHeaderBytes = 16
-export const blockFormat = 1
+export const blockFormat = 2
 export const recordFormat = 1
 
 export const recordFlags = {
@@ -40,6 +41,8 @@ export class Block {
   readonly first: number
   readonly last: number
   readonly appendedAt: number
+  /** The bytes of all events that were ever appended to the topic up to `last`. */
+  readonly bytesThrough: number
   readonly count: number
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -50,7 +53,7 @@ export class Block {
     if (bytes.length < blockHeaderBytes || bytes[0] !== blockFormat) return undefined
     const block = new Block(bytes)
     if (block.#directory + block.count * 8 !== bytes.length) return undefined
-    if (block.#view.getUint32(40, true) !== block.#checksum()) return undefined
+    if (block.#view.getUint32(48, true) !== block.#checksum()) return undefined
     return block.#view.getUint32(4, true) === topicNumber && block.last === last ? block : undefined
   }
 
@@ -60,8 +63,9 @@ export class Block {
     this.first = this.#view.getFloat64(8, true)
     this.last = this.#view.getFloat64(16, true)
     this.appendedAt = this.#view.getFloat64(24, true)
-    this.count = this.#view.getUint32(32, true)
-    this.#directory = this.#view.getUint32(36, true)
+    this.bytesThrough = this.#view.getFloat64(32, true)
+    this.count = this.#view.getUint32(40, true)
+    this.#directory = this.#view.getUint32(44, true)
   }
 
   offsetAt(index: number): number {
@@ -78,6 +82,16 @@ export class Block {
       else low = middle + 1
     }
     return low
+  }
+
+  /** The last record behind which at least `bytes` of this block stand; `undefined` where there is none. */
+  offsetBehind(bytes: number): number | undefined {
+    let behind = 0
+    for (let index = this.count - 1; index >= 0; index--) {
+      if (behind >= bytes) return this.offsetAt(index)
+      behind += (this.rawAt(index)?.length ?? recordHeaderBytes) - recordHeaderBytes
+    }
+    return undefined
   }
 
   shardAt(index: number): number {

@@ -206,13 +206,13 @@ describe('a damaged store', () => {
   it('is refused when its folder is of another format or kind', async () => {
     await fill(embeddedEngine({ path }))
     const marker = join(path, 'tidings.json')
-    await writeFile(marker, '{"store":"tidings-embedded","format":2,"complete":true}')
+    await writeFile(marker, '{"store":"tidings-embedded","format":3,"complete":true}')
     expect(await start()).toBe('store-version')
-    for (const content of ['', '{', 'null', '{"store":"other","format":1}']) {
+    for (const content of ['', '{', 'null', '{"store":"other","format":2}']) {
       await writeFile(marker, content)
       expect(await start()).toBe('store-corrupt')
     }
-    await writeFile(marker, '{"store":"tidings-embedded","format":1,"complete":true}')
+    await writeFile(marker, '{"store":"tidings-embedded","format":2,"complete":true}')
     expect(await start()).toBe('started')
   })
 
@@ -236,7 +236,7 @@ describe('a damaged store', () => {
   })
 
   it('begins anew where the first start was interrupted', async () => {
-    await writeFile(join(path, 'tidings.json'), '{"store":"tidings-embedded","format":1,"complete":false}')
+    await writeFile(join(path, 'tidings.json'), '{"store":"tidings-embedded","format":2,"complete":false}')
     await writeFile(dataFile(), 'half of a file')
     expect(await start()).toBe('started')
   })

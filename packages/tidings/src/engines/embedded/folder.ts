@@ -24,7 +24,7 @@ interface Marker {
 }
 
 /** How stores of this version are stored; each store says which format it has. */
-export const storeFormat = 1
+export const storeFormat = 2
 
 /**
  * Locks the folder, makes the store where there is none, and checks that what is there is a store of ours, whole, and

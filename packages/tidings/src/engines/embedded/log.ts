@@ -51,6 +51,7 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
       return topic.reader.read({ after: begin, limit, shard, head: topic.head })
     },
     latest: async (id, options) => latestOf(session(), topicOf(session(), id), options),
+    offsetBehind: async (id, bytes) => topicOf(session(), id).offsetBehind(bytes),
     trim: (id, through, options) =>
       rewriting.run(async () => trimTopic(topicOf(session(), id), { ...options, through }, session().writer)),
     erase: (id, key) => rewriting.run(async () => eraseKey(topicOf(session(), id), key, session().writer)),
@@ -74,6 +75,7 @@ async function createTopic(
     seed: Math.floor(environment.random.next() * 2 ** 31),
     trimmed: 0,
     head: 0,
+    bytes: 0,
   }
   const group = session.writer.group()
   putTopicRecord(name, record, group)

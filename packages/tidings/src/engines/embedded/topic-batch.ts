@@ -1,5 +1,6 @@
 import type { IdentityHash, ProducerState } from '../../engine/index.ts'
 import type { Event } from '../../event/index.ts'
+import { recordHeaderBytes } from './block.ts'
 import { BlockBuilder } from './block-builder.ts'
 import { blockKey } from './keys.ts'
 import type { Newest } from './newest-index.ts'
@@ -14,6 +15,8 @@ export interface TopicBatchOptions {
   readonly topicNumber: number
   readonly first: number
   readonly appendedAt: number
+  /** Of all events before. */
+  readonly bytesBefore: number
   readonly onSealed: (group: Group) => void
   readonly onCommitted: () => void
   readonly onRolledBack: () => void
@@ -28,6 +31,8 @@ export class TopicBatch implements Participant {
   /** Offsets below the last trim whose events are not the newest of their key any more. */
   readonly replaced: number[] = []
   last: number
+  /** The bytes of all events that were ever appended to the topic up to `last`. */
+  bytesThrough: number
   readonly #options: TopicBatchOptions
   readonly #blocks: BlockBuilder[] = []
 
@@ -36,6 +41,7 @@ export class TopicBatch implements Participant {
     this.group = options.group
     this.appendedAt = options.appendedAt
     this.last = options.first - 1
+    this.bytesThrough = options.bytesBefore
   }
 
   add(record: { offset: number; shard: number; flags: number; identity: IdentityHash; event: Event }): void {
@@ -44,7 +50,10 @@ export class TopicBatch implements Participant {
       block = this.#block(record.offset, block ? blockBytes + 8_192 : undefined)
       this.#blocks.push(block)
     }
+    const before = block.length
     block.add(record)
+    this.bytesThrough += block.length - before - recordHeaderBytes
+    block.bytesThrough = this.bytesThrough
     this.last = record.offset
   }
 
@@ -79,6 +88,6 @@ export class TopicBatch implements Participant {
 
   #block(first: number, sizeHint: number | undefined): BlockBuilder {
     const { topicNumber, appendedAt } = this.#options
-    return new BlockBuilder({ topicNumber, first, appendedAt }, sizeHint)
+    return new BlockBuilder({ topicNumber, first, appendedAt, bytesThrough: this.bytesThrough }, sizeHint)
   }
 }

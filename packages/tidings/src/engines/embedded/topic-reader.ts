@@ -29,6 +29,36 @@ export class TopicReader {
     return 0
   }
 
+  /** The bytes of all events up to the last block that can be read; 0 where there is none. */
+  lastBytes(): number {
+    for (const { key, value } of this.#reversed()) {
+      const block = Block.open(value, this.number, lastOfBlockKey(key))
+      if (block) return block.bytesThrough
+    }
+    return 0
+  }
+
+  /** The last event above `after`, or that, up to which all events ever appended have at most `bytes`. */
+  offsetOfBytes(bytes: number, { after, head }: { after: number; head: number }): number {
+    // The end of the last block of which that is true.
+    let low = after
+    let high = head
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      const block = this.#readableAfter(middle - 1)
+      if (block && block.bytesThrough <= bytes) low = block.last
+      else high = middle - 1
+    }
+    const next = this.#readableAfter(low)
+    return Math.max(low, next?.offsetBehind(next.bytesThrough - bytes) ?? 0)
+  }
+
+  /** The first block that covers offsets above `after` and can be read. */
+  #readableAfter(after: number): Block | undefined {
+    for (const { block } of this.blocks(after)) if (block) return block
+    return undefined
+  }
+
   /** Blocks that cover offsets above `after`, ascending. */
   *blocks(after: number, limit?: number): Iterable<StoredBlock> {
     const range = { from: blockKey(this.number, after + 1), to: rangeOfNumber('block', this.number).to }

@@ -179,6 +179,7 @@ function rewriteBlock(topic: Topic, { block, last }: StoredBlock, group: Group, 
     topicNumber: topic.record.number,
     first: block.first,
     appendedAt: block.appendedAt,
+    bytesThrough: block.bytesThrough,
   })
   rewrite(block, builder)
   if (builder.count === 0) group.put({ key, value: undefined })

@@ -37,6 +37,8 @@ export interface TopicRecord extends LogSettings {
   readonly keptFrom?: number
   /** The head at the last trim, which may have removed the block that says so. */
   readonly head: number
+  /** The bytes of all events up to there. */
+  readonly bytes: number
   /** Lives that ended in a restored backup: what they had up to an offset is the same here. */
   readonly continues?: readonly EarlierLife[]
 }
@@ -72,6 +74,9 @@ export class Topic {
   /** The newest offset that is durable, and the newest one that was given. */
   #head: number
   #given: number
+  /** The bytes of all events up to each of them. */
+  #bytes: number
+  #givenBytes: number
 
   constructor({ name, record, store, environment, deduplication, onGrown }: TopicOptions) {
     this.name = name
@@ -83,6 +88,8 @@ export class Topic {
     this.#newest = new NewestIndex(store, this.reader)
     this.#head = Math.max(record.head, this.reader.lastOffset())
     this.#given = this.#head
+    this.#bytes = Math.max(record.bytes, this.reader.lastBytes())
+    this.#givenBytes = this.#bytes
   }
 
   get record(): TopicRecord {
@@ -117,9 +124,21 @@ export class Topic {
   /** Notes in a group that everything at or below an offset is trimmed, and where what was kept begins. */
   putTrimmed({ through, keptFrom }: { through: number; keptFrom: number | undefined }, group: Group): void {
     const { keptFrom: _, ...before } = this.#record
-    const record = { ...before, trimmed: through, head: this.#head, ...(keptFrom !== undefined && { keptFrom }) }
+    const record = {
+      ...before,
+      trimmed: through,
+      head: this.#head,
+      bytes: this.#bytes,
+      ...(keptFrom !== undefined && { keptFrom }),
+    }
     putTopicRecord(this.name, record, group)
     group.join({ seal() {}, rolledBack() {}, committed: () => void (this.#record = record) })
+  }
+
+  /** The newest durable event behind which at least so many bytes of newer ones stand. */
+  offsetBehind(bytes: number): number {
+    const { trimmed } = this.#record
+    return this.reader.offsetOfBytes(this.#bytes - bytes, { after: trimmed, head: this.#head })
   }
 
   /** Whether an offset is, or may be, within the deduplication window: its identity must stay. */
@@ -162,6 +181,7 @@ export class Topic {
       const identity = this.#identityOf(event)
       batch.add({ offset, shard, flags: stale ? recordFlags.stale : 0, identity, event })
       this.#given = offset
+      this.#givenBytes = batch.bytesThrough
       this.#identities.add(identity, offset, batch.appendedAt)
       if (kind === 'entity' && event.key !== undefined && !stale) {
         const before = this.#record.trimmed > 0 ? this.newest(event.key)?.offset : undefined
@@ -178,10 +198,12 @@ export class Topic {
     if (current?.group === group) return current
     const mark = this.#identities.mark()
     const given = this.#given
+    const givenBytes = this.#givenBytes
     const batch: TopicBatch = new TopicBatch({
       group,
       topicNumber: this.#record.number,
       first: given + 1,
+      bytesBefore: givenBytes,
       appendedAt: this.#environment.clock.now(),
       onSealed: (sealed) => {
         if (this.#record.kind === 'entity') this.#newest.write(sealed, this.#head)
@@ -190,6 +212,7 @@ export class Topic {
         this.#batches.shift()
         const grown = batch.last > this.#head
         this.#head = batch.last
+        this.#bytes = batch.bytesThrough
         for (const [id, state] of batch.producers) this.#producers.set(id, state)
         if (batch.newest.size > 0) this.#newest.add(batch.newest)
         for (const offset of batch.replaced) this.progress.replaced.add(offset)
@@ -198,6 +221,7 @@ export class Topic {
       onRolledBack: () => {
         this.#batches.pop()
         this.#given = given
+        this.#givenBytes = givenBytes
         this.#identities.rewind(mark)
       },
     })

@@ -62,6 +62,7 @@ export function memoryLog({ environment, deduplication, ensureRunning }: MemoryL
     producer: async (topic, id) => get(topic).producer(id),
     read: async (topic, options) => get(topic).read(options),
     latest: async (topic, options) => get(topic).latest(options),
+    offsetBehind: async (topic, bytes) => get(topic).offsetBehind(bytes),
     trim: async (topic, through, options) => get(topic).trim(through, options),
     erase: async (topic, key) => get(topic).erase(key),
     watch: (topic, listener) => watchers.add(topic, listener),

@@ -28,6 +28,8 @@ interface StoredRecord {
   readonly stale: boolean
   readonly key: string | undefined
   erased: boolean
+  /** The bytes of all events that were ever appended up to this one. */
+  readonly bytesThrough: number
   /** Encoded, so that nobody who holds an event can change what is stored. */
   event: Uint8Array
 }
@@ -51,6 +53,7 @@ export class MemoryTopic {
   /** Ascending by offset. */
   #records: StoredRecord[] = []
   #head = 0
+  #bytes = 0
   #trimmed = 0
 
   constructor(options: {
@@ -91,7 +94,9 @@ export class MemoryTopic {
       const { event, shard } = request
       const { stale } = admission
       const offset = (this.#head += 1)
-      this.#store({ offset, appendedAt, shard, stale, key: event.key, erased: false, event: encoded[index]! }, event)
+      const bytesThrough = (this.#bytes += encoded[index]!.length)
+      const stored = { offset, appendedAt, shard, stale, key: event.key, erased: false, bytesThrough }
+      this.#store({ ...stored, event: encoded[index]! }, event)
       return { status: 'stored', offset, stale }
     })
   }
@@ -127,6 +132,17 @@ export class MemoryTopic {
     return end < this.#keys.length
       ? { ...page, next: formatCursor({ incarnation: this.#incarnation, from, after: String(end) }) }
       : page
+  }
+
+  offsetBehind(bytes: number): number {
+    let low = 0
+    let high = this.#records.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#records[middle]!.bytesThrough > this.#bytes - bytes) high = middle
+      else low = middle + 1
+    }
+    return Math.max(this.#trimmed, this.#records[low - 1]?.offset ?? 0)
   }
 
   trim(through: number, { keep = [], tombstonesBefore = -Infinity }: TrimOptions = {}): void {
