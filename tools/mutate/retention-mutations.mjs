@@ -22,7 +22,7 @@ export const retentionMutations = [
   {
     promise: 'The bytes of a topic are known after everything was trimmed and the store reopened.',
     file: 'engines/embedded/topic.ts',
-    from: 'Math.max(record.bytes, this.reader.lastBytes())',
+    from: 'Math.max(record.bytes ?? 0, this.reader.lastBytes())',
     to: 'this.reader.lastBytes()',
     tests: ['engines/embedded/embedded.test.ts'],
   },

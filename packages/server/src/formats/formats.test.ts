@@ -24,6 +24,7 @@ const newFolder = async (): Promise<string> => join(await mkdtemp(join(folder, '
 /** Every version that is read, and what this one writes: with TIDINGS_FREEZE it is kept in the folder that that names. */
 const versions = {
   'format 1': async () => new Frozen(join(import.meta.dirname, 'format-1')),
+  'format 2': async () => new Frozen(join(import.meta.dirname, 'format-2')),
   'the format of this version': async () => {
     const into = process.env['TIDINGS_FREEZE'] ?? (await newFolder())
     await freeze(into)
@@ -71,9 +72,9 @@ describe('a format that is newer than this version', () => {
   it('of a store is refused as such, and nothing of it is changed', async () => {
     const path = await newFolder()
     await new Frozen(join(import.meta.dirname, 'format-1')).thawStore(path)
-    await writeFile(join(path, 'tidings.json'), '{"store":"tidings-embedded","format":2,"complete":true}\n')
+    await writeFile(join(path, 'tidings.json'), '{"store":"tidings-embedded","format":3,"complete":true}\n')
     const before = await contents(path)
-    await expect(openScene(path, playsAt)).rejects.toMatchObject({ code: 'store-version', details: { format: 2 } })
+    await expect(openScene(path, playsAt)).rejects.toMatchObject({ code: 'store-version', details: { format: 3 } })
     expect(await contents(path)).toEqual(before)
   })
 

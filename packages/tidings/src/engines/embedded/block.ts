@@ -12,12 +12,16 @@ import { decodeEvent } from '../../event/index.ts'
  *     record     [u32 checksum][u8 format][u8 flags][u16 shard][i32 i32 hash of the identity][event]
  *     directory  for each record [u32 offset − first][u32 place]
  *
+ * Format 1 has no bytes in its header: what it holds counts for none.
+ *
  * The checksum of a record begins with its offset, so that a record at another place is a damaged one. First and last
  * say what the block covers; a trim takes records out of it without changing that.
  */
 export const blockHeaderBytes = 52
 export const recordHeaderBytes = 16
 export const blockFormat = 2
+/** Where a header of format 1 ended. */
+const firstHeaderBytes = 44
 export const recordFormat = 1
 
 export const recordFlags = {
@@ -50,10 +54,11 @@ export class Block {
 
   /** The block in these bytes; `undefined` when its header or directory is damaged, or they belong to another topic. */
   static open(bytes: Uint8Array, topicNumber: number, last: number): Block | undefined {
-    if (bytes.length < blockHeaderBytes || bytes[0] !== blockFormat) return undefined
+    const isKnown = bytes[0] === blockFormat || bytes[0] === 1
+    if (!isKnown || bytes.length < headerBytesOf(bytes)) return undefined
     const block = new Block(bytes)
     if (block.#directory + block.count * 8 !== bytes.length) return undefined
-    if (block.#view.getUint32(48, true) !== block.#checksum()) return undefined
+    if (block.#view.getUint32(headerBytesOf(bytes) - 4, true) !== block.#checksum()) return undefined
     return block.#view.getUint32(4, true) === topicNumber && block.last === last ? block : undefined
   }
 
@@ -63,9 +68,10 @@ export class Block {
     this.first = this.#view.getFloat64(8, true)
     this.last = this.#view.getFloat64(16, true)
     this.appendedAt = this.#view.getFloat64(24, true)
-    this.bytesThrough = this.#view.getFloat64(32, true)
-    this.count = this.#view.getUint32(40, true)
-    this.#directory = this.#view.getUint32(44, true)
+    const end = headerBytesOf(bytes)
+    this.bytesThrough = end === blockHeaderBytes ? this.#view.getFloat64(32, true) : 0
+    this.count = this.#view.getUint32(end - 12, true)
+    this.#directory = this.#view.getUint32(end - 8, true)
   }
 
   offsetAt(index: number): number {
@@ -127,7 +133,7 @@ export class Block {
   }
 
   #checksum(): number {
-    return crc32(this.#bytes.subarray(this.#directory), crc32(this.#bytes.subarray(0, blockHeaderBytes - 4)))
+    return crc32(this.#bytes.subarray(this.#directory), crc32(this.#bytes.subarray(0, headerBytesOf(this.#bytes) - 4)))
   }
 }
 
@@ -135,4 +141,8 @@ export function logRecordOf({ offset, shard, flags, event }: StoredRecord, appen
   const stale = (flags & recordFlags.stale) !== 0
   const erased = (flags & recordFlags.erased) !== 0
   return { offset, appendedAt, shard, stale, erased, event: decodeEvent(event) }
+}
+
+function headerBytesOf(bytes: Uint8Array): number {
+  return bytes[0] === 1 ? firstHeaderBytes : blockHeaderBytes
 }

@@ -23,7 +23,7 @@ interface Marker {
   readonly restoring?: boolean
 }
 
-/** How stores of this version are stored; each store says which format it has. */
+/** How stores of this version are stored; each store says which format it has. The one before is read, and raised. */
 export const storeFormat = 2
 
 /**
@@ -39,6 +39,8 @@ export async function openFolder(path: string, environment: Environment): Promis
     if (marker?.restoring) throw unfinished(path)
     if (marker?.complete) inspectFile(dataFile)
     else await prepare(path, dataFile, marker)
+    // Before anything is written that a version of before could not read.
+    if (marker?.complete && marker.format < storeFormat) await writeMarker(path, { complete: true })
     await removeCopies(path)
     return {
       dataFile,
@@ -126,10 +128,10 @@ async function readMarker(path: string): Promise<Marker | undefined> {
 
 /** Refuses a format that this version does not read; `what` has it. */
 export function checkFormat(format: number, what: string): void {
-  if (format === storeFormat) return
+  if (format === storeFormat || format === storeFormat - 1) return
   throw new TidingsError(
     'store-version',
-    `${what} has format ${format}, this version reads format ${storeFormat}; use the version of Tidings that wrote it or a newer one.`,
+    `${what} has format ${format}, this version reads formats ${storeFormat - 1} and ${storeFormat}; use the version of Tidings that wrote it or a newer one.`,
     { details: { format } },
   )
 }

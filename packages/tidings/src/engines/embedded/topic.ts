@@ -37,8 +37,8 @@ export interface TopicRecord extends LogSettings {
   readonly keptFrom?: number
   /** The head at the last trim, which may have removed the block that says so. */
   readonly head: number
-  /** The bytes of all events up to there. */
-  readonly bytes: number
+  /** The bytes of all events up to there; absent in stores of format 1. */
+  readonly bytes?: number
   /** Lives that ended in a restored backup: what they had up to an offset is the same here. */
   readonly continues?: readonly EarlierLife[]
 }
@@ -88,7 +88,7 @@ export class Topic {
     this.#newest = new NewestIndex(store, this.reader)
     this.#head = Math.max(record.head, this.reader.lastOffset())
     this.#given = this.#head
-    this.#bytes = Math.max(record.bytes, this.reader.lastBytes())
+    this.#bytes = Math.max(record.bytes ?? 0, this.reader.lastBytes())
     this.#givenBytes = this.#bytes
   }
 
