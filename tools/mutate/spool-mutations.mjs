@@ -115,8 +115,8 @@ export const spoolMutations = [
   {
     promise: 'Damage in a spooled event is noticed.',
     file: 'spool/frames.ts',
-    from: 'if (crc32(payload) !== bytes.readUInt32BE(at + 8)) return undefined',
-    to: '',
+    from: 'crc32(payload) === bytes.readUInt32BE(at + 8) ? payload : undefined',
+    to: 'payload',
     tests: file,
     name: 'refuses to open',
   },
