@@ -10,7 +10,7 @@ export default defineConfig({
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
-    include: ['{packages,examples}/**/*.torture.test.ts'],
+    include: ['packages/**/*.torture.test.ts'],
     fileParallelism: false,
     testTimeout: 0,
     hookTimeout: 0,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** The built server in a process of its own, as users run it. */
@@ -22,28 +23,53 @@ export async function untilAnswered<Answer>(call: () => Promise<Answer>): Promis
 }
 
 export interface RunningProcess {
+  readonly pid: number
   /** The first line that it printed. */
   readonly line: string
+  /** What it printed after that. */
+  readonly lines: readonly string[]
   isAlive(): boolean
   kill(): Promise<void>
+  /** Sends it a signal: to stop (`SIGSTOP`), go on (`SIGCONT`) or end. */
+  signal(name: NodeJS.Signals): void
+  /** Resolves when it has ended, whoever ended it. */
+  readonly ended: Promise<void>
 }
 
-export async function startProcess(source: string, ...values: string[]): Promise<RunningProcess> {
+export function startProcess(source: string, ...values: string[]): Promise<RunningProcess> {
+  return startProcessWith({}, source, ...values)
+}
+
+/** With these variables of the surroundings, beside those that this process has. */
+export async function startProcessWith(
+  variables: Readonly<Record<string, string>>,
+  source: string,
+  ...values: string[]
+): Promise<RunningProcess> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', source, ...values], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...variables },
   })
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const lines: string[] = []
   const line = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (printed: Buffer) => resolve(printed.toString().trim()))
+    createInterface({ input: child.stdout })
+      .once('line', resolve)
+      .on('line', (printed) => lines.push(printed))
     void ended.then(() => reject(new Error('The process ended before it was ready.')))
   })
+  lines.shift()
   return {
+    pid: child.pid!,
     line,
+    lines,
     isAlive: () => child.exitCode === null && child.signalCode === null,
     async kill() {
       child.kill('SIGKILL')
       await ended
     },
+    signal: (name) => void child.kill(name),
+    ended,
   }
 }

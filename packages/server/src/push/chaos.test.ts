@@ -1,31 +1,21 @@
-import type { ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import { expect, it } from 'vitest'
 import { certificate } from './certificate.fixture.ts'
+import { drip, failures, playPushChaos, untilDelivered, type Failure } from './chaos.fixture.ts'
 import { caller, openPush, openReceiver, subscription, take, until, type ReceiverOptions } from './push.fixture.ts'
 
 const names = Array.from({ length: 24 }, (_, index) => `k${index % 6}/${index}`)
 const timeoutMs = 400
 
-/** A body that never ends, a byte at a time. */
-function drip(response: ServerResponse, status: number): void {
-  response.writeHead(status)
-  const timer = setInterval(() => response.write('.'), 5)
-  response.once('close', () => clearInterval(timer))
-}
-
-/** How a receiver fails, until it has seen the message so often. */
-const modes: Readonly<Record<string, { readonly times: number; readonly fail: (response: ServerResponse) => void }>> = {
-  'never answers': { times: 1, fail: () => undefined },
-  'resets the connection': { times: 3, fail: (response) => response.socket?.resetAndDestroy() },
-  'answers 500, 502, 503': { times: 3, fail: (response) => response.writeHead(502).end() },
-  'asks for a pause': { times: 1, fail: (response) => response.writeHead(429, { 'retry-after': '1' }).end() },
-  'redirects to the inside': {
-    times: 3,
-    fail: (response) => response.writeHead(307, { location: 'http://169.254.169.254/' }).end(),
-  },
-  'answers 503 with a body that never ends': { times: 2, fail: (response) => drip(response, 503) },
-  'ends in the middle of its head': { times: 3, fail: (response) => response.socket?.end('HTTP/1.1 200 OK\r\nconte') },
+/** How often each message is failed, in each way. */
+const times: Readonly<Record<Failure, number>> = {
+  'never answers': 1,
+  'resets the connection': 3,
+  'answers 500, 502, 503': 3,
+  'asks for a pause': 1,
+  'redirects to the inside': 3,
+  'answers 503 with a body that never ends': 2,
+  'ends in the middle of its head': 3,
 }
 
 async function expectAllDelivered(options: ReceiverOptions): Promise<void> {
@@ -33,24 +23,25 @@ async function expectAllDelivered(options: ReceiverOptions): Promise<void> {
   await using bench = await openPush()
   expect((await bench.ask('PUT', '/push', { url: receiver.url, timeoutMs })).status).toBe(200)
   await bench.publish(...names)
-  const isDone = async (): Promise<boolean> => {
-    const { state } = (await bench.ask('GET', '/push')).body
-    if (state === 'disabled') await bench.ask('POST', '/push/resume')
-    return (await bench.server.broker.stats(caller, subscription)).acknowledged === names.length
-  }
-  await until(isDone)
+  await untilDelivered(bench, names.length)
   expect(receiver.effects.size).toBe(names.length)
   const seen = new Set(receiver.received.map(({ headers }) => headers['webhook-id']))
   expect(seen.size).toBe(names.length)
 }
 
-it.each(Object.entries(modes))('delivers all to a receiver that %s, each effect once', async (_, { times, fail }) => {
+it.each(Object.keys(failures) as Failure[])('delivers all to a receiver that %s, each effect once', async (failure) => {
   await expectAllDelivered({
     answer(received, response, taken) {
-      if (received.earlier < times) fail(response)
+      if (received.earlier < times[failure]) failures[failure](response)
       else take(received, response, taken)
     },
   })
+})
+
+it('delivers all, in order within each key, to receivers that fail in every way by turns', async () => {
+  const { counts } = await playPushChaos(7, { deliveries: 300, keys: 20, pauses: 2 })
+  expect(counts).toMatchObject({ delivered: 315, lost: 0 })
+  expect(Object.entries(counts).filter(([what, count]) => count === 0 && what !== 'lost')).toEqual([])
 })
 
 it('delivers all to a receiver that takes what it never answers to: the id tells it what it has', async () => {

@@ -42,6 +42,7 @@ export async function openReceiver({ answer = take, consent = agree, tls }: Rece
   const received: Received[] = []
   const asked: IncomingHttpHeaders[] = []
   const effects = new Map<string, number>()
+  const attempts = new Map<string, number>()
   const server = tls ? createSecureServer(tls) : createServer()
   server.on('request', (request, response: ServerResponse) => {
     const chunks: Buffer[] = []
@@ -52,7 +53,8 @@ export async function openReceiver({ answer = take, consent = agree, tls }: Rece
         return consent(request.headers, response)
       }
       const id = String(request.headers['webhook-id'])
-      const earlier = received.filter(({ headers }) => headers['webhook-id'] === id).length
+      const earlier = attempts.get(id) ?? 0
+      attempts.set(id, earlier + 1)
       const message = { headers: request.headers, body: Buffer.concat(chunks).toString(), earlier }
       received.push(message)
       answer(message, response, () => effects.set(id, (effects.get(id) ?? 0) + 1))

@@ -54,15 +54,19 @@ export class Inbox {
     this.counter = row?.counter ?? 0
   }
 
-  /** Whether the effect of this delivery is here already. */
+  /**
+   * Whether the effect of this delivery is here already. Only a replay that is to run again has it once for each
+   * generation.
+   */
   async has(delivery: Delivery): Promise<boolean> {
     const { database, subscription } = this.#options
     const { source, id } = delivery.event
     const identity = [subscription, storedText(source), storedText(id)]
     const rows = await database.query<{ generation: number }>(statements.generations, identity)
     if (rows.some(({ generation }) => generation === delivery.generation)) return true
+    // What no generation acknowledged comes without a mark after a seek: its settle was lost, or fenced by the seek.
+    if (delivery.replay !== 'run' && rows.length > 0) return true
     if (delivery.replay !== 'missing') return false
-    if (rows.length > 0) return true
     const [floor] = await database.query<FloorRow>(statements.floor, [subscription])
     const { incarnation, number } = parse(delivery.position)
     return floor?.incarnation === incarnation && number <= floor.number
@@ -93,6 +97,7 @@ export class Inbox {
       storedText(id),
       incarnation,
       number,
+      delivery.replay === 'run' ? 1 : 0,
     ])
     return row?.counter
   }

@@ -1,8 +1,11 @@
 /** The statements of the inbox, by what they do. */
 export const statements = {
   generations: 'select generation from tidings_inbox where subscription = ? and source = ? and id = ?',
+  /** Subscription, generation, source, id, incarnation, number, and whether it counts though another generation has it. */
   insert: `
-    insert into tidings_inbox (subscription, generation, source, id, incarnation, number) values (?, ?, ?, ?, ?, ?)
+    insert into tidings_inbox (subscription, generation, source, id, incarnation, number)
+    select ?1, ?2, ?3, ?4, ?5, ?6
+    where ?7 or not exists (select 1 from tidings_inbox where subscription = ?1 and source = ?3 and id = ?4)
     on conflict do nothing
     returning counter`,
   keepAnswer: 'update tidings_inbox set answer = ? where counter = ?',
