@@ -29,12 +29,12 @@ const settings = ['wal_level=logical', 'max_connections=200', 'max_replication_s
 
 /**
  * A server to test with: that of `TIDINGS_TEST_POSTGRES_URL`; one of our own below `folder`, from the binaries on this
- * machine; the same after their package was installed, where that is a matter of course (Debian, as root); one in Docker.
+ * machine, which `npm test` installs where that is a matter of course; one in Docker.
  */
 export async function findPostgres(folder: string): Promise<RunningPostgres | MissingPostgres> {
   const url = process.env['TIDINGS_TEST_POSTGRES_URL']
   if (url) return { url }
-  const binaries = binariesOfPostgres() ?? ((await installPostgres()) ? binariesOfPostgres() : undefined)
+  const binaries = binariesOfPostgres()
   if (binaries) return startPostgres(binaries, folder)
   const container = await startContainer()
   return (
@@ -55,21 +55,6 @@ export function binariesOfPostgres(): string | undefined {
     '/opt/homebrew/opt/postgresql/bin',
   ]
   return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
-}
-
-/** Debian's package brings the binaries; its own cluster is neither started nor touched. */
-async function installPostgres(): Promise<boolean> {
-  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) return false
-  process.stderr.write('The tests install PostgreSQL: apt-get install postgresql\n')
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  try {
-    await run('apt-get', ['update'], { env: environment })
-    await run('apt-get', ['install', '--yes', '--no-install-recommends', 'postgresql'], { env: environment })
-    return true
-  } catch (error) {
-    process.stderr.write(`PostgreSQL could not be installed: ${(error as Error).message}\n`)
-    return false
-  }
 }
 
 /** A cluster in a folder of its own; as an unprivileged user where root runs the tests, as PostgreSQL asks. */
