@@ -119,19 +119,17 @@ export class ShardRunner {
   }
 
   async #read(): Promise<void> {
-    const { shard, shards } = this.#options
     while (this.#readAgain && this.machine.intake.hungry && !this.#stopped) {
       this.#readAgain = false
       const { generation, cursor } = this.machine.state
       try {
-        const page = await this.#log.read({ after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
+        const page = await this.#log.next({ after: cursor, limit: pageSize })
         if (this.#stopped || this.machine.state.generation !== generation) return
         if (page.until === cursor) {
           this.#atEnd = !this.#readAgain
           continue
         }
-        const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
-        this.machine.intake.offer(page.records, page.until, this.now(), missing)
+        this.machine.intake.offer(page.records, page.until, this.now(), page.gaps)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)
@@ -204,24 +202,31 @@ export class ShardRunner {
   /** Finds entries by their keys, and tells the machine to do something with each; durable when it resolves. */
   act(keys: readonly string[], action: (entry: LedgerEntry) => void): Promise<readonly LedgerEntry[]> {
     return this.#alone(async () => {
-      const found = await this.find(keys)
-      for (const entry of found) action(entry)
+      let seen = await this.#look(keys)
+      // Nothing comes between this comparison and the action: what left its place meanwhile is not acted on there.
+      while (seen.returns !== this.machine.state.returns) seen = await this.#look(keys)
+      for (const entry of seen.found) action(entry)
       this.#options.onMovement()
       await this.commit()
-      return found
+      return seen.found
     })
   }
 
   /** Entries as they stand in the ledger, and in memory: nothing has left its place since. */
   async find(keys: readonly string[]): Promise<readonly LedgerEntry[]> {
-    const { state } = this.machine
     for (;;) {
-      await this.commit()
-      const { returns } = state
-      const found: LedgerEntry[] = []
-      for (const key of keys) found.push(...(await this.#ledger.load({ from: key, to: `${key}!` }, 1)))
-      if (state.returns === returns) return found
+      const { found, returns } = await this.#look(keys)
+      if (returns === this.machine.state.returns) return found
     }
+  }
+
+  /** Entries as they stand in the ledger, and how often something had left its place when it was read. */
+  async #look(keys: readonly string[]): Promise<{ readonly found: readonly LedgerEntry[]; readonly returns: number }> {
+    await this.commit()
+    const { returns } = this.machine.state
+    const found: LedgerEntry[] = []
+    for (const key of keys) found.push(...(await this.#ledger.load({ from: key, to: `${key}!` }, 1)))
+    return { found, returns }
   }
 
   /** A page of a range of the ledger, with everything in it that changed until now. */

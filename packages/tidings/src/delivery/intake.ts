@@ -6,6 +6,12 @@ import type { Schedule } from './schedule.ts'
 import type { ShardState } from './shard-state.ts'
 import type { Transitions } from './transitions.ts'
 
+/** Events that are not there any more, or cannot be read: the last of them, and how many. */
+export interface Gap {
+  readonly through: number
+  readonly events: number
+}
+
 const wantedReadyKeys = 500
 const longestReadAhead = 4_000
 
@@ -33,19 +39,23 @@ export class Intake {
     return !seeking && ready.size < wantedReadyKeys && unsaved.openSize < longestReadAhead
   }
 
-  /**
-   * Takes the next records of the log, in order, up to `until`. `missing` counts events in between that are not there
-   * any more or cannot be read.
-   */
-  offer(records: readonly LogRecord[], until: number, now: Moment, missing = 0): void {
+  /** Takes the next records of the log, in order, up to `until`, and the gaps between them. */
+  offer(records: readonly LogRecord[], until: number, now: Moment, gaps: readonly Gap[] = []): void {
     if (this.#state.seeking) return
     const { passed, unsaved } = this.#state
-    if (missing > 0) passed.add(records[0]?.offset ?? until, 'skipped', missing)
+    let next = 0
+    // Each is counted at its own place, because after a crash the log is read again from wherever the ledger is.
+    const skipThrough = (offset: number): void => {
+      for (let gap = gaps[next]; gap && gap.through <= offset; gap = gaps[++next])
+        passed.add(gap.through, 'skipped', gap.events)
+    }
     for (const record of records) {
+      skipThrough(record.offset)
       if (record.stale || record.erased) passed.add(record.offset, 'skipped')
       else if (this.matches(record)) this.#enqueue(record, now)
       else passed.add(record.offset, 'filtered')
     }
+    skipThrough(until)
     if (until <= this.#state.cursor) return
     this.#state.cursor = until
     unsaved.touch()
