@@ -27,10 +27,12 @@ export async function handOut(
   }))
   if (claim.commitFirst) await shard.commit()
   const deliveries: Delivery[] = []
+  let skipped = false
   for (const { entry, token, attempt } of leased) {
     const record = entry.record ?? (await shard.hydrate(entry))
     if (!record) {
       shard.machine.skip(token)
+      skipped = true
       continue
     }
     const replay = shard.machine.replay(entry)
@@ -44,6 +46,8 @@ export async function handOut(
       ...(replay ? { replay } : {}),
     })
   }
+  // After a crash it would still be leased, before the others of its run, and to nobody who could settle it.
+  if (skipped) await shard.commit()
   return deliveries
 }
 

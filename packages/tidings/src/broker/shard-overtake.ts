@@ -12,7 +12,7 @@ export async function overtakeShard(shard: ShardRunner, through: number): Promis
   let lost = 0
   while (state.cursor < through && !state.seeking) {
     const page = await shard.nextPage(through)
-    if (page) lost += overtaking.passOver(page.records, page.until, page.missing)
+    if (page) lost += overtaking.passOver(page.records, page.until, page.gaps)
     // Rejects once the shard has stopped.
     await shard.commit()
   }

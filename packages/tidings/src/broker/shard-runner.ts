@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerId, LedgerRange, LogPage, LogRecord, Ownership } from '../engine/index.ts'
+import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
 import {
   DeliveryMachine,
   editKey,
@@ -11,7 +11,7 @@ import {
 } from '../delivery/index.ts'
 import { editedRecord, type EditedRecord } from './edits.ts'
 import { moment } from './gate.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, type ShardPage } from './log-reader.ts'
 import type { ShardRunnerOptions } from './shard-options.ts'
 import { seekShard, sweepShard } from './shard-seek.ts'
 import { isFull, loadStored, ShardLedger } from './shard-ledger.ts'
@@ -127,7 +127,7 @@ export class ShardRunner {
           this.#atEnd = !this.#readAgain
           continue
         }
-        if (page) this.machine.intake.offer(page.records, page.until, this.now(), page.missing)
+        if (page) this.machine.intake.offer(page.records, page.until, this.now(), page.gaps)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)
@@ -137,15 +137,11 @@ export class ShardRunner {
   }
 
   /** What comes next, at most up to an offset; `undefined` where the shard is somewhere else by now. */
-  async nextPage(through = Infinity): Promise<(Pick<LogPage, 'records' | 'until'> & { missing: number }) | undefined> {
-    const { shard, shards } = this.#options
+  async nextPage(through = Infinity): Promise<ShardPage | undefined> {
     const { generation, cursor } = this.machine.state
-    const page = await this.#log.read({ after: cursor, limit: pageSize, ...(shards > 1 ? { shard } : {}) })
-    if (this.#stopped || this.machine.state.generation !== generation || this.machine.state.cursor !== cursor) return
-    const until = Math.min(page.until, through)
-    const [records, damaged] = [page.records.filter(({ offset }) => offset <= until), page.damaged]
-    const missing = shards > 1 ? damaged.filter((each) => each <= until).length : until - cursor - records.length
-    return { records, until, missing }
+    const page = await this.#log.next({ after: cursor, limit: pageSize, through })
+    const isThere = this.machine.state.generation === generation && this.machine.state.cursor === cursor
+    return isThere && !this.#stopped ? page : undefined
   }
 
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */
@@ -212,24 +208,31 @@ export class ShardRunner {
   /** Finds entries by their keys, and tells the machine to do something with each; durable when it resolves. */
   act(keys: readonly string[], action: (entry: LedgerEntry) => void): Promise<readonly LedgerEntry[]> {
     return this.#alone(async () => {
-      const found = await this.find(keys)
-      for (const entry of found) action(entry)
+      let seen = await this.#look(keys)
+      // Nothing comes between this comparison and the action: what left its place meanwhile is not acted on there.
+      while (seen.returns !== this.machine.state.returns) seen = await this.#look(keys)
+      for (const entry of seen.found) action(entry)
       this.#options.onMovement()
       await this.commit()
-      return found
+      return seen.found
     })
   }
 
   /** Entries as they stand in the ledger, and in memory: nothing has left its place since. */
   async find(keys: readonly string[]): Promise<readonly LedgerEntry[]> {
-    const { state } = this.machine
     for (;;) {
-      await this.commit()
-      const { returns } = state
-      const found: LedgerEntry[] = []
-      for (const key of keys) found.push(...(await this.#ledger.load({ from: key, to: `${key}!` }, 1)))
-      if (state.returns === returns) return found
+      const { found, returns } = await this.#look(keys)
+      if (returns === this.machine.state.returns) return found
     }
+  }
+
+  /** Entries as they stand in the ledger, and how often something had left its place when it was read. */
+  async #look(keys: readonly string[]): Promise<{ readonly found: readonly LedgerEntry[]; readonly returns: number }> {
+    await this.commit()
+    const { returns } = this.machine.state
+    const found: LedgerEntry[] = []
+    for (const key of keys) found.push(...(await this.#ledger.load({ from: key, to: `${key}!` }, 1)))
+    return { found, returns }
   }
 
   /** A page of a range of the ledger, with everything in it that changed until now. */

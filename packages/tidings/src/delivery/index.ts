@@ -32,6 +32,7 @@ export {
 export { compileFilter } from './filter.ts'
 export { graceMs } from './holders.ts'
 export { formatLeaseToken, parseLeaseToken, type LeaseToken } from './lease-token.ts'
+export type { Gap } from './gap.ts'
 export { DeliveryMachine } from './machine.ts'
 export { Outage, type OutageStatus } from './outage.ts'
 export type { SettleAction, SettleStatus } from './outcome.ts'

@@ -2,6 +2,7 @@ import { deliverAt } from '../event/index.ts'
 import type { LogRecord } from '../engine/index.ts'
 import type { Aside } from './aside.ts'
 import type { Moment } from './entry.ts'
+import { gapSkipper, type Gap } from './gap.ts'
 import type { Schedule } from './schedule.ts'
 import type { ShardState } from './shard-state.ts'
 import type { Transitions } from './transitions.ts'
@@ -33,19 +34,18 @@ export class Intake {
     return !seeking && ready.size < wantedReadyKeys && unsaved.openSize < longestReadAhead
   }
 
-  /**
-   * Takes the next records of the log, in order, up to `until`. `missing` counts events in between that are not there
-   * any more or cannot be read.
-   */
-  offer(records: readonly LogRecord[], until: number, now: Moment, missing = 0): void {
+  /** Takes the next records of the log, in order, up to `until`, and the gaps between them. */
+  offer(records: readonly LogRecord[], until: number, now: Moment, gaps: readonly Gap[] = []): void {
     if (this.#state.seeking) return
     const { passed, unsaved } = this.#state
-    if (missing > 0) passed.add(records[0]?.offset ?? until, 'skipped', missing)
+    const skipThrough = gapSkipper(passed, gaps)
     for (const record of records) {
+      skipThrough(record.offset)
       if (record.stale || record.erased) passed.add(record.offset, 'skipped')
       else if (this.matches(record)) this.#enqueue(record, now)
       else passed.add(record.offset, 'filtered')
     }
+    skipThrough(until)
     if (until <= this.#state.cursor) return
     this.#state.cursor = until
     unsaved.touch()

@@ -1,5 +1,6 @@
 import type { LedgerEntry, LogRecord } from '../engine/index.ts'
 import type { Aside } from './aside.ts'
+import { gapSkipper, type Gap } from './gap.ts'
 import type { Intake } from './intake.ts'
 import { dueRange, deadRange, offsetOf, parkedRange, placeOf, readException } from './ledger-form.ts'
 import type { KeyQueue } from './key-queue.ts'
@@ -29,15 +30,17 @@ export class Overtaking {
   }
 
   /** Passes over the next records of the log, as `Intake.offer` takes them in; answers how many it wanted. */
-  passOver(records: readonly LogRecord[], until: number, missing: number): number {
+  passOver(records: readonly LogRecord[], until: number, gaps: readonly Gap[]): number {
     const { passed, unsaved } = this.#state
     if (this.#state.seeking || until <= this.#state.cursor) return 0
-    if (missing > 0) passed.add(records[0]?.offset ?? until, 'skipped', missing)
+    const skipThrough = gapSkipper(passed, gaps)
     const wanted = records.filter((record) => !record.stale && !record.erased && this.#intake.matches(record))
     for (const record of records) {
+      skipThrough(record.offset)
       const isFiltered = !record.stale && !record.erased && !wanted.includes(record)
       passed.add(record.offset, isFiltered ? 'filtered' : 'skipped')
     }
+    skipThrough(until)
     this.#state.cursor = until
     unsaved.cover(until)
     return wanted.length

@@ -1,0 +1,153 @@
+import type { Engine } from '../engine/index.ts'
+import type { SimulatedEnvironment } from '../testing/index.ts'
+import { caller, topic, World } from './history.fixture.ts'
+import * as consumers from './history-consumers.fixture.ts'
+import * as operators from './history-operators.fixture.ts'
+import type { Life } from './lives.fixture.ts'
+
+type Step = (life: Life) => Promise<void>
+
+/** How often each step is taken, compared with the others. */
+function stepsOf(world: World): readonly (readonly [number, Step])[] {
+  const publishers = new operators.Publishers(world)
+  return [
+    [4, (life) => publishers.publish(life)],
+    [6, (life) => consumers.pull(world, life)],
+    [2, () => consumers.openStream(world)],
+    [2, () => consumers.grant(world)],
+    [1, () => consumers.endStream(world, world.pick(['close', 'abandon']))],
+    [9, (life) => consumers.settle(world, life)],
+    [1, (life) => consumers.renew(world, life)],
+    [1, (life) => consumers.wake(world, life)],
+    [2, (life) => operators.operateDead(world, life)],
+    [1, (life) => operators.cancel(world, life)],
+    [1, (life) => operators.count(world, life)],
+    [3, () => world.pass(world.pick([1, 100, 2_000, 8_000]))],
+    [1, async () => world.environment.jump(world.pick([-7_200_000, -60_000, 60_000, 7_200_000]))],
+    [1, (life) => operators.seek(world, life)],
+    [1, () => operators.erase(world)],
+    [1, () => operators.trim(world)],
+    [1, () => operators.configure(world)],
+    [1, () => operators.pause(world)],
+    [1, () => takeOver(world)],
+  ]
+}
+
+/** Another broker takes the subscriptions over, while the one before believes that it has them. */
+async function takeOver(world: World): Promise<void> {
+  world.before.add(world.life)
+  await world.begin()
+  for (const { name } of world.subscriptions) {
+    if (world.chance(0.7)) await world.life.ask(world.life.broker.stats(caller, name))
+  }
+}
+
+/** The broker ends in the middle of something, and another one goes on. */
+async function crash(world: World, step: Step): Promise<void> {
+  const { life } = world
+  life.cutAfter(world.below(6), world.pick(['lost', 'unheard']))
+  const taken = step(life)
+  // Heard below, when everything else of the crash is done.
+  taken.catch(() => undefined)
+  await world.environment.advance(world.pick([0, 0, 500]))
+  life.end()
+  for (const open of world.streams) if (open.life === life) world.streams.delete(open)
+  if (world.life === life) await world.begin()
+  await taken
+}
+
+/** Plays one history of so many steps, lets it come to rest, and rejects what must not be. */
+export async function playHistory(options: {
+  readonly seed: number
+  readonly steps: number
+  readonly engine: Engine
+  readonly environment: SimulatedEnvironment
+}): Promise<World> {
+  const { seed, steps, engine, environment } = options
+  const world = new World(seed, engine, environment)
+  await world.open()
+  const choices = stepsOf(world).flatMap(([weight, step]) => Array.from({ length: weight }, () => step))
+  for (world.step = 1; world.step <= steps; world.step++) {
+    const step = world.pick(choices)
+    const earlier = world.pick([...world.before])
+    if (world.chance(0.06)) await crash(world, step)
+    else await step(earlier && world.chance(0.2) ? earlier : world.life)
+    await world.pass(0)
+  }
+  await drain(world)
+  for (const life of [world.life, ...world.before]) life.end()
+  return world
+}
+
+const mostRounds = 200
+
+/** Lets everything come to rest: one good consumer does what is left. */
+async function drain(world: World): Promise<void> {
+  await world.ownAll()
+  while (world.streams.size > 0) await consumers.endStream(world, 'close')
+  world.environment.jump(8 * 3_600_000)
+  for (const subscription of world.subscriptions) {
+    const { name } = subscription
+    await world.insist(({ broker }) => broker.resume(caller, name))
+    subscription.paused = false
+    subscription.redriving = true
+    await empty(world, name)
+    await world.pass(0)
+    for (const published of world.log) {
+      const missing = subscription.missing(published, world.log, world.erased)
+      if (missing !== undefined) world.fail(`${name} lost an event: ${missing}`)
+    }
+  }
+  await checkLog(world)
+}
+
+async function empty(world: World, subscription: string): Promise<void> {
+  const { life } = world
+  const { broker } = life
+  for (let round = 0; ; round++) {
+    await world.pass(round === 0 ? 22_000 : 2_500)
+    await broker.redrive(caller, { subscription, positions: 'all' })
+    for (const { position, replaced } of (await broker.deadLetters(caller, { subscription })).deadLetters) {
+      await broker.redrive(caller, { subscription, positions: [position], edit: replaced?.edit ?? 0 })
+    }
+    await world.pass(0)
+    const { deliveries } = await broker.pull(caller, { subscription, max: 1_000, leaseMs: 20_000 })
+    const model = world.subscriptions.find(({ name }) => name === subscription)!
+    world.came(life, model, deliveries, { holder: `drain-${round}`, pull: { leaseMs: 20_000 } })
+    world.lookAtWhatCame()
+    const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
+    const answers = await broker.settle(caller, { subscription, outcomes })
+    for (const [index, { status }] of answers.entries()) {
+      const { lease } = deliveries[index]!
+      const holding = model.holdings.find((each) => each.lease === lease)!
+      world.require(status === 'settled', `${holding.offset} could not be acknowledged`)
+      model.settled(holding, 'ack')
+    }
+    const stats = await broker.stats(caller, subscription)
+    if (stats.pending === 0 && stats.dead === 0 && stats.floor === stats.head) return
+    if (round === mostRounds) world.fail(`${subscription} does not come to rest: ${JSON.stringify(stats)}`)
+  }
+}
+
+/** What was acknowledged to its publisher is there, once, in its place, unless retention took it. */
+async function checkLog(world: World): Promise<void> {
+  const { broker } = world.life
+  const seen = new Set<number>()
+  for (let after: string = 'beginning'; ;) {
+    const { events, until } = await broker.read(caller, { topic, after, limit: 1_000 })
+    for (const { position, event } of events) {
+      const offset = world.offset(position)
+      const published = world.log[offset - 1]
+      world.require(published?.id === event.id, `${event.id} stands at ${offset}`)
+      world.require(!world.erased.has(offset), `${offset} can be read although it was erased`)
+      world.require((event.data && new TextDecoder().decode(event.data)) === published!.text, `${offset} has changed`)
+      seen.add(offset)
+    }
+    if (events.length === 0 || until === after) break
+    after = until
+  }
+  for (const { offset } of world.log) {
+    const mayBeGone = world.erased.has(offset) || world.trimmable.has(offset)
+    world.require(mayBeGone || seen.has(offset), `${offset} is lost`)
+  }
+}
