@@ -17,6 +17,7 @@ export function describeSubscription(description: SubscriptionDescription): stri
     ['paused', paused ? pauseInWords(paused) : 'no'],
     ['on dead letter', policy.onDeadLetter],
     ...(policy.coalesce ? [['coalesced', coalesceInWords(policy.coalesce)] as const] : []),
+    ...(policy.priorities ?? []).map((first, index) => [`priority ${index}`, JSON.stringify(first)] as const),
     ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
     ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
     [

@@ -9,7 +9,15 @@ import type {
   SubscriptionFilter,
   SubscriptionPolicy,
 } from 'tidings/broker'
-import { commaSeparated, jsonObject, orNone, positiveNumber, wholeNumber, wholeNumbers } from '../arguments.ts'
+import {
+  commaSeparated,
+  jsonObject,
+  jsonObjects,
+  orNone,
+  positiveNumber,
+  wholeNumber,
+  wholeNumbers,
+} from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { describeSubscription } from './subscription-text.ts'
@@ -26,6 +34,7 @@ interface CreateOptions {
   readonly maxAttempts?: number
   readonly coalesceMs?: number | 'none'
   readonly urgent?: SubscriptionFilter
+  readonly priority?: readonly SubscriptionFilter[]
   readonly maxInFlight?: number | 'none'
   readonly rate?: number | 'none'
   readonly burst?: number
@@ -72,6 +81,11 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       orNone(wholeNumber(day)),
     )
     .option('--urgent <json>', 'a filter like that of --filter: what does not wait for that interval', jsonObject)
+    .option(
+      '--priority <json>',
+      'a filter like that of --filter: what is handed out first; up to four, what matters most first, fixed from then on',
+      jsonObjects,
+    )
     .option('--max-in-flight <count>', 'deliveries with consumers at once, or "none"', orNone(wholeNumber(million)))
     .option(
       '--rate <count>',
@@ -129,6 +143,7 @@ function policyOf(options: CreateOptions, existing: SubscriptionDescription['pol
     ...(onDeadLetter && { onDeadLetter }),
     retry: { ...existing?.retry, ...retryOf(options) },
     ...coalesceOf(options, coalesceBefore),
+    ...(options.priority && { priorities: options.priority }),
     ...(typeof maxInFlight === 'number' && { maxInFlight }),
     ...(typeof perSecondNext === 'number' && {
       rate: { perSecond: perSecondNext, ...(burstNext !== undefined && { burst: burstNext }) },

@@ -96,6 +96,21 @@ describe('subscriptions create', () => {
     expect(await bench.tidings(...update, '--urgent', '{}')).toMatchObject({ code: 2 })
   })
 
+  test('takes priorities, keeps them with an update of something else, and refuses others', async () => {
+    const [first, second] = [{ exact: { subject: 'alarm' } }, { types: ['a'] }]
+    const words = ['--priority', JSON.stringify(first), '--priority', JSON.stringify(second)]
+    const created = await json('subscriptions', 'create', 'mail.first', ...onOrders, ...words)
+    expect(created).toMatchObject({ policy: { priorities: [first, second] } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.first')
+    expect(stdout).toMatch(/^priority 0 +{"exact":{"subject":"alarm"}}$/m)
+    const update = ['subscriptions', 'create', 'mail.first', '--update']
+    const updated = await json(...update, '--max-attempts', '3')
+    expect(updated).toMatchObject({ policy: { priorities: [first, second], retry: { maxAttempts: 3 } } })
+    const refused = await bench.tidings(...update, '--priority', '{"types":["b"]}')
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('make another subscription') })
+    expect(await bench.tidings(...update, '--priority', '[]')).toMatchObject({ code: 2 })
+  })
+
   test('keeps what it does not speak of: the delay too', async () => {
     const definition = { subscription: 'mail.late', topic: 'shop.order', from: 'end', policy: { delayMs: 5_000 } }
     await bench.broker.putSubscription(bench.caller, definition)

@@ -9,6 +9,7 @@ import { checkFilter, completed, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition } from './port/subscriptions.ts'
 import type { TopicDefinition } from './port/topics.ts'
 import { LedgerWatch } from './ledger-watch.ts'
+import { keepPriorities, ledgerCount } from './priorities.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
@@ -186,12 +187,14 @@ export class Namespace {
           },
         )
       }
+      const policy = resolvePolicy(definition.policy)
+      keepPriorities(present, policy)
       const start = present?.start ?? (await this.offsetAfter(topic, definition.from))
       return {
         subscription: name,
         topic,
         filter,
-        policy: resolvePolicy(definition.policy),
+        policy,
         start,
         ...(present?.paused ? { paused: present.paused } : {}),
       }
@@ -228,11 +231,11 @@ export class Namespace {
   }
 
   async removeSubscription(name: string): Promise<void> {
-    const { topic } = await this.subscription(name)
+    const { topic, policy } = await this.subscription(name)
     const { shards } = await this.topic(topic)
     await this.stopRunner(name)
     await this.catalog.change('subscription', name, () => null)
-    for (let shard = 0; shard < shards; shard++) {
+    for (let shard = 0; shard < ledgerCount(shards, policy); shard++) {
       await this.#options.engine.ledger.remove({ namespace: this.#options.namespace, ledger: name, shard })
     }
   }

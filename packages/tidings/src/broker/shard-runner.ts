@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
+import type { Event } from '../event/index.ts'
 import {
   DeliveryMachine,
   editKey,
@@ -20,7 +21,7 @@ const pageSize = 500
 /** Hints may be lost, so an idle shard looks at the log this often by itself. */
 const lookAgainMs = 5_000
 
-/** Runs the delivery machine of one shard over an engine: owns it, feeds it, commits for it, tells it the time. */
+/** Runs the delivery machine of one shard and priority over an engine: owns it, feeds it, commits for it, tells it the time. */
 export class ShardRunner {
   readonly machine: DeliveryMachine
   readonly ownership: Ownership
@@ -61,7 +62,7 @@ export class ShardRunner {
   }
 
   static async start(options: ShardRunnerOptions): Promise<ShardRunner> {
-    const { engine, topic, subscription, shard, policy, filter, outage, environment } = options
+    const { engine, topic, subscription, ledger: shard, policy, filter, outage, environment } = options
     const id: LedgerId = { namespace: topic.namespace, ledger: subscription, shard }
     const ownership = await engine.ledger.own(id)
     const machine = new DeliveryMachine(
@@ -75,6 +76,15 @@ export class ShardRunner {
     if (machine.state.sweeping) await sweepShard(machine, runner.#ledger)
     runner.readOn()
     return runner
+  }
+
+  get priority(): number {
+    return this.#options.priority
+  }
+
+  /** The priority that an event has. */
+  priorityOf(event: Event): number {
+    return this.#options.priorities.of(event)
   }
 
   now(): Moment {
@@ -119,7 +129,7 @@ export class ShardRunner {
   }
 
   async #read(): Promise<void> {
-    const { shard, shards } = this.#options
+    const { shard, shards, priority, priorities } = this.#options
     while (this.#readAgain && this.machine.intake.hungry && !this.#stopped) {
       this.#readAgain = false
       const { generation, cursor } = this.machine.state
@@ -131,7 +141,8 @@ export class ShardRunner {
           continue
         }
         const missing = shards > 1 ? page.damaged.length : page.until - cursor - page.records.length
-        this.machine.intake.offer(page.records, page.until, this.now(), missing)
+        const part = priorities.part(priority, page.records, missing)
+        this.machine.intake.offer(part.records, page.until, this.now(), part.missing)
         this.#readAgain = true
       } catch (error) {
         return this.#lose(error as Error)

@@ -90,6 +90,7 @@ export const subscriptionBody = object({
       ),
       delayMs: optional(delayMs),
       coalesce: optional(object({ intervalMs: number(0, 86_400_000), urgent: optional(filter()) })),
+      priorities: optional(list(filter(), 4)),
       maxInFlight: optional(integer(1, 1_000_000)),
       rate: optional(object({ perSecond: number(0.0001, 1_000_000), burst: optional(integer(1, 1_000_000)) })),
       outage: optional(

@@ -14,6 +14,7 @@ import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { outageCases } from './outage.ts'
+import { priorityCases } from './priorities.ts'
 import { publishCases } from './publish.ts'
 import { retentionCases } from './retention.ts'
 import { scheduleCases } from './schedule.ts'
@@ -42,6 +43,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...followCases,
   ...filterCases,
   ...coalesceCases,
+  ...priorityCases,
   ...operateCases,
   ...auditCases,
   ...redriveCases,

@@ -29,6 +29,12 @@ export interface SubscriptionPolicy {
    * answers, and not with `delayMs`.
    */
   readonly coalesce?: CoalescePolicy
+  /**
+   * What matters more is handed out first, however much else waits: 1 to 4 filters, of which the first that matches
+   * counts; what none matches comes last. Fixed when the subscription is created. Events of one key are in order within
+   * one priority only; not with `coalesce`, nor with `supersede`, nor for entities.
+   */
+  readonly priorities?: readonly SubscriptionFilter[]
 }
 
 /**
@@ -77,6 +83,7 @@ export interface SubscriptionDescription {
     readonly retry: RetryPolicy
     readonly delayMs: number
     readonly coalesce?: CoalescePolicy
+    readonly priorities?: readonly SubscriptionFilter[]
     readonly maxInFlight?: number
     readonly rate?: { readonly perSecond: number; readonly burst: number }
     readonly outage: OutagePolicy
