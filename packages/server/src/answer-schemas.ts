@@ -94,6 +94,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     actions: listOf(text),
     watermark: whole,
     'paused?': pause,
+    'seekRate?': members({ perSecond: { type: 'number' }, until: position }),
   }),
   Push: members({
     subscription: text,

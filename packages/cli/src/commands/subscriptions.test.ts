@@ -179,6 +179,18 @@ describe('subscriptions seek', () => {
     expect(await json('subscriptions', 'stats', 'mail.seek')).toMatchObject({ generation: 2, pending: 3 })
   })
 
+  test('bounds what comes again with --per-second, and says so', async () => {
+    await json('subscriptions', 'create', 'mail.gentle', ...onOrders)
+    const words = ['subscriptions', 'seek', 'mail.gentle', 'beginning', '--yes']
+    expect(await json(...words, '--per-second', '0.001')).toMatchObject({ seekRate: { perSecond: 0.001 } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.gentle')
+    expect(stdout).toMatch(/^seek +0\.001 a second until /m)
+    const explained = await bench.tidings('explain', 'mail.gentle', 'shop', '1')
+    expect(explained.stdout).toContain('the last seek')
+    expect(await json(...words)).not.toHaveProperty('seekRate')
+    expect(await bench.tidings(...words, '--per-second', 'slow')).toMatchObject({ code: 2 })
+  })
+
   test('refuses a position that its topic never gave, before anybody is asked', async () => {
     await json('subscriptions', 'create', 'mail.far', ...onOrders)
     const malformed = await bench.tidings('subscriptions', 'seek', 'mail.far', 'nonsense', '--dry-run')

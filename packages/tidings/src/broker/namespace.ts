@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Engine, LogDescription } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { parsePosition, validateName } from '../event/index.ts'
-import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
+import { Catalog, type StoredSeekRate, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
 import { checkFilter, completed, resolvePolicy } from './policy.ts'
@@ -187,27 +187,34 @@ export class Namespace {
           },
         )
       }
-      const policy = resolvePolicy(definition.policy)
-      keepPriorities(present, policy)
       const start = present?.start ?? (await this.offsetAfter(topic, definition.from))
       return {
         subscription: name,
         topic,
         filter,
-        policy,
+        policy: keepPriorities(present, resolvePolicy(definition.policy)),
         start,
         ...(present?.paused ? { paused: present.paused } : {}),
+        ...(present?.seekRate ? { seekRate: present.seekRate } : {}),
       }
     })
     await this.#apply(stored!)
   }
 
   /** Pauses a subscription, or ends its pause. */
-  async setPaused(name: string, paused: Pause | undefined): Promise<void> {
+  setPaused(name: string, paused: Pause | undefined): Promise<void> {
+    return this.#amend(name, ({ paused: before, ...rest }) => (paused ? { ...rest, paused: before ?? paused } : rest))
+  }
+
+  /** Bounds what a seek hands out, or no more. */
+  setSeekRate(name: string, seekRate: StoredSeekRate | undefined): Promise<void> {
+    return this.#amend(name, ({ seekRate: _, ...rest }) => (seekRate ? { ...rest, seekRate } : rest))
+  }
+
+  async #amend(name: string, change: (present: StoredSubscription) => StoredSubscription): Promise<void> {
     const stored = await this.catalog.change('subscription', name, (present) => {
       if (!present) throw this.#unknownSubscription(name)
-      const { paused: before, ...rest } = present
-      return paused ? { ...rest, paused: before ?? paused } : rest
+      return change(present)
     })
     await this.#apply(stored!)
   }

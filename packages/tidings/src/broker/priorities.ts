@@ -69,9 +69,9 @@ export function priorityPolicy(
   return { priorities }
 }
 
-/** Events would change their lanes, and be lost or come twice. */
-export function keepPriorities(present: StoredSubscription | undefined, { priorities }: DeliveryPolicy): void {
-  if (!present || JSON.stringify(present.policy.priorities) === JSON.stringify(priorities)) return
+/** The policy, refused where its priorities are others than before: events would change their lanes. */
+export function keepPriorities(present: StoredSubscription | undefined, policy: DeliveryPolicy): DeliveryPolicy {
+  if (!present || JSON.stringify(present.policy.priorities) === JSON.stringify(policy.priorities)) return policy
   const { subscription } = present
   const has = present.policy.priorities ? 'other priorities' : 'no priorities'
   throw new TidingsError(

@@ -100,6 +100,7 @@ export class SubscriptionRunner {
 
   announceProgress(): void {
     this.#streams.announce(this.progress())
+    if (this.gate.followsSeek) this.pump()
   }
 
   // ------------------------------------------------------------------------------------------------------ handing out

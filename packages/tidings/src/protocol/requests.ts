@@ -157,6 +157,7 @@ export const pushBody = object({
 export const seekBody = object({
   to: either(position, object({ time: integer(0, Number.MAX_SAFE_INTEGER) })),
   effects: optional(effects),
+  perSecond: optional(number(0, 1_000_000)),
 })
 /** Of a request that says everything with its path. */
 export const emptyBody = object({})

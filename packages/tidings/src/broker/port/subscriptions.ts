@@ -97,6 +97,8 @@ export interface SubscriptionDescription {
   readonly watermark: number
   /** An operator's word: nothing is handed out until `resume`. */
   readonly paused?: Pause
+  /** What its last seek allows, until everything up to `until` has passed. */
+  readonly seekRate?: { readonly perSecond: number; readonly until: Position }
 }
 
 export interface Pause {
