@@ -1,5 +1,6 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import type { Event } from '../../event/index.ts'
+import type { DeadLetter } from '../port/dead-letters.ts'
 import type { SubscriptionPolicy } from '../port/subscriptions.ts'
 import { event, eventually, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
@@ -61,6 +62,8 @@ export const priorityCases: readonly BrokerCase[] = [
         [0, 1, 2],
         'each says its priority',
       )
+      const { leftOut } = await scene.broker.previewSeek(scene.caller, { subscription, to: 'end' })
+      assertEqual(leftOut, 3_002, 'what a seek to the end would leave out, each once')
     },
   },
   {
@@ -172,23 +175,27 @@ export const priorityCases: readonly BrokerCase[] = [
       const retention = { maxEvents: 1 }
       await scene.broker.putTopic(scene.caller, { topic, kind: 'event', owner: 'shop', retention })
       await scene.subscribe({ policy })
-      await scene.publish(event('1', 'a'), event('2'), alarm('3'))
+      await scene.publish(event('1', 'a'), event('2'), alarm('3', 'b'))
       await eventually(
         async () => (await scene.broker.topic(scene.caller, topic)).held?.subscription === subscription,
         'the subscription holds its topic',
       )
       const deliveries = await scene.pull(3)
-      await scene.ack(...deliveries.filter((delivery) => delivery.event.id !== '1'))
-      const letter = deliveries.find((delivery) => delivery.event.id === '1')
-      await scene.settle(letter!, { action: 'dead-letter', reason: 'it breaks' })
+      await scene.ack(...deliveries.filter((delivery) => delivery.event.id === '2'))
+      for (const letter of deliveries.filter((delivery) => delivery.event.id !== '2')) {
+        await scene.settle(letter, { action: 'dead-letter', reason: 'it breaks' })
+      }
       const { deadLetters } = await scene.broker.deadLetters(scene.caller, { subscription })
-      const { position } = deadLetters[0]!
+      const [{ position }, { position: important }] = deadLetters as [DeadLetter, DeadLetter]
       const data = new TextEncoder().encode('"mended"')
       await scene.broker.replace(scene.caller, { subscription, position, data })
       const explained = () => scene.broker.explain(scene.caller, { subscription, event: { position } })
       assertEqual((await explained()).replaced?.edit, 1, 'it was edited')
       await scene.broker.erase(scene.caller, { topic, key: 'a' })
       assertEqual((await explained()).replaced, undefined, 'its edit is gone as well')
+      await scene.broker.erase(scene.caller, { topic, key: 'b' })
+      const erased = await scene.broker.explain(scene.caller, { subscription, event: { position: important } })
+      assertEqual(erased.state, 'dead', 'it is found in its priority, although what gave it that is erased')
     },
   },
   {
