@@ -1,11 +1,24 @@
 import { expect, it } from 'vitest'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { simulatedEnvironment } from '../testing/index.ts'
-import { allowAll, createBroker } from './index.ts'
+import { allowAll, createBroker, type Broker } from './index.ts'
 
 const caller = { namespace: 'default', principal: 'shop' }
 const topic = 'shop.order'
 const subscription = 'mail.thanks'
+
+/** A stream that takes one delivery. */
+async function worker(broker: Broker) {
+  const streamed: string[] = []
+  const stream = await broker.stream(caller, {
+    subscription,
+    holder: 'worker',
+    onDeliveries: (deliveries) => streamed.push(...deliveries.map(({ event }) => event.id)),
+    onClosed: () => undefined,
+  })
+  stream.grant(1)
+  return { streamed, stream }
+}
 
 it('a bounded seek keeps its rate across a restart, until what the topic held then has passed', async () => {
   const environment = simulatedEnvironment()
@@ -48,14 +61,7 @@ it('a bounded seek keeps its rate across a restart, until what the topic held th
   }
   await environment.advance(2_000)
   const [last] = (await broker.pull(caller, { subscription, max: 100 })).deliveries
-  const streamed: string[] = []
-  const stream = await broker.stream(caller, {
-    subscription,
-    holder: 'worker',
-    onDeliveries: (deliveries) => streamed.push(...deliveries.map(({ event }) => event.id)),
-    onClosed: () => undefined,
-  })
-  stream.grant(1)
+  const { streamed, stream } = await worker(broker)
   await environment.advance(10)
   expect([last?.event.id, streamed]).toEqual(['4', []])
   await broker.settle(caller, { subscription, outcomes: [{ lease: last!.lease, action: 'ack' }] })
