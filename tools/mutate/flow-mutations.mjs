@@ -1,6 +1,8 @@
 const broker = ['broker/local-broker.test.ts']
 const flow = ['delivery/flow.test.ts']
 const outage = ['delivery/outage.test.ts']
+const seekRate = ['broker/seek-rate.test.ts']
+const priorities = ['broker/priorities.test.ts']
 
 /** How much is handed out: pauses, limits and outages. */
 export const flowMutations = [
@@ -35,8 +37,8 @@ export const flowMutations = [
   {
     promise: 'No restart lets more through than the rate.',
     file: 'delivery/flow.ts',
-    from: 'options.fresh ? (options.policy.rate?.burst ?? 0) : 0',
-    to: 'options.policy.rate?.burst ?? 0',
+    from: 'fresh ? policy.rate.burst : 0',
+    to: 'policy.rate.burst',
     tests: flow,
   },
   {
@@ -66,5 +68,82 @@ export const flowMutations = [
     from: 'this.#nextProbeAt = Math.max(this.#nextProbeAt, now.monotonic + pauseMs)',
     to: '',
     tests: outage,
+  },
+  {
+    promise: 'A flood of unimportant work never delays what matters.',
+    file: 'broker/subscription-runner.ts',
+    from: 'this.lanes.flatMap((lane) => this.#inTurn(lane))',
+    to: 'this.#inTurn(this.shards)',
+    tests: priorities,
+  },
+  {
+    promise: 'Each event has one priority, and is counted once.',
+    file: 'broker/priorities.ts',
+    from: 'records: records.filter(({ event }) => this.of(event) === priority)',
+    to: 'records',
+    tests: priorities,
+  },
+  {
+    promise: 'A consumer takes what matters first of what it holds.',
+    file: 'consumer/lanes.ts',
+    from: 'priority < first.priority',
+    to: 'false',
+    tests: ['consumer/consume.test.ts'],
+  },
+  {
+    promise: 'Retention keeps what every priority still needs.',
+    file: 'broker/needs.ts',
+    from: 'shard < ledgerCount(shards, policy)',
+    to: 'shard < shards',
+    tests: broker,
+  },
+  {
+    promise: 'A removed subscription leaves nothing behind in any priority.',
+    file: 'broker/namespace.ts',
+    from: 'shard < ledgerCount(shards, policy)',
+    to: 'shard < shards',
+    tests: broker,
+  },
+  {
+    promise: 'What was erased is gone from every priority.',
+    file: 'broker/erase.ts',
+    from: 'shard < ledgerCount(shards, policy)',
+    to: 'shard < shards',
+    tests: broker,
+  },
+  {
+    promise: 'Priorities are fixed when a subscription is created.',
+    file: 'broker/namespace.ts',
+    from: 'keepPriorities(present, resolvePolicy(definition.policy))',
+    to: 'resolvePolicy(definition.policy)',
+    tests: broker,
+  },
+  {
+    promise: 'A bounded seek hands out no more than it allows, also after a restart.',
+    file: 'broker/gate.ts',
+    from: 'if (moved.some(({ floor }) => floor < rate.until)) return rate',
+    to: '',
+    tests: seekRate,
+  },
+  {
+    promise: 'A bounded seek ends when its events have passed.',
+    file: 'broker/gate.ts',
+    from: 'floor < rate.until',
+    to: 'true',
+    tests: seekRate,
+  },
+  {
+    promise: 'A restart keeps the bound of a seek.',
+    file: 'broker/gate.ts',
+    from: 'this.#seekRate = seekRate\n    this.#seekGeneration = seekRate?.generation\n    this.#flow',
+    to: 'this.#flow',
+    tests: seekRate,
+  },
+  {
+    promise: 'A bounded seek begins without a burst.',
+    file: 'delivery/flow.ts',
+    from: 'new TokenBucket(rate, 0, now)',
+    to: 'new TokenBucket(rate, rate.burst, now)',
+    tests: flow,
   },
 ]

@@ -99,6 +99,11 @@ export function jsonObject(text: string): object {
   throw new InvalidArgumentError('It must be a JSON object; quote it for the shell.')
 }
 
+/** The same for options that may be given several times. */
+export function jsonObjects(text: string, earlier: readonly object[] | undefined): readonly object[] {
+  return [...(earlier ?? []), jsonObject(text)]
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -91,6 +91,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
       retry: { type: 'object' },
       delayMs: { type: 'number' },
       'coalesce?': members({ intervalMs: { type: 'number' }, 'urgent?': filter }),
+      'priorities?': { ...listOf(filter), minItems: 1, maxItems: 4 },
       'maxInFlight?': whole,
       'rate?': members({ perSecond: { type: 'number' }, burst: whole }),
       outage: members({ keys: whole, windowMs: whole, probeMs: whole }),
@@ -101,6 +102,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     actions: listOf(text),
     watermark: whole,
     'paused?': pause,
+    'seekRate?': members({ perSecond: { type: 'number' }, until: position }),
   }),
   Push: members({
     subscription: text,
@@ -126,6 +128,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     appendedAt: whole,
     generation: whole,
     attempt: whole,
+    'priority?': whole,
     'replay?': oneOf('skip', 'run', 'missing'),
     event,
   }),

@@ -3,7 +3,7 @@ import { count, duration, fields, time } from '../text.ts'
 
 /** A subscription for people. */
 export function describeSubscription(description: SubscriptionDescription): string {
-  const { subscription, topic, filter, policy, generation, floor, paused } = description
+  const { subscription, topic, filter, policy, generation, floor, paused, seekRate } = description
   const { types, ...dialects } = filter
   const { quickDelaysMs, minDelayMs, maxDelayMs, maxAttempts } = policy.retry
   const quick = quickDelaysMs.length === 0 ? '' : `after ${quickDelaysMs.map(duration).join(', ')}, then `
@@ -21,8 +21,10 @@ export function describeSubscription(description: SubscriptionDescription): stri
       'expires',
       policy.expiresAfterMs === undefined ? 'never' : `${duration(policy.expiresAfterMs)} after the last consumer`,
     ],
+    ...(policy.priorities ?? []).map((first, index) => [`priority ${index}`, JSON.stringify(first)] as const),
     ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
     ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
+    ...(seekRate ? [['seek', `${seekRate.perSecond} a second until ${seekRate.until}`] as const] : []),
     [
       'retries',
       `${quick}${duration(minDelayMs)} to ${duration(maxDelayMs)} apart, ${count(maxAttempts, 'attempt')} in all`,

@@ -12,6 +12,7 @@ import type {
 import {
   commaSeparated,
   jsonObject,
+  jsonObjects,
   orNone,
   positiveNumber,
   timeSpan,
@@ -34,6 +35,7 @@ interface CreateOptions {
   readonly maxAttempts?: number
   readonly coalesceMs?: number | 'none'
   readonly urgent?: SubscriptionFilter
+  readonly priority?: readonly SubscriptionFilter[]
   readonly maxInFlight?: number | 'none'
   readonly rate?: number | 'none'
   readonly burst?: number
@@ -82,6 +84,11 @@ export function addCreateSubscription(subscriptions: TidingsCommand): void {
       orNone(wholeNumber(day)),
     )
     .option('--urgent <json>', 'a filter like that of --filter: what does not wait for that interval', jsonObject)
+    .option(
+      '--priority <json>',
+      'a filter like that of --filter: what is handed out first; up to four, what matters most first, fixed from then on',
+      jsonObjects,
+    )
     .option('--max-in-flight <count>', 'deliveries with consumers at once, or "none"', orNone(wholeNumber(million)))
     .option(
       '--rate <count>',
@@ -151,6 +158,7 @@ function policyOf(options: CreateOptions, existing: SubscriptionDescription['pol
     ...(onDeadLetter && { onDeadLetter }),
     retry: { ...existing?.retry, ...retryOf(options) },
     ...coalesceOf(options, coalesceBefore),
+    ...(options.priority && { priorities: options.priority }),
     ...(typeof maxInFlight === 'number' && { maxInFlight }),
     ...(typeof expiresAfter === 'number' && { expiresAfterMs: expiresAfter }),
     ...(typeof perSecondNext === 'number' && {

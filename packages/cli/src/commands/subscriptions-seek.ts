@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import type { ReplayEffects, SeekPreview, SeekRequest } from 'tidings/broker'
+import { positiveNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { UsageError } from '../failure.ts'
@@ -7,6 +8,7 @@ import { count } from '../text.ts'
 
 interface SeekOptions extends Confirmation {
   readonly effects: ReplayEffects
+  readonly perSecond?: number
 }
 
 const effectsInWords: Readonly<Record<ReplayEffects, string>> = {
@@ -30,12 +32,17 @@ export function addSeek(subscriptions: TidingsCommand): void {
         .choices(Object.keys(effectsInWords))
         .default('skip'),
     )
+    .option(
+      '--per-second <number>',
+      'at most so many deliveries a second until what is there now has passed',
+      positiveNumber({ least: 0.0001, most: 1_000_000 }),
+    )
     .option('-n, --dry-run', 'show what it would do')
     .option('-y, --yes', "don't ask")
     .runs<[subscription: string, to: string], SeekOptions>(async (session, [subscription, where], options) => {
       const { broker, caller, output } = session
       const to = targetOf(where)
-      const { effects } = options
+      const { effects, perSecond } = options
       // Refuses a position that this topic never gave, before anybody is asked.
       const preview = await broker.previewSeek(caller, { subscription, to, effects })
       const { topic, floor, generation } = await broker.stats(caller, subscription)
@@ -45,7 +52,12 @@ export function addSeek(subscriptions: TidingsCommand): void {
         return output.show(answer, () => `This would move ${what}`)
       }
       await confirm(session, `This moves ${what.slice(0, -1)}`, options)
-      const moved = await broker.seek(caller, { subscription, to, effects })
+      const moved = await broker.seek(caller, {
+        subscription,
+        to,
+        effects,
+        ...(perSecond !== undefined && { perSecond }),
+      })
       await output.show(moved, () => `Moved to ${moved.floor}; generation ${moved.generation} has begun.`)
     })
 }

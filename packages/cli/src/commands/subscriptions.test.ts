@@ -107,6 +107,21 @@ describe('subscriptions create', () => {
     expect(await bench.tidings(...update, '--urgent', '{}')).toMatchObject({ code: 2 })
   })
 
+  test('takes priorities, keeps them with an update of something else, and refuses others', async () => {
+    const [first, second] = [{ exact: { type: 'alarm' } }, { types: ['a'] }]
+    const words = ['--priority', JSON.stringify(first), '--priority', JSON.stringify(second)]
+    const created = await json('subscriptions', 'create', 'mail.first', ...onOrders, ...words)
+    expect(created).toMatchObject({ policy: { priorities: [first, second] } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.first')
+    expect(stdout).toMatch(/^priority 0 +{"exact":{"type":"alarm"}}$/m)
+    const update = ['subscriptions', 'create', 'mail.first', '--update']
+    const updated = await json(...update, '--max-attempts', '3')
+    expect(updated).toMatchObject({ policy: { priorities: [first, second], retry: { maxAttempts: 3 } } })
+    const refused = await bench.tidings(...update, '--priority', '{"types":["b"]}')
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('make another subscription') })
+    expect(await bench.tidings(...update, '--priority', '[]')).toMatchObject({ code: 2 })
+  })
+
   test('keeps what it does not speak of: the delay too', async () => {
     const definition = { subscription: 'mail.late', topic: 'shop.order', from: 'end', policy: { delayMs: 5_000 } }
     await bench.broker.putSubscription(bench.caller, definition)
@@ -173,6 +188,18 @@ describe('subscriptions seek', () => {
     expect(await json('subscriptions', 'show', 'mail.seek')).toMatchObject({ generation: 1 })
     expect(await json(...words, '--yes')).toMatchObject({ generation: 2 })
     expect(await json('subscriptions', 'stats', 'mail.seek')).toMatchObject({ generation: 2, pending: 3 })
+  })
+
+  test('bounds what comes again with --per-second, and says so', async () => {
+    await json('subscriptions', 'create', 'mail.gentle', ...onOrders)
+    const words = ['subscriptions', 'seek', 'mail.gentle', 'beginning', '--yes']
+    expect(await json(...words, '--per-second', '0.001')).toMatchObject({ seekRate: { perSecond: 0.001 } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.gentle')
+    expect(stdout).toMatch(/^seek +0\.001 a second until /m)
+    const explained = await bench.tidings('explain', 'mail.gentle', 'shop', '1')
+    expect(explained.stdout).toContain('the last seek')
+    expect(await json(...words)).not.toHaveProperty('seekRate')
+    expect(await bench.tidings(...words, '--per-second', 'slow')).toMatchObject({ code: 2 })
   })
 
   test('refuses a position that its topic never gave, before anybody is asked', async () => {

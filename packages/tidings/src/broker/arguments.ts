@@ -44,3 +44,8 @@ export function checkHolder(holder: string): void {
     `"${holder}" does not name a holder: use 1 to 100 letters, digits, "-" and "_".`,
   )
 }
+
+export function checkPerSecond(perSecond: number | undefined): void {
+  if (perSecond === undefined || (perSecond > 0 && perSecond <= 1_000_000)) return
+  throw new TidingsError('bad-request', `"perSecond" must be a number above 0, up to 1,000,000; it was ${perSecond}.`)
+}

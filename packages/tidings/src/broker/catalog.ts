@@ -25,6 +25,16 @@ export interface StoredSubscription {
   /** Its first generation delivers what comes after this offset. */
   readonly start: number
   readonly paused?: Pause
+  readonly seekRate?: StoredSeekRate
+}
+
+/** What a seek allows until its events have passed. */
+export interface StoredSeekRate {
+  readonly perSecond: number
+  /** The head of the topic when it began. */
+  readonly until: number
+  /** The one that it begins. */
+  readonly generation: number
 }
 
 export interface StoredService {

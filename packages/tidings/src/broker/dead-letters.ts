@@ -33,7 +33,7 @@ async function describeDeadLetter(
   entry: LedgerEntry,
 ): Promise<DeadLetter> {
   const { offset, key, reason = '', attempts, deadAt = 0, edit } = readException(entry)
-  const record = await shard.fetch(offset)
+  const record = await shard.log.fetch(offset)
   const edited = record && edit !== undefined ? await shard.edited(record) : undefined
   return {
     position: runner.position(offset),
@@ -78,7 +78,7 @@ export async function replace(
   rewrite: (event: Event) => Event,
 ): Promise<ReplaceAnswer> {
   const position = runner.position(offset)
-  const record = await runner.shards[0]!.fetch(offset)
+  const record = await runner.shards[0]!.log.fetch(offset)
   if (!record) throw await unknown(runner, offset)
   const replaced = { edit: edit + 1, by, at }
   const stored = makeEdit(rewrite(record.event), replaced)

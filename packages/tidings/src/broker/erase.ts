@@ -4,6 +4,7 @@ import type { Environment } from '../environment/index.ts'
 import { isTombstone, validateKey, type Event } from '../event/index.ts'
 import type { Namespace } from './namespace.ts'
 import type { EraseAnswer, EraseRequest } from './port/events.ts'
+import { ledgerCount } from './priorities.ts'
 import { shardOf } from './shard-of.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
@@ -44,9 +45,9 @@ export async function eraseKey(parts: EraseParts, { topic, key }: EraseRequest):
 /** What operators put in the place of payloads of the key stands in the ledgers of subscriptions. */
 async function eraseEdits({ engine, namespace, name }: EraseParts, topic: string, key: string): Promise<void> {
   const { shards } = await namespace.topic(topic)
-  for (const { subscription, topic: ofTopic } of await namespace.catalog.list('subscription')) {
+  for (const { subscription, topic: ofTopic, policy } of await namespace.catalog.list('subscription')) {
     if (ofTopic !== topic) continue
-    for (let shard = 0; shard < shards; shard++) {
+    for (let shard = 0; shard < ledgerCount(shards, policy); shard++) {
       const [first] = await engine.ledger.load({ namespace: name, ledger: subscription, shard }, editRange, 1)
       if (first) await eraseEditsOf((await namespace.runner(subscription)).shards[shard]!, key)
     }
@@ -58,7 +59,7 @@ async function eraseEditsOf(shard: ShardRunner, key: string): Promise<void> {
     const page = await shard.list({ from, to: editRange.to }, pageSize)
     const erased: string[] = []
     for (const entry of page) {
-      if ((await shard.record(offsetOf(entry.key)))?.event.key === key) erased.push(entry.key)
+      if ((await shard.log.record(offsetOf(entry.key)))?.event.key === key) erased.push(entry.key)
     }
     await shard.act(erased, (entry) => shard.machine.state.unsaved.write(entry.key, null))
     if (page.length < pageSize) return

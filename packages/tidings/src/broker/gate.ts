@@ -1,6 +1,6 @@
 import { Flow, type HeldBack, type Moment, type Outage, type OutageStatus } from '../delivery/index.ts'
 import type { Environment } from '../environment/index.ts'
-import type { StoredSubscription } from './catalog.ts'
+import type { StoredSeekRate, StoredSubscription } from './catalog.ts'
 import type { ShardRunner } from './shard-runner.ts'
 
 export interface GateOptions {
@@ -16,24 +16,49 @@ export interface GateOptions {
 export class Gate {
   readonly #options: GateOptions
   readonly #flow: Flow
+  #seekRate: StoredSeekRate | undefined
+  #seekGeneration: number | undefined
   #cancelTimer: () => void = () => undefined
 
   constructor(options: GateOptions) {
     const { definition, shards, outage } = options
     this.#options = options
     const fresh = shards.every(({ machine: { state } }) => state.generation === 1 && state.leaseMark === state.start)
-    const { policy, paused } = definition
+    const { policy, paused, seekRate } = definition
+    this.#seekRate = seekRate
+    this.#seekGeneration = seekRate?.generation
     this.#flow = new Flow({ policy, paused: paused !== undefined, fresh, outage }, this.#now())
   }
 
-  configure({ policy, paused }: StoredSubscription): void {
+  configure({ policy, paused, seekRate }: StoredSubscription): void {
+    if (seekRate?.generation !== this.#seekGeneration) {
+      this.#flow.bound(undefined, this.#now())
+      this.#seekRate = seekRate
+      this.#seekGeneration = seekRate?.generation
+    }
     this.#flow.paused = paused !== undefined
     this.#flow.configure(policy, this.#now())
   }
 
+  /** What a seek allows, while some of its events have not passed; then it is over for good. */
+  get seekRate(): StoredSeekRate | undefined {
+    const { shards } = this.#options
+    const rate = this.#seekRate
+    if (!rate) return undefined
+    const moved = shards.filter(({ generation }) => generation >= rate.generation)
+    if (moved.some(({ floor }) => floor < rate.until)) return rate
+    if (moved.length === shards.length) this.#seekRate = undefined
+    return undefined
+  }
+
+  /** Whether progress alone may let more through: a seek bounds the rate until its events have passed. */
+  get followsSeek(): boolean {
+    return this.#seekRate !== undefined
+  }
+
   /** How many more events may be handed out at present. */
   allowance(): number {
-    return this.#flow.allowance(this.#inFlight(), this.#now())
+    return this.#boundFlow().allowance(this.#inFlight(), this.#now())
   }
 
   /** So many events were handed out. */
@@ -46,7 +71,7 @@ export class Gate {
   }
 
   heldBack(): HeldBack | undefined {
-    return this.#flow.heldBack(this.#inFlight(), this.#now())
+    return this.#boundFlow().heldBack(this.#inFlight(), this.#now())
   }
 
   /** Sees to it that `onOpen` is called when time lets more through. */
@@ -54,13 +79,19 @@ export class Gate {
     this.close()
     const { environment, onOpen } = this.#options
     const now = this.#now()
-    const at = this.#flow.nextAt(now)
+    const at = this.#boundFlow().nextAt(now)
     if (at === Infinity) return
     this.#cancelTimer = environment.timers.after(Math.max(1, Math.ceil(at - now.monotonic)), onOpen)
   }
 
   close(): void {
     this.#cancelTimer()
+  }
+
+  #boundFlow(): Flow {
+    const { seekRate } = this
+    this.#flow.bound(seekRate && { ...seekRate, burst: Math.max(1, Math.ceil(seekRate.perSecond)) }, this.#now())
+    return this.#flow
   }
 
   #inFlight(): number {

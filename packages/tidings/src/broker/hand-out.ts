@@ -7,6 +7,8 @@ import type { ShardRunner } from './shard-runner.ts'
 /** How offsets and events of one topic look to its consumers. */
 export interface TopicView {
   readonly kind: TopicKind
+  /** Whether deliveries say which priority they have. */
+  readonly hasPriorities: boolean
   position(offset: number): Position
 }
 
@@ -44,6 +46,7 @@ export async function handOut(
       attempt,
       event: versioned(record.event, record.offset, view.kind),
       ...(replay ? { replay } : {}),
+      ...(view.hasPriorities ? { priority: shard.priority } : {}),
     })
   }
   // After a crash it would still be leased, before the others of its run, and to nobody who could settle it.

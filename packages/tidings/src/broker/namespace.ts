@@ -2,7 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Engine, LogDescription } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { parsePosition, validateName } from '../event/index.ts'
-import { Catalog, type StoredSubscription, type StoredTopic } from './catalog.ts'
+import { Catalog, type StoredSeekRate, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
 import type { NextDue } from './due-times.ts'
 import { checkFilter, completed, resolvePolicy } from './policy.ts'
@@ -10,10 +10,12 @@ import type { Pause, SubscriptionDefinition } from './port/subscriptions.ts'
 import type { TopicDefinition } from './port/topics.ts'
 import { Expiry } from './expiry.ts'
 import { LedgerWatch } from './ledger-watch.ts'
+import { keepPriorities, ledgerCount } from './priorities.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
 import { conflict, unknownPosition } from './namespace-refusals.ts'
+import { Runners } from './runners.ts'
 import { Schedules } from './schedules.ts'
 import { checkTopic } from './topic-form.ts'
 import { SubscriptionRunner } from './subscription-runner.ts'
@@ -37,12 +39,13 @@ export class Namespace {
   readonly #options: NamespaceOptions
   readonly #publishers = new Map<string, Publisher>()
   readonly #incarnations = new Map<string, string>()
-  readonly #runners = new Map<string, Promise<SubscriptionRunner>>()
+  readonly #runners: Runners
 
   constructor(options: NamespaceOptions) {
     const watch = new LedgerWatch(options.engine)
     this.#options = { ...options, engine: watch.engine }
     this.catalog = new Catalog(options.engine, options.namespace)
+    this.#runners = new Runners((name, onLost) => this.#startRunner(name, onLost))
     const parts = { watch, environment: options.environment, namespace: this, name: options.namespace }
     this.schedules = new Schedules({ ...options, namespace: this, name: options.namespace })
     this.#expiry = new Expiry({ engine: options.engine, report: options.retention.report, ...parts })
@@ -198,27 +201,36 @@ export class Namespace {
         subscription: name,
         topic,
         filter,
-        policy: resolvePolicy(definition.policy),
+        policy: keepPriorities(present, resolvePolicy(definition.policy)),
         start,
         ...(present?.paused ? { paused: present.paused } : {}),
+        ...(present?.seekRate ? { seekRate: present.seekRate } : {}),
       }
     })
     await this.#apply(stored!)
   }
 
   /** Pauses a subscription, or ends its pause. */
-  async setPaused(name: string, paused: Pause | undefined): Promise<void> {
+  setPaused(name: string, paused: Pause | undefined): Promise<void> {
+    return this.#amend(name, ({ paused: before, ...rest }) => (paused ? { ...rest, paused: before ?? paused } : rest))
+  }
+
+  /** Bounds what a seek hands out, or no more. */
+  setSeekRate(name: string, seekRate: StoredSeekRate | undefined): Promise<void> {
+    return this.#amend(name, ({ seekRate: _, ...rest }) => (seekRate ? { ...rest, seekRate } : rest))
+  }
+
+  async #amend(name: string, change: (present: StoredSubscription) => StoredSubscription): Promise<void> {
     const stored = await this.catalog.change('subscription', name, (present) => {
       if (!present) throw this.#unknownSubscription(name)
-      const { paused: before, ...rest } = present
-      return paused ? { ...rest, paused: before ?? paused } : rest
+      return change(present)
     })
     await this.#apply(stored!)
   }
 
   /** Lets the subscription's runner, if there is one, go by what is stored. */
   async #apply(stored: StoredSubscription): Promise<void> {
-    const runner = await this.#runners.get(stored.subscription)
+    const runner = await this.#runners.ifOpen(stored.subscription)
     runner?.configure(completed(stored))
   }
 
@@ -235,43 +247,35 @@ export class Namespace {
   }
 
   async removeSubscription(name: string): Promise<void> {
-    const { topic } = await this.subscription(name)
+    const { topic, policy } = await this.subscription(name)
     const { shards } = await this.topic(topic)
-    await this.stopRunner(name)
+    await this.#runners.stop(name)
     await this.#expiry.forget(name)
     await this.catalog.change('subscription', name, () => null)
-    for (let shard = 0; shard < shards; shard++) {
+    for (let shard = 0; shard < ledgerCount(shards, policy); shard++) {
       await this.#options.engine.ledger.remove({ namespace: this.#options.namespace, ledger: name, shard })
     }
   }
 
   /** The subscriptions of a topic that are open here. */
-  async openRunners(topic: string): Promise<readonly SubscriptionRunner[]> {
-    const ofTopic = [...this.#runners].filter(([name]) => this.catalog.known('subscription', name)?.topic === topic)
-    const open = await Promise.all(ofTopic.map(([, runner]) => runner.catch(() => undefined)))
-    return open.filter((runner) => runner !== undefined)
+  openRunners(topic: string): Promise<readonly SubscriptionRunner[]> {
+    return this.#runners.allOpen((name) => this.catalog.known('subscription', name)?.topic === topic)
   }
 
   /** The runner of a subscription, where it is open here. */
-  async openRunner(name: string): Promise<SubscriptionRunner | undefined> {
-    return this.#runners.get(name)?.catch(() => undefined)
+  openRunner(name: string): Promise<SubscriptionRunner | undefined> {
+    return this.#runners.ifOpen(name)
   }
 
   runner(name: string): Promise<SubscriptionRunner> {
-    const known = this.#runners.get(name)
-    if (known) return known
-    const starting = this.#startRunner(name)
-    this.#runners.set(name, starting)
-    starting.catch(() => this.#forget(name, starting))
-    return starting
+    return this.#runners.open(name)
   }
 
-  async #startRunner(name: string): Promise<SubscriptionRunner> {
+  async #startRunner(name: string, onLost: () => void): Promise<SubscriptionRunner> {
     const definition = await this.subscription(name)
     const topic = await this.topic(definition.topic)
     const { engine, environment } = this.#options
     const incarnation = await this.incarnation(topic.topic)
-    const onLost = (): void => this.#forget(name)
     return SubscriptionRunner.start({
       engine,
       environment,
@@ -285,18 +289,8 @@ export class Namespace {
     })
   }
 
-  #forget(name: string, only?: Promise<SubscriptionRunner>): void {
-    if (!only || this.#runners.get(name) === only) this.#runners.delete(name)
-  }
-
-  async stopRunner(name: string): Promise<void> {
-    const runner = this.#runners.get(name)
-    this.#runners.delete(name)
-    await (await runner?.catch(() => undefined))?.stop()
-  }
-
   async stop(): Promise<void> {
     await Promise.all([this.schedules.stop(), this.retention.stop()])
-    await Promise.all([...this.#runners.keys()].map((name) => this.stopRunner(name)))
+    await this.#runners.stopAll()
   }
 }

@@ -11,6 +11,7 @@ import {
 import type { Engine, LedgerChange, LedgerId, LedgerRange } from '../engine/index.ts'
 import type { StoredSubscription } from './catalog.ts'
 import type { LedgerWatch } from './ledger-watch.ts'
+import { ledgerCount } from './priorities.ts'
 
 const pageSize = 1_000
 /** Where an event stands that somebody will need although the subscription is further on. */
@@ -54,9 +55,9 @@ export class Needs {
     return first && { subscription: first[0], floor: first[1] }
   }
 
-  async read({ subscription, start }: StoredSubscription, shards: number): Promise<void> {
+  async read({ subscription, start, policy }: StoredSubscription, shards: number): Promise<void> {
     this.floors.set(subscription, Infinity)
-    for (let shard = 0; shard < shards; shard++) {
+    for (let shard = 0; shard < ledgerCount(shards, policy); shard++) {
       const id = { namespace: this.#namespace, ledger: subscription, shard }
       const [entry] = await this.#engine.ledger.load(id, { from: stateKey, to: `${stateKey}!` }, 1)
       this.#addState(subscription, entry ? readState(entry.value) : { through: start, open: [] })

@@ -49,7 +49,18 @@ export async function describeSubscription(namespace: Namespace, name: string): 
   const runner = await namespace.runner(name)
   const watermark = Math.max(...runner.shards.map((shard) => shard.machine.state.watermark))
   const actions = subscriptionActions[paused ? 'paused' : 'running']
-  return { subscription, topic, filter, policy, ...runner.progress(), actions, watermark, ...(paused && { paused }) }
+  const { seekRate } = runner.gate
+  return {
+    subscription,
+    topic,
+    filter,
+    policy,
+    ...runner.progress(),
+    actions,
+    watermark,
+    ...(paused && { paused }),
+    ...(seekRate && { seekRate: { perSecond: seekRate.perSecond, until: runner.position(seekRate.until) } }),
+  }
 }
 
 /** Refuses an outcome that says something impossible, before any outcome of its call takes effect. */

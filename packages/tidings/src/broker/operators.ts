@@ -1,7 +1,6 @@
-import { TidingsError } from '../errors.ts'
 import type { Engine } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
-import { checkEffects, limits, refuseTwice, wholeNumber } from './arguments.ts'
+import { checkEffects, checkPerSecond, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import * as deadLetters from './dead-letters.ts'
 import type { Entrance } from './entrance.ts'
 import * as operate from './operate.ts'
@@ -49,12 +48,17 @@ export class Operators {
   }
 
   async seek(caller: Caller, request: SeekRequest): Promise<SubscriptionDescription> {
-    const { subscription, to, effects = 'skip' } = request
+    const { subscription, to, effects = 'skip', perSecond } = request
     checkEffects(effects)
+    checkPerSecond(perSecond)
     const namespace = await this.#entrance.subscription(caller, 'consume', subscription)
     const { topic } = await namespace.subscription(subscription)
     const offset = await seekTarget(this.#engine.log, namespace, { namespace: caller.namespace, topic }, to)
     const runner = await namespace.runner(subscription)
+    const { head: until } = await namespace.describe(topic)
+    const generation = runner.progress().generation + 1
+    // Known before anything comes again: no crash lets the events of a bounded seek through at once.
+    await namespace.setSeekRate(subscription, perSecond === undefined ? undefined : { perSecond, until, generation })
     await Promise.all(runner.shards.map((shard) => shard.seek(offset, effects)))
     return operate.describeSubscription(namespace, subscription)
   }
@@ -98,10 +102,7 @@ export class Operators {
   }
 
   async startRedrive(caller: Caller, request: StartRedriveRequest): Promise<Redrive> {
-    const { perSecond } = request
-    if (perSecond !== undefined && !(perSecond > 0 && perSecond <= 1_000_000)) {
-      throw new TidingsError('bad-request', `"perSecond" must be a number above 0; it was ${perSecond}.`)
-    }
+    checkPerSecond(request.perSecond)
     const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
     return runner.redrives.start(request, caller.principal)
   }

@@ -3,6 +3,7 @@ import { compileFilter, defaultPolicy, defaultRetryPolicy, type DeliveryPolicy }
 import type { StoredSubscription } from './catalog.ts'
 import type { SubscriptionFilter } from '../event/index.ts'
 import type { SubscriptionPolicy } from './port/subscriptions.ts'
+import { priorityPolicy } from './priorities.ts'
 
 /** The filter as it is kept; a `bad-request` says which part of it makes no sense. */
 export function checkFilter(filter: SubscriptionFilter = {}): SubscriptionFilter {
@@ -35,6 +36,7 @@ export function resolvePolicy(policy: SubscriptionPolicy = {}): StoredSubscripti
     delayMs,
     ...flowPolicy(policy),
     ...coalescePolicy(policy),
+    ...priorityPolicy(policy.priorities, { coalesce: policy.coalesce, onDeadLetter }),
     outage: outagePolicy(policy),
     ...expiryPolicy(policy),
   }

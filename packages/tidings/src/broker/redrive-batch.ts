@@ -58,5 +58,5 @@ async function fits(
   if (filter.reason !== undefined && !reason.includes(filter.reason)) return false
   if (filter.before !== undefined && deadAt >= filter.before) return false
   if (filter.after !== undefined && deadAt < filter.after) return false
-  return filter.type === undefined || (await shard.fetch(offset))?.event.type === filter.type
+  return filter.type === undefined || (await shard.log.fetch(offset))?.event.type === filter.type
 }

@@ -11,7 +11,7 @@ export async function refusals(
 ): Promise<(shard: ShardRunner, offset: number, refused: string) => void> {
   const { tasks, shards } = runner
   if (!tasks) return () => undefined
-  const found = await Promise.all(offsets.map((offset) => shards[0]!.fetch(offset)))
+  const found = await Promise.all(offsets.map((offset) => shards[0]!.log.fetch(offset)))
   const byOffset = new Map(found.flatMap((record) => (record ? [[record.offset, record.event] as const] : [])))
   return (shard, offset, refused) => {
     const task = byOffset.get(offset)

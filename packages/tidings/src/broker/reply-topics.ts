@@ -79,6 +79,12 @@ export function checkConsumer({ subscription, policy }: SubscriptionDefinition, 
       'Tasks and answers are not coalesced: a newer one does not make an older one needless. Leave "coalesce" out.',
     )
   }
+  if (kind === 'entity' && policy?.priorities) {
+    throw new TidingsError(
+      'bad-request',
+      'The states of an entity come in their order, whatever they say: leave "priorities" out.',
+    )
+  }
   if ((kind !== 'task' && !replies) || subscription.split('.', 1)[0] === owner) return
   throw new TidingsError(
     'forbidden',

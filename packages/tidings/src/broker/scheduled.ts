@@ -21,7 +21,7 @@ export async function listScheduled(
   const scheduled = await Promise.all(
     page.map(async ({ shard, entry }): Promise<ScheduledEvent> => {
       const offset = offsetOf(entry.key)
-      const record = await shard.fetch(offset)
+      const record = await shard.log.fetch(offset)
       return { position: runner.position(offset), at: dueOf(entry.key), event: record?.event ?? gone }
     }),
   )

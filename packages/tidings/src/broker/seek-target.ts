@@ -63,7 +63,7 @@ export async function previewSeek(
     events: head - start,
     again: Math.max(0, looked - start - open),
     deadLetters,
-    leftOut: atHand.filter((offset) => offset <= start).length + Math.max(0, start - looked),
+    leftOut: atHand.filter((offset) => offset <= Math.min(start, looked)).length + Math.max(0, start - looked),
   }
 }
 

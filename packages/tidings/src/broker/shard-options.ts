@@ -2,6 +2,7 @@ import type { DeliveryPolicy, Outage } from '../delivery/index.ts'
 import type { Engine, TopicId, TopicKind } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { SubscriptionFilter } from '../event/index.ts'
+import type { Priorities } from './priorities.ts'
 
 export interface ShardRunnerOptions {
   readonly engine: Engine
@@ -9,8 +10,14 @@ export interface ShardRunnerOptions {
   readonly topic: TopicId
   readonly kind: TopicKind
   readonly subscription: string
+  /** Which shard of the topic it reads, of how many. */
   readonly shard: number
   readonly shards: number
+  /** The number of its ledger, which its lease tokens carry: `shard + priority * shards`. */
+  readonly ledger: number
+  /** Which events it has: those of one priority of the subscription, 0 first. */
+  readonly priority: number
+  readonly priorities: Priorities
   readonly start: number
   readonly policy: DeliveryPolicy
   readonly outage: Outage

@@ -1,4 +1,5 @@
 import type { LedgerEntry, LedgerId, LedgerRange, LogRecord, Ownership } from '../engine/index.ts'
+import type { Event } from '../event/index.ts'
 import {
   DeliveryMachine,
   editKey,
@@ -20,16 +21,16 @@ const pageSize = 500
 /** Hints may be lost, so an idle shard looks at the log this often by itself. */
 const lookAgainMs = 5_000
 
-/** Runs the delivery machine of one shard over an engine: owns it, feeds it, commits for it, tells it the time. */
+/** Runs the delivery machine of one shard and priority over an engine: owns it, feeds it, commits for it, tells it the time. */
 export class ShardRunner {
   readonly machine: DeliveryMachine
   readonly ownership: Ownership
+  readonly log: LogReader
   /** As of the last durable commit. */
   floor: number
   generation: number
   readonly #options: ShardRunnerOptions
   readonly #ledger: ShardLedger
-  readonly #log: LogReader
   readonly #stopWatching: () => void
   #reading: Promise<void> | undefined
   #readAgain = false
@@ -43,7 +44,7 @@ export class ShardRunner {
   private constructor(options: ShardRunnerOptions, machine: DeliveryMachine, ownership: Ownership) {
     const { engine, environment, topic, subscription } = options
     this.#options = options
-    this.#log = new LogReader(options)
+    this.log = new LogReader(options)
     this.machine = machine
     this.ownership = ownership
     this.floor = machine.state.floor()
@@ -61,7 +62,7 @@ export class ShardRunner {
   }
 
   static async start(options: ShardRunnerOptions): Promise<ShardRunner> {
-    const { engine, topic, subscription, shard, policy, filter, outage, environment } = options
+    const { engine, topic, subscription, ledger: shard, policy, filter, outage, environment } = options
     const id: LedgerId = { namespace: topic.namespace, ledger: subscription, shard }
     const ownership = await engine.ledger.own(id)
     const machine = new DeliveryMachine(
@@ -75,6 +76,15 @@ export class ShardRunner {
     if (machine.state.sweeping) await sweepShard(machine, runner.#ledger)
     runner.readOn()
     return runner
+  }
+
+  get priority(): number {
+    return this.#options.priority
+  }
+
+  /** The priority that an event has. */
+  priorityOf(event: Event): number {
+    return this.#options.priorities.of(event)
   }
 
   now(): Moment {
@@ -139,14 +149,15 @@ export class ShardRunner {
   /** What comes next, at most up to an offset; `undefined` where the shard is somewhere else by now. */
   async nextPage(through = Infinity): Promise<ShardPage | undefined> {
     const { generation, cursor } = this.machine.state
-    const page = await this.#log.next({ after: cursor, limit: pageSize, through })
+    const { priority, priorities } = this.#options
+    const { until, ...page } = await this.log.next({ after: cursor, limit: pageSize, through })
     const isThere = this.machine.state.generation === generation && this.machine.state.cursor === cursor
-    return isThere && !this.#stopped ? page : undefined
+    return isThere && !this.#stopped ? { ...priorities.part(priority, page), until } : undefined
   }
 
   /** The event of an entry, from memory or from the log; `undefined` when it is not there any more. */
   async hydrate(entry: Entry): Promise<LogRecord | undefined> {
-    const record = entry.record ?? (await this.fetch(entry.offset))
+    const record = entry.record ?? (await this.log.fetch(entry.offset))
     if (record) entry.record = entry.edit === undefined ? record : ((await this.edited(record)) ?? record)
     return entry.record
   }
@@ -158,18 +169,9 @@ export class ShardRunner {
     return entry && editedRecord(record, readEdit(entry))
   }
 
-  fetch(offset: number): Promise<LogRecord | undefined> {
-    return this.#log.fetch(offset)
-  }
-
-  /** What the log holds at an offset, of whichever shard. */
-  record(offset: number): Promise<LogRecord | undefined> {
-    return this.#log.record(offset)
-  }
-
   /** Lets go of all payloads of a key: they were erased. */
   forget(key: string): void {
-    this.#log.erased()
+    this.log.erased()
     for (const entry of this.machine.state.queues.get(key)?.entries ?? []) delete entry.record
   }
 

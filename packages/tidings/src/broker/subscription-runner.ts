@@ -5,6 +5,7 @@ import { Outage, parseLeaseToken, type LeaseToken, type SettleAction, type Settl
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
 import { Gate } from './gate.ts'
 import { handOut, type TopicView } from './hand-out.ts'
+import { lanesOf, startShards } from './lanes.ts'
 import type {
   Delivery,
   DeliveryStream,
@@ -15,7 +16,7 @@ import type {
   StreamRequest,
 } from './port/deliveries.ts'
 import { RedriveJobs } from './redrive-jobs.ts'
-import { ShardRunner } from './shard-runner.ts'
+import type { ShardRunner } from './shard-runner.ts'
 import { settleAnswer } from './settle-answer.ts'
 import { refuseTaskWords, Tasks, type TasksOptions } from './tasks.ts'
 import { Streams, type Claimed, type Puller, type Stream } from './streams.ts'
@@ -31,7 +32,10 @@ export interface SubscriptionRunnerOptions extends Pick<TasksOptions, 'environme
 
 /** Everything that one server does for one subscription: its shards, those who pull, those who stream. */
 export class SubscriptionRunner {
+  /** One for each shard of the topic and each priority, in the order of their ledgers. */
   readonly shards: readonly ShardRunner[]
+  /** The same ones by priority, what matters most first. */
+  readonly lanes: readonly (readonly ShardRunner[])[]
   readonly gate: Gate
   /** Of a task topic. */
   readonly tasks: Tasks | undefined
@@ -49,36 +53,27 @@ export class SubscriptionRunner {
 
   private constructor(options: SubscriptionRunnerOptions, shards: readonly ShardRunner[], outage: Outage) {
     this.#options = options
-    this.#view = { kind: options.topic.kind, position: (offset) => this.position(offset) }
+    this.#view = {
+      kind: options.topic.kind,
+      hasPriorities: options.definition.policy.priorities !== undefined,
+      position: (offset) => this.position(offset),
+    }
     this.shards = shards
+    this.lanes = lanesOf(shards)
     if (options.topic.kind === 'task') this.tasks = new Tasks({ ...options, ...this.#view, shards })
     this.redrives = new RedriveJobs({ ...options, shards, subscription: this.subscription })
     this.gate = new Gate({ ...options, shards, outage, onOpen: () => this.pump() })
   }
 
   static async start(options: SubscriptionRunnerOptions): Promise<SubscriptionRunner> {
-    const { engine, environment, topicId, topic, definition } = options
     // The shards call back to the runner that is made of them.
     const made: { runner?: SubscriptionRunner; lost?: Error } = {}
-    const outage = new Outage(definition.policy)
-    const startShard = (_: unknown, shard: number): Promise<ShardRunner> =>
-      ShardRunner.start({
-        engine,
-        environment,
-        topic: topicId,
-        kind: topic.kind,
-        subscription: definition.subscription,
-        shard,
-        shards: topic.shards,
-        start: definition.start,
-        policy: definition.policy,
-        filter: definition.filter,
-        outage,
-        onMovement: () => made.runner?.pump(),
-        onProgress: () => made.runner?.announceProgress(),
-        onLost: (error) => (made.runner ? made.runner.lose(error) : (made.lost = error)),
-      })
-    const shards = await Promise.all(Array.from({ length: topic.shards }, startShard))
+    const outage = new Outage(options.definition.policy)
+    const shards = await startShards(options, outage, {
+      onMovement: () => made.runner?.pump(),
+      onProgress: () => made.runner?.announceProgress(),
+      onLost: (error) => (made.runner ? made.runner.lose(error) : (made.lost = error)),
+    })
     const runner = new SubscriptionRunner(options, shards, outage)
     made.runner = runner
     if (made.lost) runner.lose(made.lost)
@@ -107,6 +102,7 @@ export class SubscriptionRunner {
 
   announceProgress(): void {
     this.#streams.announce(this.progress())
+    if (this.gate.followsSeek) this.pump()
   }
 
   // ------------------------------------------------------------------------------------------------------ handing out
@@ -131,24 +127,31 @@ export class SubscriptionRunner {
     }
   }
 
-  /** Claims from all shards, beginning with another one each time; suspects go from one of them at a time. */
+  /**
+   * Claims what matters most first; within a priority from all shards, beginning with another one each time. Suspects
+   * go from one of all shards at a time.
+   */
   #claim(holder: string, max: number, leaseMs?: number): Claimed | undefined {
     const deliveries: Promise<Delivery[]>[] = []
     let count = 0
-    const first = this.#turn
     const most = Math.min(max, this.gate.allowance())
-    for (let turn = 0; turn < this.shards.length && count < most; turn++) {
-      const shard = this.shards[(first + turn) % this.shards.length]!
+    for (const shard of this.lanes.flatMap((lane) => this.#inTurn(lane))) {
+      if (count >= most) break
       const noSuspects = this.shards.some((other) => other !== shard && other.machine.state.suspectsInFlight.size > 0)
       const lease = leaseMs === undefined ? {} : { leaseMs }
       const claim = shard.machine.claim({ holder, max: most - count, noSuspects, ...lease }, shard.now())
       if (claim.entries.length === 0) continue
       count += claim.entries.length
-      this.#turn = first + turn + 1
+      this.#turn++
       deliveries.push(handOut(shard, claim, this.#view))
     }
     this.gate.spend(count)
     return count === 0 ? undefined : { count, deliveries: Promise.all(deliveries).then((batches) => batches.flat()) }
+  }
+
+  #inTurn(lane: readonly ShardRunner[]): readonly ShardRunner[] {
+    const first = this.#turn % lane.length
+    return [...lane.slice(first), ...lane.slice(0, first)]
   }
 
   async pull(request: { max: number; waitMs: number; leaseMs: number }): Promise<PullAnswer> {

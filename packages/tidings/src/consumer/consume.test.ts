@@ -53,6 +53,27 @@ describe('consume()', () => {
     expect(hand.begun).toEqual(['1', '2', '3', '4'])
   })
 
+  it('takes what matters first of what it holds, also of a key that waits, and keeps the order of each priority', async () => {
+    const { environment, broker, caller, start } = bench
+    const subscription = 'mail.urgent'
+    const policy = { priorities: [{ types: ['alarm'] }] }
+    await broker.putSubscription(caller, { subscription, topic: 'sales.order', from: 'beginning', policy })
+    const hand = handlerByHand()
+    start({ handle: hand.handle, concurrency: 1, subscription })
+    const publish = async (id: string, type: string): Promise<void> => {
+      const event = { id, source: 'sales', type, key: 'a' }
+      await broker.publish(caller, { topic: 'sales.order', events: [{ event }] })
+      await environment.advance(10)
+    }
+    for (const id of ['1', '2', '3']) await publish(id, 'order')
+    for (const id of ['4', '5']) await publish(id, 'alarm')
+    for (const id of ['1', '4', '5', '2', '3']) {
+      expect(hand.begun.at(-1)).toBe(id)
+      hand.end(id)
+      await environment.advance(10)
+    }
+  })
+
   it('never holds more than `prefetch`, and goes on as they are settled', async () => {
     const { environment, publish, start, stats } = bench
     const hand = handlerByHand()

@@ -43,8 +43,8 @@ export class Hands {
   receive(deliveries: readonly Delivery[]): readonly Work[] {
     const refused: Work[] = []
     for (const delivery of deliveries) {
-      const lane =
-        this.#order === 'key' && delivery.event.key !== undefined ? `=${delivery.event.key}` : `#${delivery.lease}`
+      const { event, lease, priority = 0 } = delivery
+      const lane = this.#order === 'key' && event.key !== undefined ? `${priority}=${event.key}` : `#${lease}`
       const work: Work = { delivery, lane, abort: new AbortController() }
       this.#works.set(delivery.lease, work)
       if (this.#blocked.has(lane)) refused.push(work)

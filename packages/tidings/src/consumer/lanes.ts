@@ -15,7 +15,7 @@ interface Lane {
 
 /**
  * The order of work within one consumer: deliveries of one lane run one after another, those of different lanes side by
- * side. A lane is a key; a delivery without one has a lane to itself.
+ * side. A lane is a key within a priority; a delivery without a key has a lane to itself.
  *
  * A lane is idle, or *busy* with one delivery, or *blocked* after one that did not succeed: the broker takes back the
  * rest of that lane, so what waits in it is dropped, and nothing of it runs until the broker has answered.
@@ -34,15 +34,24 @@ export class Lanes {
 
   /** The next delivery that may run; its lane is busy until `finish`. */
   take(): Work | undefined {
+    const name = this.#first()
+    const lane = name === undefined ? undefined : this.#lanes.get(name)
+    const work = lane?.waiting.shift()
+    if (!lane || !work) return undefined
+    this.#ready.delete(work.lane)
+    lane.busy = true
+    return work
+  }
+
+  /** Of the lanes that could run something, one with what matters most, longest able to. */
+  #first(): string | undefined {
+    let first: { readonly name: string; readonly priority: number } | undefined
     for (const name of this.#ready) {
-      this.#ready.delete(name)
-      const lane = this.#lanes.get(name)
-      const work = lane?.waiting.shift()
-      if (!lane || !work) continue
-      lane.busy = true
-      return work
+      const { priority = 0 } = this.#lanes.get(name)!.waiting[0]!.delivery
+      if (!first || priority < first.priority) first = { name, priority }
+      if (priority === 0) break
     }
-    return undefined
+    return first?.name
   }
 
   /** The busy delivery of a lane is done with: the next one may run. */

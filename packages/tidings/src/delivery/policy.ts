@@ -1,3 +1,4 @@
+import type { SubscriptionFilter } from '../event/index.ts'
 import type { CoalescePolicy } from './coalesce.ts'
 
 /** What a subscription does with failure, and how much it hands out. */
@@ -10,6 +11,8 @@ export interface DeliveryPolicy extends FlowPolicy {
   readonly outage: OutagePolicy
   /** Only the newest event of a key matters, and not too often; then `onDeadLetter` is `supersede`. */
   readonly coalesce?: CoalescePolicy
+  /** Which events have a lane of their own, what matters most first. */
+  readonly priorities?: readonly SubscriptionFilter[]
 }
 
 /** When an outage is noticed, and how often it is looked whether it is over. */

@@ -57,6 +57,7 @@ export interface WireDelivery {
   readonly appendedAt: number
   readonly generation: number
   readonly replay?: 'skip' | 'run' | 'missing'
+  readonly priority?: number
   readonly attempt: number
   readonly event: Event
 }

@@ -97,6 +97,7 @@ export const subscriptionBody = object({
       ),
       delayMs: optional(delayMs),
       coalesce: optional(object({ intervalMs: number(0, 86_400_000), urgent: optional(filter()) })),
+      priorities: optional(list(filter(), 4)),
       maxInFlight: optional(integer(1, 1_000_000)),
       rate: optional(object({ perSecond: number(0.0001, 1_000_000), burst: optional(integer(1, 1_000_000)) })),
       outage: optional(
@@ -164,6 +165,7 @@ export const pushBody = object({
 export const seekBody = object({
   to: either(position, object({ time: integer(0, Number.MAX_SAFE_INTEGER) })),
   effects: optional(effects),
+  perSecond: optional(number(0, 1_000_000)),
 })
 /** Of a request that says everything with its path. */
 export const emptyBody = object({})

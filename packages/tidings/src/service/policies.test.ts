@@ -43,6 +43,19 @@ describe('the options of a handler', () => {
     expect(await bench.broker.stats(operator, 'marketing.thank-buyer')).toMatchObject({ superseded: 2, pending: 0 })
   })
 
+  it('let what matters overtake the rest', async () => {
+    const seen: string[] = []
+    const options = { from: 'beginning', priorities: [{ exact: { source: 'now' } }] } as const
+    service.on('thank-buyer', sales.returned, { ...options, rate: { perSecond: 1 } }, ({ event }) => {
+      seen.push(event.id)
+    })
+    await service.start()
+    for (let count = 0; count < 5; count++) await publish('o1')
+    await publish('o1', { source: 'now' })
+    await bench.environment.advance(10_000)
+    expect(seen).toEqual(['e1', 'e6', 'e2', 'e3', 'e4', 'e5'])
+  })
+
   it('filter and delay what it gets', async () => {
     const seen: string[] = []
     const options = { from: 'beginning', filter: { prefix: { subject: 'eu/' } }, delayMs: 60_000 } as const

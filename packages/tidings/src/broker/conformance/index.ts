@@ -16,6 +16,7 @@ import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
 import { outageCases } from './outage.ts'
 import { overtakeCases } from './overtake.ts'
+import { priorityCases } from './priorities.ts'
 import { publishCases } from './publish.ts'
 import { retentionCases } from './retention.ts'
 import { scheduleCases } from './schedule.ts'
@@ -46,6 +47,7 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...followCases,
   ...filterCases,
   ...coalesceCases,
+  ...priorityCases,
   ...operateCases,
   ...auditCases,
   ...redriveCases,

@@ -1,6 +1,6 @@
-import { assertEqual } from '../../engine/conformance/assert.ts'
+import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { sleep, systemEnvironment } from '../../environment/index.ts'
-import { event, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
+import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 /** Where a seek goes, and what it says before it does. */
 export const seekCases: readonly BrokerCase[] = [
@@ -51,6 +51,52 @@ export const seekCases: readonly BrokerCase[] = [
       assertEqual(await preview('end'), [0, 0, 0, 1], 'from the end: the leased one is left out')
       const { generation, dead, leased } = await scene.broker.stats(context.caller, subscription)
       assertEqual([generation, dead, leased], [1, 1, 1], 'nothing has moved')
+    },
+  },
+  {
+    name: 'seek() with `perSecond` hands out no more than that, says so, and holds up no other; the next seek ends it',
+    async run(context) {
+      const scene = await Scene.open(context)
+      const { broker, caller } = scene
+      await broker.putSubscription(caller, { subscription: 'audit.other', topic, from: 'beginning' })
+      await scene.publish(event('1', 'a'), event('2', 'b'), event('3', 'c'))
+      await scene.ack(...(await scene.pull(3)))
+      for (const perSecond of [0, -1, 1_000_001]) {
+        await assertRejects(broker.seek(caller, { subscription, to: 'beginning', perSecond }), 'bad-request', 'a rate')
+      }
+      const { head } = await broker.topic(caller, topic)
+      const slow = { subscription, to: 'beginning', effects: 'run', perSecond: 0.001 } as const
+      const { seekRate } = await broker.seek(caller, slow)
+      assertEqual(seekRate, { perSecond: 0.001, until: head }, 'the description')
+      assertEqual(await scene.pullNow(), [], 'nothing before its time')
+      const where = () => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } })
+      assertEqual({ ...(await where()) }, { ...(await where()), state: 'ready', heldBack: 'seek-rate' }, 'explain()')
+      await scene.subscribe({ policy: { maxInFlight: 5 } })
+      assertEqual(await scene.pullNow(), [], 'another policy does not end it')
+      const other = await broker.pull(caller, { subscription: 'audit.other', max: 3, waitMs: 3_000 })
+      assertEqual(other.deliveries.length, 3, 'others do not notice')
+      const { seekRate: ended } = await broker.seek(caller, { subscription, to: 'beginning', effects: 'run' })
+      assertEqual(ended, undefined, 'the next seek')
+      assertEqual((await scene.pull(3)).length, 3, 'all at once')
+    },
+  },
+  {
+    name: 'what bounds a seek outlives a crash, and is over once everything of its time has passed',
+    restarts: true,
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'), event('2', 'b'))
+      await scene.ack(...(await scene.pull(2)))
+      const slow = { subscription, to: 'beginning', effects: 'run' } as const
+      await scene.broker.seek(context.caller, { ...slow, perSecond: 0.001 })
+      scene.broker = await context.crash!()
+      assertEqual(await scene.pullNow(), [], 'after the crash')
+      await scene.broker.seek(context.caller, { ...slow, perSecond: 50 })
+      await scene.ack(...(await scene.pull(2)))
+      await eventually(
+        async () => (await scene.broker.subscription(context.caller, subscription)).seekRate === undefined,
+        'it is over',
+      )
     },
   },
 ]

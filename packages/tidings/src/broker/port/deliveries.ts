@@ -8,6 +8,8 @@ export interface Delivery {
   readonly generation: number
   /** An earlier generation acknowledged this event already, and the seek's `effects` say what to do about it. */
   readonly replay?: ReplayEffects
+  /** Of a subscription with `priorities`: 0 for what matters most. */
+  readonly priority?: number
   /** 1 for the first. */
   readonly attempt: number
   readonly event: Event

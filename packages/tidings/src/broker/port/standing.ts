@@ -9,6 +9,11 @@ export interface SeekRequest {
   readonly to: Position | 'beginning' | 'end' | { readonly time: number }
   /** `skip` by default. */
   readonly effects?: ReplayEffects
+  /**
+   * At most so many deliveries a second, beside the rate of the policy, until everything that the topic holds now has
+   * passed: up to 1,000,000. The next seek ends it.
+   */
+  readonly perSecond?: number
 }
 
 /** As of now, and before the filter: what it leaves out counts as well. */
@@ -116,7 +121,7 @@ export type Explanation = {
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'beyond-retention' }
     /** `heldBack`: why it is not handed out, although it could be. */
-    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'outage' | 'max-in-flight' | 'rate' }
+    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'outage' | 'max-in-flight' | 'rate' | 'seek-rate' }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
     | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
     | { readonly state: 'scheduled'; readonly at: number }

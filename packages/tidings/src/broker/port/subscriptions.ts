@@ -35,6 +35,12 @@ export interface SubscriptionPolicy {
    * for ever where absent.
    */
   readonly expiresAfterMs?: number
+  /**
+   * What matters more is handed out first, however much else waits: 1 to 4 filters, of which the first that matches
+   * counts; what none matches comes last. Fixed when the subscription is created. Events of one key are in order within
+   * one priority only; not with `coalesce`, nor with `supersede`, nor for entities.
+   */
+  readonly priorities?: readonly SubscriptionFilter[]
 }
 
 /**
@@ -83,6 +89,7 @@ export interface SubscriptionDescription {
     readonly retry: RetryPolicy
     readonly delayMs: number
     readonly coalesce?: CoalescePolicy
+    readonly priorities?: readonly SubscriptionFilter[]
     readonly maxInFlight?: number
     readonly rate?: { readonly perSecond: number; readonly burst: number }
     readonly outage: OutagePolicy
@@ -97,6 +104,8 @@ export interface SubscriptionDescription {
   readonly watermark: number
   /** An operator's word: nothing is handed out until `resume`. */
   readonly paused?: Pause
+  /** What its last seek allows, until everything up to `until` has passed. */
+  readonly seekRate?: { readonly perSecond: number; readonly until: Position }
 }
 
 export interface Pause {
