@@ -183,7 +183,7 @@ export const operatorMutations = [
   {
     promise: 'Erasing leaves the edits of other keys alone.',
     file: 'broker/erase.ts',
-    from: 'if ((await shard.record(offsetOf(entry.key)))?.event.key === key) erased.push(entry.key)',
+    from: 'if ((await shard.log.record(offsetOf(entry.key)))?.event.key === key) erased.push(entry.key)',
     to: 'erased.push(entry.key)',
     tests: ['broker/erase.test.ts'],
   },

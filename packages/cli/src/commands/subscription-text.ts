@@ -22,6 +22,7 @@ export function describeSubscription(description: SubscriptionDescription): stri
       policy.expiresAfterMs === undefined ? 'never' : `${duration(policy.expiresAfterMs)} after the last consumer`,
     ],
     ...(policy.priorities ?? []).map((first, index) => [`priority ${index}`, JSON.stringify(first)] as const),
+    ...(policy.delayMs > 0 ? [['delay', duration(policy.delayMs)] as const] : []),
     ['in flight', policy.maxInFlight === undefined ? 'no limit' : `at most ${policy.maxInFlight}`],
     ['rate', policy.rate ? `${policy.rate.perSecond} a second, ${policy.rate.burst} at once` : 'no limit'],
     ...(seekRate ? [['seek', `${seekRate.perSecond} a second until ${seekRate.until}`] as const] : []),

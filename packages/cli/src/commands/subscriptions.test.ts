@@ -122,6 +122,16 @@ describe('subscriptions create', () => {
     expect(await bench.tidings(...update, '--priority', '[]')).toMatchObject({ code: 2 })
   })
 
+  test('delays what it hands out, and takes that back with "none"', async () => {
+    const created = await json('subscriptions', 'create', 'mail.later', ...onOrders, '--delay', '90s')
+    expect(created).toMatchObject({ policy: { delayMs: 90_000 } })
+    const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.later')
+    expect(stdout).toMatch(/^delay +90 s$/m)
+    const update = ['subscriptions', 'create', 'mail.later', '--update', '--delay']
+    expect(await json(...update, 'none')).toMatchObject({ policy: { delayMs: 0 } })
+    expect(await bench.tidings(...update, 'soon')).toMatchObject({ code: 2, stderr: expect.stringContaining('soon') })
+  })
+
   test('keeps what it does not speak of: the delay too', async () => {
     const definition = { subscription: 'mail.late', topic: 'shop.order', from: 'end', policy: { delayMs: 5_000 } }
     await bench.broker.putSubscription(bench.caller, definition)
