@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /**
- * `npm run torture -- --minutes 10 [words of a file]`: runs the files `*.torture.test.ts`, which share the minutes, and prints
+ * `npm run torture -- --minutes 10 [words of a file]`: runs each of the files `*.torture.test.ts` for so many minutes, and prints
  * what each did. A torture goes on until its time is over; what it finds, it prints with the seed that shows it again.
  */
 const root = join(import.meta.dirname, '../..')
