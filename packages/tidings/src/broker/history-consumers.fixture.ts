@@ -130,7 +130,8 @@ export async function settle(world: World, life: Life): Promise<void> {
   const what = `${outcome.action} of ${holding.offset} (${holding.state}) was answered ${came}`
   world.require(owned || world.owns(life, subscription) || came !== 'settled', `${what}, of one that is no owner`)
   if (owned) world.require(expected.includes(came), `${what}, not ${expected.join(' or ')}`)
-  if (came === 'lease-lost' && owned) holding.state = 'lost'
+  // Who is told so lets go of it, and presents it no more.
+  if (came === 'lease-lost' && owned) Object.assign(holding, { state: 'lost', safeUntil: 0 })
   if (came !== 'settled' || before !== subscription.generation) return
   subscription.settled(holding, outcome.action)
   const track = subscription.track(holding.offset)
