@@ -79,10 +79,10 @@ function keepOrLose(holding: Holding, kept: boolean, era: number): void {
 }
 
 /** Its holder has a grace to come back. */
-function broke(world: World, { subscription, holder, stream: _, life }: OpenStream): void {
+function broke(world: World, { subscription, holder, life }: OpenStream): void {
   for (const open of world.streams)
     if (open.holder === holder && open.life === life && open.subscription === subscription) world.streams.delete(open)
-  release(world, subscription, holder, world.monotonic + graceMs)
+  if (world.owns(life, subscription)) release(world, subscription, holder, world.monotonic + graceMs)
 }
 
 function release(world: World, { holdings }: ModelSubscription, holder: string, safeUntil: number): void {
