@@ -126,7 +126,7 @@ describe('subscriptions create', () => {
     const created = await json('subscriptions', 'create', 'mail.later', ...onOrders, '--delay', '90s')
     expect(created).toMatchObject({ policy: { delayMs: 90_000 } })
     const { stdout } = await bench.tidings('subscriptions', 'show', 'mail.later')
-    expect(stdout).toMatch(/^delay +90 s$/m)
+    expect(stdout).toMatch(/^delay +1 min 30 s$/m)
     const update = ['subscriptions', 'create', 'mail.later', '--update', '--delay']
     expect(await json(...update, 'none')).toMatchObject({ policy: { delayMs: 0 } })
     expect(await bench.tidings(...update, 'soon')).toMatchObject({ code: 2, stderr: expect.stringContaining('soon') })

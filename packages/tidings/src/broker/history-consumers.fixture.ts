@@ -79,10 +79,10 @@ function keepOrLose(holding: Holding, kept: boolean, era: number): void {
 }
 
 /** Its holder has a grace to come back. */
-function broke(world: World, { subscription, holder, stream: _, life }: OpenStream): void {
+function broke(world: World, { subscription, holder, life }: OpenStream): void {
   for (const open of world.streams)
     if (open.holder === holder && open.life === life && open.subscription === subscription) world.streams.delete(open)
-  release(world, subscription, holder, world.monotonic + graceMs)
+  if (world.owns(life, subscription)) release(world, subscription, holder, world.monotonic + graceMs)
 }
 
 function release(world: World, { holdings }: ModelSubscription, holder: string, safeUntil: number): void {
@@ -130,7 +130,8 @@ export async function settle(world: World, life: Life): Promise<void> {
   const what = `${outcome.action} of ${holding.offset} (${holding.state}) was answered ${came}`
   world.require(owned || world.owns(life, subscription) || came !== 'settled', `${what}, of one that is no owner`)
   if (owned) world.require(expected.includes(came), `${what}, not ${expected.join(' or ')}`)
-  if (came === 'lease-lost' && owned) holding.state = 'lost'
+  // Who is told so lets go of it, and presents it no more.
+  if (came === 'lease-lost' && owned) Object.assign(holding, { state: 'lost', safeUntil: 0 })
   if (came !== 'settled' || before !== subscription.generation) return
   subscription.settled(holding, outcome.action)
   const track = subscription.track(holding.offset)

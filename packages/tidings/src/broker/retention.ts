@@ -110,9 +110,9 @@ export class Retention {
       await this.#tell(id, bound, lowest, now)
       const through = Math.min(bound, lowest?.floor ?? Infinity)
       const { tombstonesMs = defaultTombstonesMs } = topic.retention
-      // An earlier trim may have gone further, and a trim removes what such a one kept unless it is named again.
-      const keep = needs.offsets(Math.max(through, description.trimmed))
-      await engine.log.trim(id, through, { keep, tombstonesBefore: now - tombstonesMs })
+      // Where an earlier trim went further, what it left is needed still, or goes with the next one that comes so far.
+      if (through < description.trimmed) return
+      await engine.log.trim(id, through, { keep: needs.offsets(through), tombstonesBefore: now - tombstonesMs })
     } finally {
       needs.stop()
     }

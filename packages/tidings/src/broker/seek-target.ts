@@ -17,10 +17,8 @@ export async function seekTarget(log: Log, namespace: Namespace, id: TopicId, to
       '"to" must be "beginning", "end", a position, or { "time": milliseconds since 1970 }.',
     )
   }
-  const { head, trimmed, kind } = await namespace.describe(id.topic)
-  const offset = await offsetBefore(log, id, to.time, head)
-  // As for the beginning: what an event topic keeps below is kept for others.
-  return kind === 'entity' ? offset : Math.max(offset, trimmed)
+  const { head } = await namespace.describe(id.topic)
+  return offsetBefore(log, id, to.time, head)
 }
 
 /**
