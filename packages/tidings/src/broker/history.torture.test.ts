@@ -1,12 +1,12 @@
 import { test } from 'vitest'
-import { tortureMs } from '@tidings/tools/torture-minutes'
+import { firstSeed, tortureMs } from '@tidings/tools/torture-minutes'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { simulatedEnvironment } from '../testing/index.ts'
 import { playHistory } from './play-history.fixture.ts'
 
 test('random histories of the broker', async () => {
   const until = performance.now() + tortureMs()
-  const first = Math.floor(Date.now() % 1e9)
+  const first = firstSeed()
   let played = 0
   for (let seed = first; performance.now() < until; seed++) {
     const environment = simulatedEnvironment(seed)
