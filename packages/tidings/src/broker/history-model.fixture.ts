@@ -174,7 +174,8 @@ export class ModelSubscription {
   #comesAgain({ offset, delivery, monotonic }: Arrival, track: Track): string | undefined {
     if (track.finished) return `it was ${track.finished}`
     if (track.dead && !this.redriving) return 'it is a dead letter'
-    if (track.notBefore && monotonic < track.notBefore.monotonic) return 'it was to wait longer'
+    // One that died of its last attempt waits for nobody when it is handed back.
+    if (track.notBefore && !this.redriving && monotonic < track.notBefore.monotonic) return 'it was to wait longer'
     if (offset <= this.start) return undefined
     const acknowledged = this.acknowledgedEver.has(offset)
     if (acknowledged && delivery.replay !== this.effects) return `an earlier generation acknowledged it`
