@@ -202,7 +202,6 @@ function checkTarget(world: World, to: SeekRequest['to'], start: number): void {
     world.require(start === plain, `time ${to.time} is ${start}, not ${plain}`)
 }
 
-/** What is dead, as operators see it. */
 async function deadLetters(world: World, life: Life, subscription: ModelSubscription) {
   const asked = await life.ask(life.broker.deadLetters(caller, { subscription: subscription.name, limit: 1_000 }))
   if (asked.status !== 'answered') return []
