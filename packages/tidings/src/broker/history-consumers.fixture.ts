@@ -62,10 +62,11 @@ export async function openStream(world: World): Promise<void> {
       world.streams.delete(other)
   }
   const kept = new Set(asked.answer.kept)
-  for (const holding of mine) keepOrLose(holding, kept.has(holding.lease), subscription.era)
-  for (const { offset, lease } of presented) {
-    const holding = mine.find((each) => each.lease === lease)!
-    world.require(holding.state === 'held' || !kept.has(lease), `${offset} was kept although it is lost`)
+  // What one says that somebody took over from is worth nothing, and it does not know.
+  if (world.owns(life, subscription)) {
+    const wonBack = mine.find(({ state, lease }) => state === 'lost' && kept.has(lease))
+    world.require(wonBack === undefined, `${wonBack?.offset} was kept although it is lost`)
+    for (const holding of mine) keepOrLose(holding, kept.has(holding.lease), subscription.era)
   }
   opened.stream = { subscription, holder, life, stream: asked.answer }
   world.streams.add(opened.stream)

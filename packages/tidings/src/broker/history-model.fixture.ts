@@ -168,14 +168,16 @@ export class ModelSubscription {
       return `its generation is ${generation}, not ${this.generation}`
     return track.vague
       ? undefined
-      : (this.#comesAgain(arrival, track) ?? this.#outOfTurn(arrival, published, log, erased))
+      : (this.#comesAgain(arrival, track, published) ?? this.#outOfTurn(arrival, published, log, erased))
   }
 
-  #comesAgain({ offset, delivery, monotonic }: Arrival, track: Track): string | undefined {
+  #comesAgain({ offset, delivery, monotonic }: Arrival, track: Track, { blank }: Published): string | undefined {
     if (track.finished) return `it was ${track.finished}`
     if (track.dead && !this.redriving) return 'it is a dead letter'
-    if (track.notBefore && monotonic < track.notBefore.monotonic) return 'it was to wait longer'
-    if (offset <= this.start) return undefined
+    // One that died of its last attempt waits for nobody when it is handed back.
+    if (track.notBefore && !this.redriving && monotonic < track.notBefore.monotonic) return 'it was to wait longer'
+    // Where attributes were erased, an earlier generation's filter may not know any more what it wanted.
+    if (offset <= this.start || blank) return undefined
     const acknowledged = this.acknowledgedEver.has(offset)
     if (acknowledged && delivery.replay !== this.effects) return `an earlier generation acknowledged it`
     // What a newer event makes needless ends without anybody's word.

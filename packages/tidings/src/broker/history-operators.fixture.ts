@@ -31,6 +31,7 @@ export class Publishers {
     let asked = await life.ask(life.broker.publish(caller, { topic, events }))
     // A publisher that has heard nothing publishes the same again, before anything else.
     if (asked.status !== 'answered') {
+      world.timesAreKnown = false
       const answer = await world.insist((next) => next.broker.publish(caller, { topic, events }))
       asked = { status: 'answered', answer }
     }
@@ -75,8 +76,8 @@ export class Publishers {
     const world = this.#world
     const { event } = published
     const known = this.#sent.find((sent) => sent.event === published)
-    world.require(answer.status === 'stored' || answer.status === 'duplicate', `${event.id} was ${answer.status}`)
-    if (answer.status === 'refused' || answer.status === 'spooled') return
+    if (answer.status === 'refused' || answer.status === 'spooled')
+      return world.fail(`${event.id} was ${answer.status}`)
     if (known) {
       world.require(answer.status === 'duplicate', `${event.id} was stored twice`)
       const same = answer.position === undefined || world.offset(answer.position) === known.offset
@@ -201,7 +202,6 @@ function checkTarget(world: World, to: SeekRequest['to'], start: number): void {
     world.require(start === plain, `time ${to.time} is ${start}, not ${plain}`)
 }
 
-/** What is dead, as operators see it. */
 async function deadLetters(world: World, life: Life, subscription: ModelSubscription) {
   const asked = await life.ask(life.broker.deadLetters(caller, { subscription: subscription.name, limit: 1_000 }))
   if (asked.status !== 'answered') return []
@@ -212,11 +212,10 @@ async function deadLetters(world: World, life: Life, subscription: ModelSubscrip
     const mayBeGone = vague || subscription.redriving || subscription.policies.has('supersede')
     world.require(!dead || mayBeGone || listed.has(offset), `the dead letter ${offset} is not there`)
   }
-  for (const { offset, event, parked } of letters) {
+  for (const { offset, event } of letters) {
     const track = subscription.track(offset)
     world.require(!track.finished || track.vague === true, `${offset} is dead although it was ${track.finished}`)
     if (!track.vague) checkLetter(world, offset, event, track.edit?.text)
-    world.require(parked >= 0, `${parked} are parked behind ${offset}`)
   }
   return letters
 }
@@ -257,6 +256,7 @@ export async function operateDead(world: World, life: Life): Promise<void> {
   const answer = 'position' in asked.answer ? { status: 'replaced' } : asked.answer[0]!
   if (answer.status === 'refused') return
   delete track.dead
+  delete track.notBefore
   track.astray = true
   if (answer.status === 'replaced') track.edit = { edit: edit + 1, text }
   if (answer.status === 'discarded') {

@@ -39,6 +39,8 @@ export class World {
   incarnation = ''
   step = 0
   mostWall = 0
+  /** Whether it is known when each event was appended. */
+  timesAreKnown = true
   readonly owners = new Map<ModelSubscription, Life>()
   readonly #inbox: { readonly subscription: ModelSubscription; readonly arrival: Arrival; readonly life: Life }[] = []
 
