@@ -85,38 +85,42 @@ describe('trim() of the embedded engine', () => {
     }
   })
 
-  it.each(['event', 'entity'] as const)('keeps a log of %s kind under retention from growing', async (kind) => {
-    const environment = simulatedEnvironment(3)
-    const engine = embeddedEngine({
-      path: folder.path,
-      environment,
-      deduplication: { maxIds: 500, maxAgeMs: 60_000 },
-    })
-    await engine.start()
-    await engine.log.create(orders, { kind, shards: 1 })
-    const random = mulberry32(9)
-    const round = async (): Promise<void> => {
-      for (let call = 0; call < 10; call++) {
-        await engine.log.append(
-          orders,
-          Array.from({ length: 50 }, () => randomRequest(random)),
-        )
+  it.each(['event', 'entity'] as const)(
+    'keeps a log of %s kind under retention from growing',
+    { timeout: 120_000 },
+    async (kind) => {
+      const environment = simulatedEnvironment(3)
+      const engine = embeddedEngine({
+        path: folder.path,
+        environment,
+        deduplication: { maxIds: 500, maxAgeMs: 60_000 },
+      })
+      await engine.start()
+      await engine.log.create(orders, { kind, shards: 1 })
+      const random = mulberry32(9)
+      const round = async (): Promise<void> => {
+        for (let call = 0; call < 10; call++) {
+          await engine.log.append(
+            orders,
+            Array.from({ length: 50 }, () => randomRequest(random)),
+          )
+        }
+        environment.jump(10_000)
+        const { head } = (await engine.log.describe(orders))!
+        const keep = [head - 5_000, head - 2_500].filter((offset) => offset > 0)
+        await engine.log.trim(orders, head - 1_000, { keep })
       }
-      environment.jump(10_000)
-      const { head } = (await engine.log.describe(orders))!
-      const keep = [head - 5_000, head - 2_500].filter((offset) => offset > 0)
-      await engine.log.trim(orders, head - 1_000, { keep })
-    }
-    const bytes = async (): Promise<number> => (await stat(join(folder.path, 'data.mdb'))).size
-    for (let count = 0; count < 20; count++) await round()
-    const early = await bytes()
-    for (let count = 0; count < 60; count++) await round()
-    const late = await bytes()
-    // Sixty rounds stored 60 MB more; what is held at any time is 3 MB.
-    expect(late).toBeLessThan(early * 1.25)
-    await engine.stop()
-    inspectFile(join(folder.path, 'data.mdb'))
-  })
+      const bytes = async (): Promise<number> => (await stat(join(folder.path, 'data.mdb'))).size
+      for (let count = 0; count < 20; count++) await round()
+      const early = await bytes()
+      for (let count = 0; count < 60; count++) await round()
+      const late = await bytes()
+      // Sixty rounds stored 60 MB more; what is held at any time is 3 MB.
+      expect(late).toBeLessThan(early * 1.25)
+      await engine.stop()
+      inspectFile(join(folder.path, 'data.mdb'))
+    },
+  )
 })
 
 let ids = 0
