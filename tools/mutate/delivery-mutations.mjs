@@ -202,4 +202,11 @@ export const deliveryMutations = [
     to: 'if (entry.offset > this.#touched) return { through: cursor, open }',
     tests: [...delivery, ...histories],
   },
+  {
+    promise: 'What follows an event in its run does not reach a consumer after it was told that the event is retried.',
+    file: 'broker/streams.ts',
+    from: '(await deliveries).filter(isHeld)',
+    to: 'await deliveries',
+    tests: ['broker/hand-out.test.ts'],
+  },
 ]

@@ -1,6 +1,6 @@
 import type { Engine, TopicId } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
-import type { Outage } from '../delivery/index.ts'
+import { parseLeaseToken, type Outage } from '../delivery/index.ts'
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
 import { ledgerCount, Priorities } from './priorities.ts'
 import type { ShardRunnerOptions } from './shard-options.ts'
@@ -50,4 +50,16 @@ export function lanesOf(shards: readonly ShardRunner[]): readonly (readonly Shar
   const lanes: ShardRunner[][] = []
   for (const shard of shards) (lanes[shard.priority] ??= []).push(shard)
   return lanes
+}
+
+/** Everybody, beginning with another one at each turn. */
+export function inTurn<Item>(all: readonly Item[], turn: number): readonly Item[] {
+  const first = turn % all.length
+  return [...all.slice(first), ...all.slice(0, first)]
+}
+
+/** Whether a lease has not ended. */
+export function holdsLease(shards: readonly ShardRunner[], lease: string): boolean {
+  const token = parseLeaseToken(lease)
+  return token !== undefined && shards[token.shard]!.machine.holds(token)
 }

@@ -15,7 +15,7 @@ function open(credits: Readonly<Record<string, number>>) {
       const count = Math.min(max, left, 1_000)
       left -= count
       got[holder] = (got[holder] ?? 0) + count
-      return count === 0 ? undefined : { count, deliveries: new Promise(() => undefined) }
+      return count === 0 ? undefined : { count, deliveries: new Promise(() => undefined), isHeld: () => true }
     })
     return got
   }

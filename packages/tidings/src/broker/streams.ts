@@ -21,6 +21,11 @@ export interface Puller {
 export interface Claimed {
   readonly count: number
   readonly deliveries: Promise<Delivery[]>
+  /**
+   * Whether its lease has not ended meanwhile: whoever failed with an event, and was told that the broker knows, must not
+   * get what followed it in its run after that.
+   */
+  readonly isHeld: (delivery: Delivery) => boolean
 }
 
 /** The open streams of one subscription. */
@@ -65,11 +70,11 @@ export class Streams {
     }
   }
 
-  /** Sends what a claim has become; deliveries that were skipped give their credit back. */
-  #deliver(stream: Stream, { count, deliveries }: Claimed): void {
+  /** Sends what a claim has become; what was skipped, or is not held any more, gives its credit back. */
+  #deliver(stream: Stream, { count, deliveries, isHeld }: Claimed): void {
     stream.delivering = stream.delivering
       .then(async () => {
-        const batch = await deliveries
+        const batch = (await deliveries).filter(isHeld)
         stream.credit += count - batch.length
         if (stream.open && batch.length > 0) stream.request.onDeliveries(batch)
       })

@@ -5,7 +5,7 @@ import { Outage, parseLeaseToken, type LeaseToken, type SettleAction, type Settl
 import type { StoredSubscription, StoredTopic } from './catalog.ts'
 import { Gate } from './gate.ts'
 import { handOut, type TopicView } from './hand-out.ts'
-import { lanesOf, startShards } from './lanes.ts'
+import { holdsLease, inTurn, lanesOf, startShards } from './lanes.ts'
 import type {
   Delivery,
   DeliveryStream,
@@ -135,7 +135,7 @@ export class SubscriptionRunner {
     const deliveries: Promise<Delivery[]>[] = []
     let count = 0
     const most = Math.min(max, this.gate.allowance())
-    for (const shard of this.lanes.flatMap((lane) => this.#inTurn(lane))) {
+    for (const shard of this.lanes.flatMap((lane) => inTurn(lane, this.#turn))) {
       if (count >= most) break
       const noSuspects = this.shards.some((other) => other !== shard && other.machine.state.suspectsInFlight.size > 0)
       const lease = leaseMs === undefined ? {} : { leaseMs }
@@ -146,12 +146,9 @@ export class SubscriptionRunner {
       deliveries.push(handOut(shard, claim, this.#view))
     }
     this.gate.spend(count)
-    return count === 0 ? undefined : { count, deliveries: Promise.all(deliveries).then((batches) => batches.flat()) }
-  }
-
-  #inTurn(lane: readonly ShardRunner[]): readonly ShardRunner[] {
-    const first = this.#turn % lane.length
-    return [...lane.slice(first), ...lane.slice(0, first)]
+    if (count === 0) return undefined
+    const all = Promise.all(deliveries).then((batches) => batches.flat())
+    return { count, deliveries: all, isHeld: ({ lease }) => holdsLease(this.shards, lease) }
   }
 
   async pull(request: { max: number; waitMs: number; leaseMs: number }): Promise<PullAnswer> {

@@ -203,6 +203,11 @@ export class DeliveryMachine {
     this.state.refresh(entry.queue)
   }
 
+  /** Whether a lease has not ended. */
+  holds(token: LeaseToken): boolean {
+    return this.#leased(token) !== undefined
+  }
+
   #leased(token: LeaseToken): Entry | undefined {
     const entry = this.state.entries.get(token.offset)
     const holds = token.generation === this.state.generation && entry?.lease?.id === token.id
