@@ -92,6 +92,7 @@ function heldBackBy(
   return {
     paused: `an operator paused the subscription; tidings subscriptions resume ${subscription} ends that`,
     outage: `what its consumers need is out of reach; tidings subscriptions stats ${subscription} says what`,
+    interval: 'the interval in which its key gets one event (coalesceMs) is not over',
     'max-in-flight': 'as many events as its policy allows (maxInFlight) are with consumers',
     'seek-rate': 'the last seek (perSecond) lets no more through at present',
     rate: 'its policy (rate) lets no more through at present',

@@ -1,11 +1,10 @@
 import { TidingsError } from '../errors.ts'
-import type { Engine, LogRecord, TopicId } from '../engine/index.ts'
+import type { Engine, TopicId } from '../engine/index.ts'
 import { asideKeys, standing } from '../delivery/index.ts'
 import { parsePosition } from '../event/index.ts'
 import { eventActions } from './actions.ts'
 import type { Namespace } from './namespace.ts'
 import type { EventReference, Explanation } from './port/standing.ts'
-import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
 /** Where single events stand at a subscription. */
@@ -38,9 +37,10 @@ export async function explain(
 
 /** `undefined` where the topic does not hold such an event. */
 export async function explainOffset(runner: SubscriptionRunner, offset: number): Promise<Explanation | undefined> {
-  const record = await runner.shards[0]!.log.record(offset)
-  const shard = record && (await shardOf(runner, record))
-  if (!shard) return undefined
+  const first = runner.shards[0]!
+  const record = await first.log.record(offset)
+  if (!record) return undefined
+  const shard = runner.lanes[first.priorityOf(record.event)]![record.shard]!
   const found = standing(shard.machine, record, await shard.find(asideKeys(shard.machine, record)))
   const replaced = (await shard.edited(record))?.replaced
   return {
@@ -49,17 +49,6 @@ export async function explainOffset(runner: SubscriptionRunner, offset: number):
     actions: eventActions[found.state],
     ...(replaced ? { replaced } : {}),
   } as Explanation
-}
-
-/** The shard that has an event. Erased, it does not tell its priority any more, so it is looked for where it may be. */
-async function shardOf({ lanes }: SubscriptionRunner, record: LogRecord): Promise<ShardRunner | undefined> {
-  const shards = lanes.map((lane) => lane[record.shard]!)
-  for (const shard of record.erased ? shards : []) {
-    const { machine } = shard
-    if (machine.state.entries.has(record.offset)) return shard
-    if ((await shard.find(asideKeys(machine, record))).length > 0) return shard
-  }
-  return shards[shards[0]!.priorityOf(record.event)]
 }
 
 function withPositions(runner: SubscriptionRunner, found: ReturnType<typeof standing>): object {

@@ -33,7 +33,8 @@ export function shardCounts({ state }: DeliveryMachine): ShardCounts {
 
 /** Where one event stands; offsets, not positions. */
 export type Standing =
-  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'ready' }
+  | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' }
+  | { readonly state: 'ready'; readonly heldBack?: 'interval' }
   | { readonly state: 'behind'; readonly key: string; readonly head: number }
   | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: number }
   | { readonly state: 'leased'; readonly holder: string; readonly attempt: number; readonly until?: number }
@@ -51,7 +52,7 @@ export function asideKeys({ state }: DeliveryMachine, { offset, event }: LogReco
 export function standing(machine: DeliveryMachine, record: LogRecord, found: readonly LedgerEntry[]): Standing {
   const { state } = machine
   const entry = state.entries.get(record.offset)
-  if (entry) return entryStanding(entry)
+  if (entry) return entryStanding(entry, state.coalescing.holds(entry))
   const [aside] = found
   if (aside) return asideStanding(machine, record, aside)
   if (record.offset <= state.start) return { state: 'before-start' }
@@ -69,7 +70,7 @@ function asideStanding({ state }: DeliveryMachine, { event }: LogRecord, aside: 
   return { state: 'parked', key, ...(deadLetter === undefined ? {} : { deadLetter }) }
 }
 
-function entryStanding(entry: Entry): Standing {
+function entryStanding(entry: Entry, rests: boolean): Standing {
   const { attempts, reason = '', queue } = entry
   switch (entry.state) {
     case 'leased': {
@@ -81,7 +82,8 @@ function entryStanding(entry: Entry): Standing {
       return { state: entry.state, at: entry.due!.wall, attempts, reason }
     case 'ready': {
       const head = queue.head!
-      if (head === entry || queue.key === undefined) return { state: 'ready' }
+      if (head === entry || queue.key === undefined)
+        return { state: 'ready', ...(rests ? { heldBack: 'interval' } : {}) }
       return { state: 'behind', key: queue.key, head: head.offset }
     }
   }

@@ -46,6 +46,19 @@ export const coalesceCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'explain() says that an event waits for the interval of its key',
+    async run(context) {
+      const scene = await open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.ack(...(await scene.pull(1)))
+      await scene.publish(event('2', 'a'))
+      assertEqual(ids(await scene.pullNow()), [], 'nothing is handed out')
+      const reference = { subscription, event: { source: '/shop', id: '2' } }
+      const found = await scene.broker.explain(context.caller, reference)
+      assertEqual([found.state, 'heldBack' in found && found.heldBack], ['ready', 'interval'], 'why')
+    },
+  },
+  {
     name: 'an urgent event replaces what waits and goes at once, after the handler that runs; its slot stays urgent',
     async run(context) {
       const scene = await open(context)

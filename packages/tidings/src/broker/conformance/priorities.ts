@@ -69,8 +69,8 @@ export const priorityCases: readonly BrokerCase[] = [
   {
     name: 'events of each priority are counted once, come in order per key and are settled, renewed and streamed alike',
     async run(context) {
-      const scene = await Scene.open(context, { policy, filter: { types: [topic] } })
-      const other = { type: 'shop.other' }
+      const scene = await Scene.open(context, { policy, filter: { not: { exact: { subject: 'other' } } } })
+      const other = { subject: 'other' }
       await scene.publish(event('1', 'a'), alarm('2', 'a'), { ...alarm('3', 'b'), ...other }, event('4', 'a', other))
       await scene.publish(order('5', 'a'), alarm('6', 'a'))
       await ready(scene, 4)

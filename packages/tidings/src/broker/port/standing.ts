@@ -121,7 +121,10 @@ export type Explanation = {
   (
     | { readonly state: 'before-start' | 'filtered' | 'skipped' | 'settled' | 'unread' | 'beyond-retention' }
     /** `heldBack`: why it is not handed out, although it could be. */
-    | { readonly state: 'ready'; readonly heldBack?: 'paused' | 'outage' | 'max-in-flight' | 'rate' | 'seek-rate' }
+    | {
+        readonly state: 'ready'
+        readonly heldBack?: 'paused' | 'outage' | 'interval' | 'max-in-flight' | 'rate' | 'seek-rate'
+      }
     | { readonly state: 'behind'; readonly key: string; readonly head: Position }
     | { readonly state: 'parked'; readonly key: string; readonly deadLetter?: Position }
     | { readonly state: 'scheduled'; readonly at: number }
