@@ -223,7 +223,7 @@ export class ModelSubscription {
   }
 
   #isHeld(offset: number, { holder }: Arrival): boolean {
-    return this.holdings.some((other) => other.offset === offset && other.holder === holder && other.state === 'held')
+    return this.holdings.some((other) => other.offset === offset && other.holder === holder && other.state !== 'lost')
   }
 
   /** Takes a delivery that was in order. */
