@@ -3,6 +3,7 @@ import type { SimulatedEnvironment } from '../testing/index.ts'
 import { caller, topic, World } from './history.fixture.ts'
 import * as consumers from './history-consumers.fixture.ts'
 import * as operators from './history-operators.fixture.ts'
+import type { ModelSubscription } from './history-model.fixture.ts'
 import type { Life } from './lives.fixture.ts'
 
 type Step = (life: Life) => Promise<void>
@@ -101,21 +102,31 @@ async function drain(world: World): Promise<void> {
   await checkLog(world)
 }
 
+async function handBack(world: World, model: ModelSubscription): Promise<void> {
+  const { broker } = world.life
+  const subscription = model.name
+  await broker.redrive(caller, { subscription, positions: 'all' })
+  for (const { position, replaced } of (await broker.deadLetters(caller, { subscription })).deadLetters) {
+    const positions = [position]
+    const edit = replaced?.edit ?? 0
+    const [answer] = await broker.redrive(caller, { subscription, positions, edit })
+    const offset = world.offset(position)
+    // That there was an edit is remembered, but not told, once it was erased.
+    if (answer!.status === 'redriven' || !world.log[offset - 1]!.blank) continue
+    await broker.discard(caller, { subscription, positions })
+    model.finish(offset, 'discarded')
+  }
+}
+
 async function empty(world: World, subscription: string): Promise<void> {
   const { life } = world
   const { broker } = life
+  const model = world.subscriptions.find(({ name }) => name === subscription)!
   for (let round = 0; ; round++) {
     await world.pass(round === 0 ? 22_000 : 2_500)
-    await broker.redrive(caller, { subscription, positions: 'all' })
-    for (const { position, replaced } of (await broker.deadLetters(caller, { subscription })).deadLetters) {
-      const positions = [position]
-      // Of an edit whose event was erased nothing is shown: there is nothing to hand back.
-      if (world.erased.has(world.offset(position))) await broker.discard(caller, { subscription, positions })
-      else await broker.redrive(caller, { subscription, positions, edit: replaced?.edit ?? 0 })
-    }
+    await handBack(world, model)
     await world.pass(0)
     const { deliveries } = await broker.pull(caller, { subscription, max: 1_000, leaseMs: 20_000 })
-    const model = world.subscriptions.find(({ name }) => name === subscription)!
     world.came(life, model, deliveries, { holder: `drain-${round}`, pull: { leaseMs: 20_000 } })
     world.lookAtWhatCame()
     const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
