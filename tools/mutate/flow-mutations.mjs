@@ -72,8 +72,8 @@ export const flowMutations = [
   {
     promise: 'A flood of unimportant work never delays what matters.',
     file: 'broker/subscription-runner.ts',
-    from: 'this.lanes.flatMap((lane) => this.#inTurn(lane))',
-    to: 'this.#inTurn(this.shards)',
+    from: 'this.lanes.flatMap((lane) => inTurn(lane, this.#turn))',
+    to: 'inTurn(this.shards, this.#turn)',
     tests: priorities,
   },
   {
