@@ -41,7 +41,16 @@ export async function listSubscriptions(entrance: Entrance, caller: Caller): Pro
   const visible = (await namespace.catalog.list('subscription')).filter(({ subscription }) =>
     entrance.allows(caller, 'inspect', { subscription }),
   )
-  return Promise.all(visible.map(({ subscription }) => describeSubscription(namespace, subscription)))
+  const described = visible.map(async ({ subscription }) => {
+    try {
+      return await describeSubscription(namespace, subscription)
+    } catch (error) {
+      // One that is removed while it is described is not among them any more.
+      if (await namespace.catalog.find('subscription', subscription)) throw error
+      return undefined
+    }
+  })
+  return (await Promise.all(described)).filter((each) => each !== undefined)
 }
 
 export async function describeSubscription(namespace: Namespace, name: string): Promise<SubscriptionDescription> {

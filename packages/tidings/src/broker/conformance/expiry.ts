@@ -27,6 +27,8 @@ export const expiryCases: readonly BrokerCase[] = [
       const { broker, caller } = context
       const scene = await Scene.open(context, { policy })
       const probe = await scene.stream()
+      // A remote stream over long polling asks for what it has credit for.
+      probe.stream.grant(1)
       await broker.putSubscription(caller, { subscription: 'mail.idle', topic, from: 'end', policy })
       await broker.putSubscription(caller, { subscription: 'mail.durable', topic, from: 'end' })
       await eventually(
