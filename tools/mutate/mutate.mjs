@@ -21,6 +21,7 @@ import { mutations } from './mutations.mjs'
  * test was red before anything was taken out, which would prove nothing.
  */
 const root = join(import.meta.dirname, '../..')
+/** A mutation may make a test wait for ever; that is a kill, too. */
 const longestRunMs = 300_000
 /** The first red test is enough, and a slow machine makes none red. */
 const patience = ['--bail', '1', '--testTimeout', '60000']
@@ -70,14 +71,15 @@ function linkModules(folder, copy) {
  * @param {string} copy
  * @param {readonly string[]} tests
  * @param {readonly string[]} options
+ * @param {number | undefined} timeout Milliseconds; `undefined` waits for the end.
  * @returns {{ readonly green: boolean, readonly said: string }}
  */
-function test(copy, tests, options = []) {
+function test(copy, tests, options = [], timeout = longestRunMs) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const { status, stdout } = spawnSync(process.execPath, [vitest, 'run', ...patience, ...options, ...tests], {
     cwd: copy,
     encoding: 'utf8',
-    timeout: longestRunMs,
+    timeout,
   })
   return { green: status === 0, said: stdout }
 }
@@ -85,23 +87,36 @@ function test(copy, tests, options = []) {
 /**
  * @param {string} copy
  * @param {import('./mutations.mjs').Mutation} mutation
- * @returns {'killed' | 'survived' | 'stale'}
+ * @returns {{ readonly result: 'killed' | 'survived' | 'stale', readonly by?: string }}
  */
 function run(copy, { file, from, to, tests, name, programs = false }) {
   const path = join(copy, file)
   const original = readFileSync(path, 'utf8')
-  if (original.split(from).length !== 2 || tests.some((each) => !existsSync(join(copy, each)))) return 'stale'
+  if (original.split(from).length !== 2 || tests.some((each) => !existsSync(join(copy, each))))
+    return { result: 'stale' }
   writeFileSync(
     path,
     original.replace(from, () => to),
   )
   try {
     if (programs) build(copy)
-    return test(copy, tests, name === undefined ? [] : ['-t', name]).green ? 'survived' : 'killed'
+    const { green, said } = test(copy, tests, name === undefined ? [] : ['-t', name])
+    return green ? { result: 'survived' } : { result: 'killed', by: firstRed(said) }
   } finally {
     writeFileSync(path, original)
     if (programs) build(copy)
   }
+}
+
+/**
+ * The name of the first red test in what vitest said.
+ *
+ * @param {string} said
+ */
+function firstRed(said) {
+  // oxlint-disable-next-line no-control-regex -- colours
+  const plain = said.replaceAll(/\u001B\[[\d;]*m/g, '')
+  return /^ FAIL +(.+)$/m.exec(plain)?.[1] ?? 'no test: the run itself failed, or took too long'
 }
 
 /**
@@ -123,7 +138,7 @@ function redBefore(copy, chosen) {
       existsSync(join(copy, each)),
     )
     if (tests.length === 0) continue
-    const { green, said } = test(copy, tests, options)
+    const { green, said } = test(copy, tests, options, undefined)
     if (!green) return said
   }
   return undefined
@@ -142,9 +157,10 @@ try {
   red = said !== undefined
   if (red) console.log(`${said}\nA test is red though nothing was taken out; make it green first.`)
   for (const mutation of red ? [] : chosen) {
-    const result = run(copy, mutation)
+    const { result, by } = run(copy, mutation)
     counts[result]++
-    console.log(`${result.padEnd(8)}  ${mutation.promise}  (${mutation.file})`)
+    const killer = by === undefined ? '' : `\n          by ${by}`
+    console.log(`${result.padEnd(8)}  ${mutation.promise}  (${mutation.file})${killer}`)
   }
 } finally {
   rmSync(copy, { recursive: true, force: true })
