@@ -17,9 +17,10 @@ export async function applyMigrations(options: {
     throw new TidingsError('bad-request', `"${set.name}" is not a name for migrations: use lower-case letters and "_".`)
   }
   const [one, two, three, four] = [1, 2, 3, 4].map((number) => dialect.placeholder(number))
-  await transaction.query(migrationsTable(dialect))
+  const table = dialect.name === 'sqlite' ? 'tidings_migrations' : 'tidings.migrations'
+  await transaction.query(createMigrations(table, dialect))
   const applied = await transaction.query<{ number: number; checksum: string }>(
-    `select number, checksum from tidings_migrations where name = ${one} order by number`,
+    `select number, checksum from ${table} where name = ${one} order by number`,
     [set.name],
   )
   if (applied.length > set.migrations.length) {
@@ -34,7 +35,7 @@ export async function applyMigrations(options: {
     if (!known) {
       await execute(script)
       await transaction.query(
-        `insert into tidings_migrations (name, number, checksum, applied_at) values (${one}, ${two}, ${three}, ${four})`,
+        `insert into ${table} (name, number, checksum, applied_at) values (${one}, ${two}, ${three}, ${four})`,
         [set.name, index + 1, checksum, now],
       )
     } else if (known.number !== index + 1 || known.checksum !== checksum) {
@@ -46,8 +47,8 @@ export async function applyMigrations(options: {
   }
 }
 
-function migrationsTable({ name }: Dialect): string {
-  return `create table if not exists tidings_migrations (
+function createMigrations(table: string, { name }: Dialect): string {
+  return `create table if not exists ${table} (
   name text not null,
   number integer not null,
   checksum text not null,

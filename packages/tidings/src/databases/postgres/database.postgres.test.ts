@@ -173,18 +173,25 @@ test('what is no pool of pg is refused', () => {
   }
 })
 
-test('migrate() names the right that an ordinary role lacks, and needs no other', async (context) => {
+test('migrate() names each right that an ordinary role lacks, and needs no other', async (context) => {
   const made = await bench(context)
   const ordinary = await asOrdinaryRole(context, made)
+  const role = new URL(ordinary).username
   await made.pool.query('revoke create on schema public from public')
   const database = postgresDatabase({ pool: poolOf(context, ordinary) })
   await database.start()
   const set = { name: 'test', migrations: ['create table entry (name text)'] }
-  await expect(database.migrate(set)).rejects.toMatchObject({
-    code: 'bad-request',
-    message: expect.stringMatching(/grant create on schema/),
-  })
-  await made.pool.query(`grant create on schema public to ${new URL(ordinary).username}`)
+  const refused = (remedy: string): Promise<void> =>
+    expect(database.migrate(set)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringContaining(remedy),
+    })
+  await refused(`create schema tidings authorization "${role}"`)
+  await made.pool.query('create schema tidings')
+  await refused(`grant usage, create on schema tidings to "${role}"`)
+  await made.pool.query(`grant usage, create on schema tidings to "${role}"`)
+  await refused('grant create on schema')
+  await made.pool.query(`grant create on schema public to "${role}"`)
   await database.migrate(set)
   expect(await database.query('select * from entry')).toEqual([])
 })

@@ -146,6 +146,7 @@ class PostgresDatabase implements Database {
     await this.#connected((connection) =>
       this.#transaction(connection, async (transaction) => {
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
+        await createSchema(transaction)
         const execute = (script: string): Promise<string> => connection.execute(script)
         await applyMigrations({ transaction, dialect, execute, set, now })
       }),
@@ -153,7 +154,7 @@ class PostgresDatabase implements Database {
       if (postgresCode(error) !== '42501') throw error
       throw new TidingsError(
         'bad-request',
-        `The role of the pool may not create the tables of the kit (${messageOf(error)}); run "grant create on schema … to …" for the first schema of its search_path.`,
+        `The role of the pool lacks a right that the migrations of "${set.name}" need (${messageOf(error)}); grant it, or have the owner of the database run "grant create on schema … to …" for the schema in which they make their tables.`,
         { cause: error },
       )
     })
@@ -188,6 +189,26 @@ class PostgresDatabase implements Database {
       throw connectFailure(error)
     }
   }
+}
+
+/** The kit's tables have a schema of their own, so that they stand in nobody's way. Runs under the lock of the migrations. */
+async function createSchema(transaction: Transaction): Promise<void> {
+  const [found] = await transaction.query<{ role: string; database: string; there: boolean; allowed: boolean }>(
+    `select current_user as role, current_database() as database, to_regnamespace('tidings') is not null as there,
+       case when to_regnamespace('tidings') is null then has_database_privilege(current_database(), 'create')
+         else has_schema_privilege('tidings', 'create') end as allowed`,
+  )
+  const { role, database, there, allowed } = found!
+  if (!allowed) {
+    const remedy = there
+      ? `grant usage, create on schema tidings to ${dialect.identifier(role)}`
+      : `create schema tidings authorization ${dialect.identifier(role)}`
+    throw new TidingsError(
+      'bad-request',
+      `The role ${role} may not create the tables of the kit, which stand in the schema "tidings" of the database ${database}; have its owner run "${remedy}".`,
+    )
+  }
+  if (!there) await transaction.query('create schema tidings')
 }
 
 async function commit(connection: Connection): Promise<void> {
