@@ -3,23 +3,23 @@ export const kitMutations = [
   // --------------------------------------------------------------------------------------------------------- outbox
   {
     promise: 'A number that commits late is not skipped.',
-    file: 'outbox/statements.ts',
+    file: 'outbox/sqlite/statements.ts',
     from: "remove: 'delete from tidings_outbox where id in (select value from json_each(?))',",
     to: "remove: 'delete from tidings_outbox where id <= (select max(value) from json_each(?))',",
     tests: ['outbox/relay.test.ts'],
   },
   {
     promise: 'A refused event holds the later ones of its key.',
-    file: 'outbox/held.ts',
-    from: 'if (key) await holdBehind(transaction, topic, key, environment)',
-    to: '',
+    file: 'outbox/sqlite/rows.ts',
+    from: 'await transaction.query(statements.removeOne, [id])\n  if (key) await holdBehind(transaction, { topic, key, heldAt })',
+    to: 'await transaction.query(statements.removeOne, [id])',
     tests: ['outbox/held.test.ts'],
   },
   {
     promise: 'A relay that was paused longer than its lease removes nothing.',
     file: 'outbox/relay.ts',
-    from: 'await ownership.ensure(transaction)\n      if (outcome.accepted.length > 0)',
-    to: 'if (outcome.accepted.length > 0)',
+    from: 'await ownership.ensure(transaction)\n      return batch.settle(',
+    to: 'return batch.settle(',
     tests: ['outbox/ownership.test.ts'],
   },
   {
@@ -27,7 +27,7 @@ export const kitMutations = [
     file: 'outbox/ownership.ts',
     from: 'if (!first || mark !== this.#seen.mark) this.#seen = { mark, at: now }',
     to: 'if (!first || this.#seen.mark === undefined) this.#seen = { mark, at: now }',
-    tests: ['outbox/ownership.test.ts'],
+    tests: ['outbox/loop.test.ts'],
   },
   {
     promise: 'Somebody is told of a refused event.',
@@ -45,7 +45,7 @@ export const kitMutations = [
   },
   {
     promise: 'A restored database is noticed.',
-    file: 'outbox/restore.ts',
+    file: 'outbox/sqlite/rows.ts',
     from: 'return next === undefined || state.counter > next.assigned',
     to: 'return false',
     tests: ['outbox/restore.test.ts'],
@@ -53,9 +53,58 @@ export const kitMutations = [
   {
     promise: 'Copies do not stick to the lost state of a restored database.',
     file: 'outbox/restore.ts',
-    from: 'await transaction.query(statements.raiseSource, [Math.max(minutes, (await readSourceEpoch(transaction)) + 1)])',
+    from: 'await transaction.query(statements.raiseSource, [Math.max(minutes, next)])',
     to: '',
     tests: ['outbox/restore.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: a transaction that commits late is not skipped.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'where topic = ${topic} and xid = any (array(select pg_snapshot_xip(${done})))`',
+    to: 'where false`',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: nothing of a key is published before what is held of it.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'and (held.released is null or not pg_visible_in_snapshot(held.released, p.goal))',
+    to: 'and false',
+    tests: ['outbox/held.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: what was written behind a held key while it was released follows it.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'for (const key of waiting.values()) await transaction.query(statements.releaseBehind, [topic, key])',
+    to: '',
+    tests: ['outbox/held.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: no table is emptied that holds something unsent.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'if ((await transaction.query(statements.holdsUnsent(table))).length > 0) return false',
+    to: '',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: a restored database is noticed.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'state.counter > (reach?.counter ?? 0)',
+    to: 'false',
+    tests: ['outbox/restore.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: an empty database of a service that published before is not taken for a repeat.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'select p.topic, p.done, p.goal, p.at, greatest(p.counter, source.counter) as counter',
+    to: 'select p.topic, p.done, p.goal, p.at, p.counter',
+    tests: ['outbox/listing.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: a database that was moved to another server sends everything again.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'return (await this.#database.query(statements.isElsewhere)).length > 0',
+    to: 'return false',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
   },
   // ------------------------------------------------------------------------------------------------ inbox, handlers
   {

@@ -14,7 +14,7 @@ export {
   type RunningPostgres,
 } from './postgres-server.ts'
 
-interface PostgresTest {
+export interface PostgresTest {
   skip(note?: string): never
   onTestFinished(finish: () => Promise<void>): unknown
 }

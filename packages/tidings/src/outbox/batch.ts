@@ -1,49 +1,34 @@
 import type { PublishAnswer, PublishedEvent } from '../broker/port/events.ts'
-import type { Database } from '../database/index.ts'
 import { decodeEvent, type Event } from '../event/index.ts'
-import type { Refusal } from './held.ts'
-import { statements } from './statements.ts'
+import type { Batch, Outcome, Refusal, Row } from './rows.ts'
 
-/** What the relay does next for one topic. */
-export interface Batch {
-  readonly topic: string
-  /** To publish in one call, in order. */
-  readonly rows: readonly Row[]
-  /** Keys whose events are held: these wait behind them. */
-  readonly heldKeys: readonly Uint8Array[]
-  /** Cannot be published at all. */
-  readonly damaged: readonly Refusal[]
-  /** The topic has more than this batch. */
-  readonly more: boolean
-}
-
-interface Row {
+export interface StoredRow {
   readonly id: number
+  readonly counter: number
   readonly key: Uint8Array | null
-  readonly event: Event
+  readonly event: Uint8Array
+  /** Something of its key is held. */
+  readonly held: boolean
 }
 
-interface StoredRow extends Record<string, number | Uint8Array | null> {
-  id: number
-  key: Uint8Array | null
-  event: Uint8Array
-  held: number
+/** What is to be done with each row: those of a key wait behind one of it that is held or damaged. */
+export function rowsOf(stored: readonly StoredRow[]): Row[] {
+  const waiting = new Set<string>()
+  return stored.map(({ id, counter, key, event, held }) => {
+    const name = key?.join()
+    if (name !== undefined && held) waiting.add(name)
+    if (name !== undefined && waiting.has(name)) return { id, counter, key, fate: 'wait' }
+    try {
+      return { id, counter, key, fate: 'publish', event: decodeEvent(event) }
+    } catch (error) {
+      if (name !== undefined) waiting.add(name)
+      return { id, counter, key, fate: 'damaged', reason: error instanceof Error ? error.message : String(error) }
+    }
+  })
 }
 
-/** Reads the next events of a topic, as many as the limits allow and at least one; none for who is not the owner. */
-export async function readBatch(
-  database: Database,
-  options: { readonly topic: string; readonly epoch: number; readonly maxRows: number; readonly maxBytes: number },
-): Promise<Batch> {
-  const { topic, epoch, maxRows, maxBytes } = options
-  const weights = await database.query<{ id: number; bytes: number }>(statements.weigh, [topic, maxRows + 1])
-  const count = countWithin(weights.slice(0, maxRows), maxBytes)
-  const last = weights[count - 1]
-  const stored = last ? await database.query<StoredRow>(statements.batch, [topic, last.id, epoch]) : []
-  return sortOut(topic, stored, weights.length > count)
-}
-
-function countWithin(weights: readonly { readonly bytes: number }[], maxBytes: number): number {
+/** How many rows from the first one on fit into so many bytes; one always does. */
+export function countWithin(weights: readonly { readonly bytes: number }[], maxBytes: number): number {
   let bytes = 0
   let count = 0
   for (const weight of weights) {
@@ -54,40 +39,15 @@ function countWithin(weights: readonly { readonly bytes: number }[], maxBytes: n
   return count
 }
 
-function sortOut(topic: string, stored: readonly StoredRow[], more: boolean): Batch {
-  const rows: Row[] = []
-  const damaged: Refusal[] = []
-  const held = new Map<string, Uint8Array>()
-  for (const { id, key, event, held: isHeld } of stored) {
-    const name = key?.join() ?? ''
-    if (key && isHeld) held.set(name, key)
-    if (key && held.has(name)) continue
-    try {
-      rows.push({ id, key, event: decodeEvent(event) })
-    } catch (error) {
-      if (key) held.set(name, key)
-      damaged.push({
-        id,
-        topic,
-        key,
-        code: 'store-corrupt',
-        reason: error instanceof Error ? error.message : String(error),
-      })
-    }
-  }
-  return { topic, rows, heldKeys: [...held.values()], damaged, more }
+type Publishable = Row & { readonly event: Event }
+
+export function publishable({ rows }: Batch): Publishable[] {
+  return rows.filter((row): row is Publishable => row.fate === 'publish')
 }
 
-/** The batch as the broker gets it; the id of a row is the counter of its producer. */
+/** The batch as the broker gets it. */
 export function publication(batch: Batch, producer: { readonly id: string; readonly epoch: number }): PublishedEvent[] {
-  return batch.rows.map(({ id, event }) => ({ event, producer: { ...producer, counter: id } }))
-}
-
-export interface Outcome {
-  readonly accepted: readonly number[]
-  readonly refused: readonly Refusal[]
-  /** The broker knows a newer owner of the producer. */
-  readonly fenced: boolean
+  return publishable(batch).map(({ counter, event }) => ({ event, producer: { ...producer, counter } }))
 }
 
 /**
@@ -95,17 +55,34 @@ export interface Outcome {
  * every row when the owner was fenced, because that is not the row's fault.
  */
 export function outcomeOf(batch: Batch, answers: readonly PublishAnswer[]): Outcome {
-  const accepted: number[] = []
-  const refused: Refusal[] = []
+  const accepted = new Set<number>()
+  const refused = damaged(batch)
   let fenced = false
-  for (const [index, { id, key }] of batch.rows.entries()) {
+  for (const [index, { id, key }] of publishable(batch).entries()) {
     const answer = answers[index]
     if (!answer) continue
-    if (answer.status !== 'refused') accepted.push(id)
+    if (answer.status !== 'refused') accepted.add(id)
     else if (answer.code === 'producer-fenced') fenced = true
     else if (answer.code !== 'behind-refused') {
-      refused.push({ id, topic: batch.topic, key, code: answer.code, reason: answer.message })
+      refused.set(id, { id, topic: batch.topic, key, code: answer.code, reason: answer.message })
     }
   }
   return { accepted, refused, fenced }
+}
+
+/** The outcome of a batch whose only event was refused as a call. */
+export function refusedAlone(batch: Batch, { code, message }: { code: string; message: string }): Outcome {
+  const refused = damaged(batch)
+  for (const { id, key } of publishable(batch)) refused.set(id, { id, topic: batch.topic, key, code, reason: message })
+  return { accepted: new Set(), refused, fenced: false }
+}
+
+function damaged({ topic, rows }: Batch): Map<number, Refusal> {
+  const refused = new Map<number, Refusal>()
+  for (const row of rows) {
+    if (row.fate !== 'damaged') continue
+    const { id, key, reason } = row
+    refused.set(id, { id, topic, key, code: 'store-corrupt', reason })
+  }
+  return refused
 }

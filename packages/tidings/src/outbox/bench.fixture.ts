@@ -1,14 +1,18 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Client from 'libsql'
+import type { PostgresTest } from '@tidings/tools/postgres'
 import { allowAll, createBroker, type Broker, type PositionedEvent } from '../broker/index.ts'
 import type { Database, SqlRow, Transaction } from '../database/index.ts'
-import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import type { Event } from '../event/index.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
-import { createOutbox, type Outbox, type OutboxAlarm, type OutboxOptions, type OwnedEntity } from './index.ts'
+import { createStore, type Store, type stores } from './store.fixture.ts'
+import {
+  createOutbox,
+  type Listing,
+  type Outbox,
+  type OutboxAlarm,
+  type OutboxOptions,
+  type OwnedEntity,
+} from './index.ts'
 
 export const caller = { namespace: 'default', principal: 'crm' }
 export const customers = 'crm.customer'
@@ -21,14 +25,11 @@ export interface Bench {
   readonly alarms: OutboxAlarm[]
   /** Methods of the broker that the processes get instead; a test puts some here to do damage. */
   readonly faults: Partial<Broker>
-  /** A process of the service: its own connection to the file and its own outbox, whose tables exist. */
+  readonly store: Store
+  /** A process of the service: its own connection to the database and its own outbox, whose tables exist. */
   process(options?: ProcessOptions): Promise<ServiceProcess>
-  /** Another connection to the file, as somebody else might have it. */
-  connect(): InstanceType<typeof Client>
   /** Everything that the broker has of a topic, in order. */
   published(topic: string): Promise<readonly PositionedEvent[]>
-  /** Keeps the database as it is at present; the answered function puts it back, after its processes were killed. */
-  backup(): () => void
   stop(): Promise<void>
 }
 
@@ -53,10 +54,12 @@ export interface Mail {
   readonly text?: string
 }
 
-export async function createBench(seed = 1): Promise<Bench> {
+export async function createBench(
+  test: PostgresTest,
+  { kind = 'sqlite', seed = 1 }: { readonly kind?: (typeof stores)[number]; readonly seed?: number } = {},
+): Promise<Bench> {
   const environment = simulatedEnvironment(seed)
-  const folder = mkdtempSync(join(tmpdir(), 'tidings-outbox-'))
-  let file = join(folder, 'service.db')
+  const store = await createStore(kind, test)
   const broker = createBroker({ engine: memoryEngine({ environment }), authorize: allowAll, environment })
   await broker.start()
   await broker.putTopic(caller, { topic: customers, kind: 'entity', owner: 'crm' })
@@ -64,41 +67,23 @@ export async function createBench(seed = 1): Promise<Bench> {
   const alarms: OutboxAlarm[] = []
   const faults: Partial<Broker> = {}
   const processes: ServiceProcess[] = []
-  const others: InstanceType<typeof Client>[] = []
   return {
     environment,
     broker,
+    store,
     alarms,
     faults,
     async process(options = {}) {
       const onAlarm = (alarm: OutboxAlarm): unknown => alarms.push(alarm)
-      const process = await openProcess(file, { environment, broker: withFaults(broker, faults), onAlarm, ...options })
+      const process = await openProcess(store, { environment, broker: withFaults(broker, faults), onAlarm, ...options })
       processes.push(process)
       return process
     },
-    connect() {
-      const client = new Client(file)
-      others.push(client)
-      return client
-    },
     published: (topic) => readAll(broker, topic),
-    backup() {
-      const copy = join(folder, `backup-${environment.ids.next()}.db`)
-      const client = new Client(file)
-      client.exec('pragma wal_checkpoint(truncate)')
-      client.close()
-      copyFileSync(file, copy)
-      return () => {
-        // Under a new name: the client of a killed process still has the old file open until it is collected.
-        file = join(folder, `restored-${environment.ids.next()}.db`)
-        copyFileSync(copy, file)
-      }
-    },
     async stop() {
       for (const process of processes) await process.kill()
-      for (const other of others) other.close()
       await broker.stop()
-      rmSync(folder, { recursive: true })
+      await store.remove()
     },
   }
 }
@@ -109,46 +94,41 @@ function withFaults(broker: Broker, faults: Partial<Broker>): Broker {
 }
 
 async function openProcess(
-  file: string,
+  store: Store,
   options: ProcessOptions & Pick<OutboxOptions, 'broker' | 'onAlarm'> & { readonly environment: SimulatedEnvironment },
 ): Promise<ServiceProcess> {
-  const client = new Client(file)
-  client.exec('pragma journal_mode = wal')
-  client.exec('create table if not exists customers (id text primary key, name text not null)')
-  const database = sqliteDatabase({ client, busyTimeoutMs: options.busyTimeoutMs ?? 5_000 })
-  await database.start()
+  const { database, close } = await store.open(options)
   const outbox = createOutbox({ database, caller, service: 'crm', topics: [customers, mails], ...options })
   await outbox.prepare()
-  const customer = customerEntity(() => options.environment.ids.next())
+  const customer = customerEntity(database, () => options.environment.ids.next())
   let killed = false
   return {
     database,
     outbox,
     customer,
     async write(changes) {
-      await database.transaction((transaction) => writeAndTell(transaction, outbox, customer, changes))
+      await database.transaction((transaction) => writeAndTell(transaction, { database, outbox, customer }, changes))
     },
     async relay() {
       while ((await outbox.tick()).more);
     },
-    relist: () => outbox.relist({ entity: customer, keysAfter }),
+    relist: () => outbox.relist({ entity: customer, keysAfter: keysAfter(database) }),
     async kill() {
       if (killed) return
       killed = true
       await Promise.all([outbox.stop(), options.environment.advance(1_000)])
       await database.stop()
-      client.close()
+      await close()
     },
   }
 }
 
 export async function writeAndTell(
   transaction: Transaction,
-  outbox: Outbox,
-  customer: OwnedEntity,
+  { database, outbox, customer }: Pick<ServiceProcess, 'database' | 'outbox' | 'customer'>,
   changes: Parameters<ServiceProcess['write']>[0],
 ): Promise<void> {
-  for (const [id, name] of Object.entries(changes.customers ?? {})) await change(transaction, id, name)
+  for (const [id, name] of Object.entries(changes.customers ?? {})) await change(transaction, database, id, name)
   await outbox.flush(transaction, {
     events: (changes.mails ?? []).map((mail) => ({ topic: mails, kind: 'event', event: mailEvent(mail) })),
     changes: Object.keys(changes.customers ?? {}).map((key) => ({ entity: customer, key })),
@@ -156,20 +136,29 @@ export async function writeAndTell(
 }
 
 /** Changes a customer in the table; `null` deletes it. */
-export async function change(transaction: Transaction, id: string, name: string | null): Promise<void> {
-  if (name === null) await transaction.query('delete from customers where id = ?', [id])
-  else
-    await transaction.query('insert into customers values (?, ?) on conflict do update set name = excluded.name', [
-      id,
-      name,
-    ])
+export async function change(
+  transaction: Transaction,
+  { dialect }: Database,
+  id: string,
+  name: string | null,
+): Promise<void> {
+  const [first, second] = [dialect.placeholder(1), dialect.placeholder(2)]
+  if (name === null) await transaction.query(`delete from customers where id = ${first}`, [id])
+  else {
+    await transaction.query(
+      `insert into customers values (${first}, ${second}) on conflict (id) do update set name = excluded.name`,
+      [id, name],
+    )
+  }
 }
 
-function customerEntity(nextId: () => string): OwnedEntity {
+function customerEntity({ dialect }: Database, nextId: () => string): OwnedEntity {
   return {
     topic: customers,
     async readRow(transaction, key) {
-      const [row] = await transaction.query('select id, name from customers where id = ?', [key])
+      const [row] = await transaction.query(`select id, name from customers where id = ${dialect.placeholder(1)}`, [
+        key,
+      ])
       return row
     },
     eventFor: (change) => ({
@@ -182,12 +171,12 @@ function customerEntity(nextId: () => string): OwnedEntity {
   }
 }
 
-async function keysAfter(transaction: Transaction, after: string | undefined, limit: number): Promise<string[]> {
-  const rows = await transaction.query<{ id: string }>('select id from customers where id > ? order by id limit ?', [
-    after ?? '',
-    limit,
-  ])
-  return rows.map(({ id }) => id)
+function keysAfter({ dialect }: Database): Listing['keysAfter'] {
+  const text = `select id from customers where id > ${dialect.placeholder(1)} order by id limit ${dialect.placeholder(2)}`
+  return async (transaction, after, limit) => {
+    const rows = await transaction.query<{ id: string }>(text, [after ?? '', limit])
+    return rows.map(({ id }) => id)
+  }
 }
 
 export function mailEvent({ id, key, text = '' }: Mail): Event {
@@ -216,6 +205,11 @@ export async function copyOf(broker: Broker): Promise<Record<string, string>> {
   return Object.fromEntries(
     present.map(({ event }) => [event.key!, JSON.parse(new TextDecoder().decode(event.data)).name]),
   )
+}
+
+/** Waits, in real time, for something that happens once a real database has answered. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
 export function ids(events: readonly PositionedEvent[]): string[] {

@@ -2,8 +2,8 @@ import type { Database, Transaction } from '../database/index.ts'
 import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
-import { listHeld, release } from './held.ts'
-import { outboxMigrations } from './migrations.ts'
+import { listHeld } from './held.ts'
+import { keyBytes } from './key-bytes.ts'
 import type { Outbox, OutboxOptions } from './outbox.ts'
 import { Ownership } from './ownership.ts'
 import type { Pending } from './pending.ts'
@@ -11,7 +11,9 @@ import { Relay } from './relay.ts'
 import { Lister, type Listing, type ListingReport } from './relist.ts'
 import type { HeldEvent, OutboxAlarm, OutboxStats, TickReport } from './report.ts'
 import { readSource, Restoration } from './restoration.ts'
-import { statements } from './statements.ts'
+import { raiseSourceEpoch } from './restore.ts'
+import type { OutboxRows } from './rows.ts'
+import { tablesOf, type OutboxTables } from './tables.ts'
 import { oldestUnsent, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
 
@@ -19,10 +21,6 @@ const stopGraceMs = 1_000
 
 /** The transactional outbox of a service: events are written in the commit that causes them, and a relay publishes them. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { dialect } = options.database
-  if (dialect.name !== 'sqlite') {
-    throw new TidingsError('bad-request', `The outbox has no tables for ${dialect.name} yet; use an SQLite database.`)
-  }
   return new RelayedOutbox(options)
 }
 
@@ -30,6 +28,8 @@ class RelayedOutbox implements Outbox {
   readonly #options: OutboxOptions
   readonly #database: Database
   readonly #environment: Environment
+  readonly #tables: OutboxTables
+  readonly #rows: OutboxRows
   readonly #writer: Writer
   readonly #ownership: Ownership
   readonly #relay: Relay
@@ -53,14 +53,26 @@ class RelayedOutbox implements Outbox {
     this.#options = options
     this.#database = database
     this.#environment = environment
-    this.#writer = new Writer(environment)
-    this.#ownership = new Ownership({ database, environment, takeoverMs: options.takeoverMs ?? 10_000 })
+    this.#tables = tablesOf(database)
+    this.#rows = this.#tables.rows(database)
+    const { statements } = this.#tables
+    const rows = this.#rows
+    this.#writer = new Writer({ environment, statements })
+    this.#ownership = new Ownership({
+      database,
+      environment,
+      takeoverMs: options.takeoverMs ?? 10_000,
+      rows,
+      statements,
+    })
     this.#relay = new Relay({
       database,
       broker,
       caller,
       environment,
       ownership: this.#ownership,
+      rows,
+      statements,
       producer: `${options.service}:0`,
       topics: options.topics ?? [],
       batchRows: options.batchRows ?? 500,
@@ -70,15 +82,21 @@ class RelayedOutbox implements Outbox {
       restored: () => this.#restoration.mayBeDue(),
       topicUnknown: () => options.onTopicUnknown?.(),
     })
-    this.#lister = new Lister({ database, broker, caller, writer: this.#writer })
+    this.#lister = new Lister({ database, broker, caller, writer: this.#writer, statements })
     this.#watch = new Watch({
-      database,
+      rows,
       environment,
       alarmAfterMs,
       alarm: (alarm) => this.#alarm(alarm),
     })
     this.#databaseBackoff = new Backoff(environment)
-    this.#restoration = new Restoration({ database, environment, alarm, onRestored: options.onRestored })
+    this.#restoration = new Restoration({
+      database,
+      statements,
+      environment,
+      alarm,
+      onRestored: options.onRestored,
+    })
   }
 
   start(): Promise<void> {
@@ -98,9 +116,16 @@ class RelayedOutbox implements Outbox {
 
   async prepare(): Promise<void> {
     this.#stopped = false
-    await this.#database.migrate(outboxMigrations)
+    await this.#database.migrate(this.#tables.migrations)
     await this.#ownership.begin()
+    if (await this.#rows.isElsewhere()) await this.#database.transaction((transaction) => this.#settleIn(transaction))
     this.#restoration.mayBeDue()
+  }
+
+  async #settleIn(transaction: Transaction): Promise<void> {
+    await this.#ownership.ensure(transaction)
+    await this.#rows.continueHere(transaction)
+    await raiseSourceEpoch(transaction, this.#tables.statements, this.#environment)
   }
 
   async stop(): Promise<void> {
@@ -160,28 +185,30 @@ class RelayedOutbox implements Outbox {
   held({ after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {}): Promise<
     readonly HeldEvent[]
   > {
-    return listHeld(this.#database, { after, limit })
+    return listHeld(this.#database, this.#tables, { after, limit })
   }
 
-  async release(held: { readonly topic: string; readonly key: string | null }): Promise<number> {
-    const released = await release(this.#database, held, this.#environment)
+  async release({ topic, key }: { readonly topic: string; readonly key: string | null }): Promise<number> {
+    const held = { topic, key: key === null ? null : keyBytes(key) }
+    const released = await this.#database.transaction((transaction) => this.#rows.release(transaction, held))
     this.wake()
     return released
   }
 
   async discard(id: number): Promise<boolean> {
-    const discarded = await this.#database.transaction((transaction) => transaction.query(statements.discard, [id]))
+    const { discard } = this.#tables.statements
+    const discarded = await this.#database.transaction((transaction) => transaction.query(discard, [id]))
     return discarded.length > 0
   }
 
   async stats(): Promise<OutboxStats> {
-    const count = async (statement: string): Promise<number> =>
-      (await this.#database.query<{ count: number }>(statement))[0]!.count
-    const { sourceepoch, listed } = await readSource(this.#database)
+    const { statements } = this.#tables
+    const { sourceepoch, listed } = await readSource(this.#database, statements)
+    const [held] = await this.#database.query<{ count: number }>(statements.countHeld)
     return {
-      pending: await count(statements.countPending),
-      oldestUnsentMs: await oldestUnsent(this.#database, this.#environment),
-      held: await count(statements.countHeld),
+      pending: await this.#rows.count(),
+      oldestUnsentMs: await oldestUnsent(this.#rows, this.#environment),
+      held: held!.count,
       owner: await this.#ownership.isPresent(),
       sourceepoch,
       listing: listed < sourceepoch,

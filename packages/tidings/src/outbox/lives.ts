@@ -5,7 +5,7 @@ import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
 import type { Ownership } from './ownership.ts'
 import { raiseSourceEpoch } from './restore.ts'
-import { statements } from './statements.ts'
+import type { OutboxStatements } from './tables.ts'
 
 const lookEveryMs = 10_000
 /** A topic that is unknown is about to be made again. */
@@ -17,6 +17,7 @@ export interface LivesOptions {
   readonly caller: Caller
   readonly environment: Environment
   readonly ownership: Ownership
+  readonly statements: OutboxStatements
   /** The broker does not have one of the topics. */
   readonly onTopicUnknown: () => void
 }
@@ -52,7 +53,7 @@ export class Lives {
 
   /** Answers whether another life has begun; then it stands in the database that everything has to be listed. */
   async look(): Promise<boolean> {
-    const { database, environment } = this.#options
+    const { database, environment, statements } = this.#options
     const now = environment.clock.monotonic()
     if (this.#lookedAt !== undefined && now - this.#lookedAt < this.#pauseMs) return false
     this.#lookedAt = now
@@ -70,13 +71,13 @@ export class Lives {
   }
 
   async #write(changed: readonly (readonly [topic: string, life: string])[]): Promise<boolean> {
-    const { database, environment, ownership } = this.#options
+    const { database, environment, ownership, statements } = this.#options
     const known = this.#known!
     const isAnother = changed.some(([topic]) => known.has(topic))
     await database.transaction(async (transaction) => {
       await ownership.ensure(transaction)
       for (const [topic, life] of changed) await transaction.query(statements.saveLife, [topic, life])
-      if (isAnother) await raiseSourceEpoch(transaction, environment)
+      if (isAnother) await raiseSourceEpoch(transaction, statements, environment)
     })
     for (const [topic, life] of changed) known.set(topic, life)
     return isAnother

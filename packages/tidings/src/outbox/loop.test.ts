@@ -6,8 +6,8 @@ import { caller, createBench, ids, mails, type Bench, type ServiceProcess } from
 let bench: Bench
 let service: ServiceProcess
 
-beforeEach(async () => {
-  bench = await createBench()
+beforeEach(async (test) => {
+  bench = await createBench(test)
   service = await bench.process()
 })
 afterEach(() => bench.stop())
@@ -124,5 +124,73 @@ describe('somebody is told', () => {
     await mail('a3')
     await bench.environment.advance(80_000)
     expect(unsent()).toEqual([2, 1])
+  })
+
+  test('tries a topic that fails less and less often', async () => {
+    let calls = 0
+    onPublish(() => {
+      calls += 1
+      return Promise.reject(lost)
+    })
+    await mail('a1')
+    await service.outbox.start()
+    for (let second = 0; second < 60; second++) {
+      service.outbox.wake()
+      await bench.environment.advance(1_000)
+    }
+    expect(calls).toBeGreaterThan(5)
+    expect(calls).toBeLessThan(20)
+    delete bench.faults.publish
+    await bench.environment.advance(10_000)
+    expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('does not ask a broker in a hot loop that takes nothing and says nothing of use', async () => {
+    let calls = 0
+    onPublish(async ({ events }) => {
+      calls += 1
+      return events.map(() => ({ status: 'refused', code: 'behind-refused', message: 'behind' }))
+    })
+    await mail('a1')
+    await service.outbox.start()
+    await bench.environment.advance(30_000)
+    expect(calls).toBeGreaterThan(3)
+    expect(calls).toBeLessThan(15)
+    expect(await pending()).toBe(1)
+  })
+
+  test('keeps its ownership although the clock jumps, or who stands by was paused', async () => {
+    const newer = await bench.process({ pollMs: 2_000 })
+    const owners = async (): Promise<boolean[]> =>
+      Promise.all([service, newer].map(async ({ outbox }) => (await outbox.stats()).owner))
+    await newer.outbox.start()
+    await bench.environment.advance(0)
+    bench.faults.publish = () => Promise.reject(lost)
+    await mail('a1')
+    for (let second = 0; second < 2; second++) {
+      await bench.environment.advance(1_000)
+      await service.outbox.tick()
+    }
+    bench.environment.jump(86_400_000)
+    await service.outbox.tick()
+    expect(await owners()).toEqual([false, true])
+    await bench.environment.advance(600_000)
+    await service.outbox.tick()
+    expect(await owners()).toEqual([false, true])
+  })
+
+  test('of a living owner keeps others from taking over, however long the broker is away', async () => {
+    const newer = await bench.process()
+    bench.faults.publish = () => Promise.reject(lost)
+    await newer.outbox.start()
+    await mail('a1')
+    for (let second = 0; second < 60; second++) {
+      await bench.environment.advance(1_000)
+      await service.outbox.tick()
+    }
+    expect((await newer.outbox.stats()).owner).toBe(true)
+    delete bench.faults.publish
+    await bench.environment.advance(15_000)
+    expect(await publishedMails()).toEqual(['a1'])
   })
 })

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
-import { statements } from './statements.ts'
+import type { OutboxRows } from './rows.ts'
+import type { OutboxStatements } from './tables.ts'
 
 /** Somebody else has become the owner of the relay: what this one was about to change stays as it is. */
 export class Replaced extends Error {
@@ -17,6 +18,8 @@ export class Ownership {
   readonly #database: Database
   readonly #environment: Environment
   readonly #takeoverMs: number
+  readonly #rows: OutboxRows
+  readonly #statements: OutboxStatements
   #epoch: number | undefined
   #wasOwner = false
   #seen = { mark: '', at: 0 }
@@ -26,10 +29,14 @@ export class Ownership {
     readonly database: Database
     readonly environment: Environment
     readonly takeoverMs: number
+    readonly rows: OutboxRows
+    readonly statements: OutboxStatements
   }) {
     this.#database = options.database
     this.#environment = options.environment
     this.#takeoverMs = options.takeoverMs
+    this.#rows = options.rows
+    this.#statements = options.statements
   }
 
   /** The epoch of this owner; `undefined` while it stands by. */
@@ -39,7 +46,7 @@ export class Ownership {
 
   /** Looks who owns the relay, and takes it where that is due. Answers whether this process has just become the owner. */
   async settle(): Promise<boolean> {
-    const [owner] = await this.#database.query<{ epoch: number; beat: number }>(statements.owner)
+    const [owner] = await this.#database.query<{ epoch: number; beat: number }>(this.#statements.owner)
     if (this.#epoch !== undefined && owner?.epoch === this.#epoch) return false
     this.#epoch = undefined
     if (owner && this.#wasOwner && !(await this.#isSilent(owner))) return false
@@ -50,16 +57,16 @@ export class Ownership {
 
   /** Adds an ownership above every one before and, where one is named, above another epoch; answers the new epoch. */
   async take(transaction: Transaction, above = 0): Promise<number> {
-    const [owner] = await transaction.query<{ epoch: number }>(statements.owner)
+    const [owner] = await transaction.query<{ epoch: number }>(this.#statements.owner)
     // Epochs are times, so that those of a past that was lost with a restored database are not given out again.
     const epoch = Math.max(Math.floor(this.#environment.clock.now()), (owner?.epoch ?? 0) + 1, above + 1)
-    await transaction.query(statements.own, [epoch])
-    return epoch
+    const [present] = await transaction.query<{ epoch: number }>(this.#statements.own, [epoch])
+    return present!.epoch
   }
 
   /** Whether this process is the newest owner, as the database has it. */
   async isPresent(): Promise<boolean> {
-    const [owner] = await this.#database.query<{ epoch: number }>(statements.owner)
+    const [owner] = await this.#database.query<{ epoch: number }>(this.#statements.owner)
     return owner !== undefined && owner.epoch === this.#epoch
   }
 
@@ -86,7 +93,7 @@ export class Ownership {
 
   /** Rejects inside a transaction unless this process still owns the relay. */
   async ensure(transaction: Transaction): Promise<void> {
-    const [owner] = await transaction.query<{ epoch: number }>(statements.owner)
+    const [owner] = await transaction.query<{ epoch: number }>(this.#statements.holdOwner)
     if (this.#epoch === undefined || owner?.epoch !== this.#epoch) throw new Replaced('Another process owns the relay.')
   }
 
@@ -95,11 +102,11 @@ export class Ownership {
     const now = this.#environment.clock.monotonic()
     if (this.#epoch === undefined || now - this.#beatAt < this.#takeoverMs / 3) return
     this.#beatAt = now
-    await this.#database.transaction((transaction) => transaction.query(statements.beat, [this.#epoch!]))
+    await this.#database.transaction((transaction) => transaction.query(this.#statements.beat, [this.#epoch!]))
   }
 
   async #isSilent(owner: { readonly epoch: number; readonly beat: number }): Promise<boolean> {
-    const [first] = await this.#database.query<{ id: number }>(statements.first)
+    const first = await this.#rows.oldest()
     const mark = `${owner.epoch} ${owner.beat} ${first?.id}`
     const now = this.#environment.clock.monotonic()
     if (!first || mark !== this.#seen.mark) this.#seen = { mark, at: now }

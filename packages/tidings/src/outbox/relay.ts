@@ -4,14 +4,14 @@ import type { Database } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
-import { outcomeOf, publication, readBatch, type Batch, type Outcome } from './batch.ts'
+import { outcomeOf, publication, publishable, refusedAlone } from './batch.ts'
 import { within } from './deadline.ts'
-import { hold, holdBehind, type Refusal } from './held.ts'
 import { Lives } from './lives.ts'
 import { Replaced, type Ownership } from './ownership.ts'
 import type { OutboxAlarm, TickReport } from './report.ts'
-import { beginNewLife, isAhead } from './restore.ts'
-import { statements } from './statements.ts'
+import { beginNewLife } from './restore.ts'
+import type { Batch, Outcome, OutboxRows, Settled } from './rows.ts'
+import type { OutboxStatements } from './tables.ts'
 
 export interface RelayOptions {
   readonly database: Database
@@ -19,6 +19,8 @@ export interface RelayOptions {
   readonly caller: Caller
   readonly environment: Environment
   readonly ownership: Ownership
+  readonly rows: OutboxRows
+  readonly statements: OutboxStatements
   /** The producer id: one for each source and shard. */
   readonly producer: string
   /** Topics to look at from the start, whether or not anything waits for them. */
@@ -41,6 +43,8 @@ interface TopicState {
   /** Fewer rows at a time after the broker could not take so many. */
   maxRows: number
 }
+
+const sweepEveryMs = 10_000
 
 const nothing: TickReport = { published: 0, held: 0, more: false }
 
@@ -65,6 +69,7 @@ export class Relay {
   readonly #options: RelayOptions
   readonly #topics = new Map<string, TopicState>()
   readonly #lives: Lives
+  #sweptAt: number | undefined
   #stop = new AbortController()
 
   constructor(options: RelayOptions) {
@@ -90,12 +95,12 @@ export class Relay {
   }
 
   async tick(): Promise<TickReport> {
-    const { database, ownership } = this.#options
+    const { ownership, rows } = this.#options
     if (await ownership.settle()) this.#forgetChecks()
     if (ownership.epoch === undefined) return nothing
-    const unsent = await database.query<{ topic: string }>(statements.topics)
+    const unsent = await rows.topics()
     if (unsent.length > 0) await ownership.beat()
-    for (const { topic } of unsent) this.#state(topic)
+    for (const topic of unsent) this.#state(topic)
     try {
       await this.#check()
       if (await this.#lives.look()) this.#options.restored()
@@ -104,11 +109,19 @@ export class Relay {
       ownership.lose()
       return nothing
     }
-    const reports = await Promise.allSettled(unsent.map(({ topic }) => this.#relay(topic)))
+    const reports = await Promise.allSettled(unsent.map((topic) => this.#relay(topic)))
+    await this.#sweep()
     return reports.reduce((sum, report) => {
       if (report.status === 'rejected') throw report.reason
       return add(sum, report.value)
     }, nothing)
+  }
+
+  async #sweep(): Promise<void> {
+    const now = this.#options.environment.clock.monotonic()
+    if (this.#sweptAt !== undefined && now - this.#sweptAt < sweepEveryMs) return
+    this.#sweptAt = now
+    await this.#options.rows.sweep()
   }
 
   #state(topic: string): TopicState {
@@ -131,8 +144,9 @@ export class Relay {
     const due = [...this.#topics].filter(([, { checked, backoff }]) => !checked && backoff.waitMs === 0)
     const answers = await Promise.all(due.map(([topic]) => this.#producerOf(topic)))
     const ahead: ProducerState[] = []
-    for (const { known } of answers.filter((answer) => answer !== undefined)) {
-      if (known && (await isAhead(this.#options.database, known))) ahead.push(known)
+    for (const [index, [topic]] of due.entries()) {
+      const known = answers[index]?.known
+      if (known && (await this.#options.rows.isAhead(topic, known))) ahead.push(known)
     }
     if (ahead.length > 0) await this.#begin(ahead)
     // Not before: what is published to a topic in between would be taken for a duplicate.
@@ -153,63 +167,58 @@ export class Relay {
   }
 
   async #begin(ahead: readonly ProducerState[]): Promise<void> {
-    const { database, environment, ownership } = this.#options
+    const { database } = this.#options
     const known = {
       epoch: Math.max(...ahead.map(({ epoch }) => epoch)),
       counter: Math.max(...ahead.map(({ counter }) => counter)),
     }
-    const begin = database.transaction((transaction) => beginNewLife(transaction, { known, ownership, environment }))
-    ownership.adopt(await begin)
+    const begin = database.transaction((transaction) => beginNewLife(transaction, { ...this.#options, known }))
+    this.#options.ownership.adopt(await begin)
     this.#options.restored()
   }
 
   // ---------------------------------------------------------------------------------------------------------- one topic
 
   async #relay(topic: string): Promise<TickReport> {
-    const { database, ownership, batchBytes } = this.#options
+    const { ownership, rows, batchBytes } = this.#options
     const state = this.#state(topic)
     const { epoch } = ownership
     if (!state.checked || state.backoff.waitMs > 0 || epoch === undefined) return nothing
-    const batch = await readBatch(database, { topic, epoch, maxRows: state.maxRows, maxBytes: batchBytes })
+    const batch = await rows.read({ topic, epoch, maxRows: state.maxRows, maxBytes: batchBytes })
     const outcome = await this.#publish(batch, state, epoch)
     if (!outcome) return nothing
+    let settled: Settled
     try {
-      await this.#settle(batch, outcome)
+      settled = await this.#settle(batch, outcome)
     } catch (error) {
       if (!(error instanceof Replaced)) throw error
       ownership.lose()
       return nothing
     }
     if (outcome.fenced) this.#forgetChecks()
-    const held = outcome.refused.length + batch.damaged.length
-    const published = outcome.accepted.length
-    const progress = published + held + batch.heldKeys.length > 0
+    const published = outcome.accepted.size
+    const progress = settled.passed > 0
     if (progress) state.backoff.succeed()
     else if (batch.rows.length > 0) state.backoff.fail()
-    return { published, held, more: progress && (batch.more || published < batch.rows.length) }
+    const more = progress && (batch.more || settled.passed < batch.rows.length)
+    return { published, held: settled.held.length, more }
   }
 
   /** Publishes a batch; `undefined` when nothing is known of what became of it. */
   async #publish(batch: Batch, state: TopicState, epoch: number): Promise<Outcome | undefined> {
     const { broker, caller, producer, batchRows } = this.#options
-    const { topic, rows } = batch
-    if (rows.length === 0) return { accepted: [], refused: [], fenced: false }
+    const { topic } = batch
+    const events = publication(batch, { id: producer, epoch })
+    if (events.length === 0) return outcomeOf(batch, [])
     try {
-      const events = publication(batch, { id: producer, epoch })
       const answers = await this.#within(broker.publish(caller, { topic, events }))
       state.maxRows = Math.min(batchRows, state.maxRows * 2)
       for (const answer of answers) if (answer.status === 'stored') this.#lives.saw(topic, answer.position)
       return outcomeOf(batch, answers)
     } catch (error) {
       if (error instanceof TidingsError && perhapsOneEvent.has(error.code)) {
-        const [row] = rows
-        if (rows.length === 1)
-          return {
-            accepted: [],
-            refused: [{ id: row!.id, topic, key: row!.key, code: error.code, reason: error.message }],
-            fenced: false,
-          }
-        state.maxRows = Math.max(1, Math.floor(rows.length / 2))
+        if (events.length === 1) return refusedAlone(batch, error)
+        state.maxRows = Math.max(1, Math.floor(publishable(batch).length / 2))
       }
       this.#fail(topic, error)
       return undefined
@@ -217,21 +226,20 @@ export class Relay {
   }
 
   /** Writes down what the broker answered, as long as nobody else has become the owner. */
-  async #settle(batch: Batch, outcome: Outcome): Promise<void> {
+  async #settle(batch: Batch, outcome: Outcome): Promise<Settled> {
     const { database, environment, ownership } = this.#options
-    const refused: readonly Refusal[] = [...outcome.refused, ...batch.damaged]
-    if (outcome.accepted.length + refused.length + batch.heldKeys.length === 0) return
-    await database.transaction(async (transaction) => {
+    const waits = batch.rows.some(({ fate }) => fate === 'wait')
+    if (outcome.accepted.size + outcome.refused.size === 0 && !waits) return { held: [], passed: 0 }
+    const settled = await database.transaction(async (transaction) => {
       await ownership.ensure(transaction)
-      if (outcome.accepted.length > 0) await transaction.query(statements.remove, [JSON.stringify(outcome.accepted)])
-      for (const refusal of refused) await hold(transaction, refusal, environment)
-      for (const key of batch.heldKeys) await holdBehind(transaction, batch.topic, key, environment)
+      return batch.settle(transaction, outcome, environment)
     })
-    for (const { topic, key, id, code, reason } of refused) {
+    for (const { topic, key, id, code, reason } of settled.held) {
       const text = key && new TextDecoder().decode(key)
       const message = `Event ${id} of ${topic}${text === null ? '' : ` (key ${text})`} was refused as ${code}: ${reason} It is held with later ones of its key until it is released.`
       this.#options.alarm({ alarm: 'held', message, topic, key: text, id, code })
     }
+    return settled
   }
 
   #within<Result>(promise: Promise<Result>): Promise<Result> {

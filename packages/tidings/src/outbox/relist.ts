@@ -5,8 +5,8 @@ import { TidingsError } from '../errors.ts'
 import { isTombstone } from '../event/index.ts'
 import { keyBytes, keyText } from './key-bytes.ts'
 import type { OwnedEntity } from './pending.ts'
-import { statements } from './statements.ts'
-import { readSourceEpoch, type Writer } from './writer.ts'
+import type { OutboxStatements } from './tables.ts'
+import type { Writer } from './writer.ts'
 
 /** What has to be known of an entity to publish all of it again. */
 export interface Listing {
@@ -41,17 +41,20 @@ export class Lister {
   readonly #broker: Broker
   readonly #caller: Caller
   readonly #writer: Writer
+  readonly #statements: OutboxStatements
 
   constructor(options: {
     readonly database: Database
     readonly broker: Broker
     readonly caller: Caller
     readonly writer: Writer
+    readonly statements: OutboxStatements
   }) {
     this.#database = options.database
     this.#broker = options.broker
     this.#caller = options.caller
     this.#writer = options.writer
+    this.#statements = options.statements
   }
 
   /** `between` runs after every chunk; what it throws ends the call there. */
@@ -60,7 +63,7 @@ export class Lister {
     let deleted = 0
     for (;;) {
       const { stage, cursor } = await this.#database.transaction((transaction) =>
-        progressOf(transaction, listing.entity.topic),
+        this.#progressOf(transaction, listing.entity.topic),
       )
       if (stage === 'done') return { present, deleted }
       if (stage === 'table') present += await this.#listTable(listing)
@@ -71,7 +74,7 @@ export class Lister {
 
   #listTable({ entity, keysAfter }: Listing): Promise<number> {
     return this.#database.transaction(async (transaction) => {
-      const progress = await progressOf(transaction, entity.topic)
+      const progress = await this.#progressOf(transaction, entity.topic)
       if (progress.stage !== 'table') return 0
       const keys = await keysAfter(transaction, progress.cursor, keysAtOnce)
       const changes = keys.map((key) => ({ entity, key }))
@@ -79,7 +82,7 @@ export class Lister {
       const last = keys.at(-1)
       const next =
         last === undefined ? { stage: 'broker' as const, cursor: undefined } : { stage: 'table' as const, cursor: last }
-      await save(transaction, entity.topic, { ...progress, ...next })
+      await this.#save(transaction, entity.topic, { ...progress, ...next })
       return written
     })
   }
@@ -90,14 +93,14 @@ export class Lister {
       .filter(({ event }) => event.key !== undefined && !isTombstone(event))
       .map(({ event }) => event.key!)
     return this.#database.transaction(async (transaction) => {
-      const progress = await progressOf(transaction, entity.topic)
+      const progress = await this.#progressOf(transaction, entity.topic)
       if (progress.stage !== 'broker' || progress.cursor !== cursor) return 0
       const gone: string[] = []
       for (const key of known) if ((await entity.readRow(transaction, key)) === undefined) gone.push(key)
       const changes = gone.map((key) => ({ entity, key }))
       const written = await this.#writer.flush(transaction, { events: [], changes }, { complete: true })
       const stage = page.next === undefined ? 'done' : 'broker'
-      await save(transaction, entity.topic, { ...progress, stage, cursor: page.next })
+      await this.#save(transaction, entity.topic, { ...progress, stage, cursor: page.next })
       return written
     })
   }
@@ -112,23 +115,21 @@ export class Lister {
       return this.#broker.latest(this.#caller, request)
     }
   }
-}
 
-async function progressOf(transaction: Transaction, topic: string): Promise<Progress> {
-  const sourceepoch = await readSourceEpoch(transaction)
-  const [row] = await transaction.query<{ sourceepoch: number; stage: string; cursor: Uint8Array | null }>(
-    statements.listing,
-    [topic],
-  )
-  if (row?.sourceepoch !== sourceepoch) return { sourceepoch, stage: 'table', cursor: undefined }
-  return { sourceepoch, stage: row.stage as Progress['stage'], cursor: row.cursor ? keyText(row.cursor) : undefined }
-}
+  async #progressOf(transaction: Transaction, topic: string): Promise<Progress> {
+    // Chunk after chunk, whoever lists.
+    const [source] = await transaction.query<{ sourceepoch: number }>(this.#statements.holdSource)
+    const { sourceepoch } = source!
+    const [row] = await transaction.query<{ sourceepoch: number; stage: string; cursor: Uint8Array | null }>(
+      this.#statements.listing,
+      [topic],
+    )
+    if (row?.sourceepoch !== sourceepoch) return { sourceepoch, stage: 'table', cursor: undefined }
+    return { sourceepoch, stage: row.stage as Progress['stage'], cursor: row.cursor ? keyText(row.cursor) : undefined }
+  }
 
-async function save(transaction: Transaction, topic: string, { sourceepoch, stage, cursor }: Progress): Promise<void> {
-  await transaction.query(statements.saveListing, [
-    topic,
-    sourceepoch,
-    stage,
-    cursor === undefined ? null : keyBytes(cursor),
-  ])
+  async #save(transaction: Transaction, topic: string, { sourceepoch, stage, cursor }: Progress): Promise<void> {
+    const place = cursor === undefined ? null : keyBytes(cursor)
+    await transaction.query(this.#statements.saveListing, [topic, sourceepoch, stage, place])
+  }
 }

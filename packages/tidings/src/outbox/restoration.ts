@@ -2,7 +2,7 @@ import type { Database } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { Backoff } from './backoff.ts'
 import type { OutboxAlarm } from './report.ts'
-import { statements } from './statements.ts'
+import type { OutboxStatements } from './tables.ts'
 
 /**
  * Has everything published again after the database, or the broker's store, was restored. That it is due stands in the
@@ -10,6 +10,7 @@ import { statements } from './statements.ts'
  */
 export class Restoration {
   readonly #database: Database
+  readonly #statements: OutboxStatements
   readonly #onRestored: (() => Promise<void>) | undefined
   readonly #alarm: (alarm: OutboxAlarm) => void
   readonly #backoff: Backoff
@@ -18,11 +19,13 @@ export class Restoration {
 
   constructor(options: {
     readonly database: Database
+    readonly statements: OutboxStatements
     readonly environment: Environment
     readonly alarm: (alarm: OutboxAlarm) => void
     readonly onRestored: (() => Promise<void>) | undefined
   }) {
     this.#database = options.database
+    this.#statements = options.statements
     this.#onRestored = options.onRestored
     this.#alarm = options.alarm
     this.#backoff = new Backoff(options.environment)
@@ -36,7 +39,7 @@ export class Restoration {
   /** Begins the listing where it is due and does not run; resolves without waiting for its end. */
   async list(): Promise<void> {
     if (!this.#mayBeDue || this.#running || this.#backoff.waitMs > 0) return
-    const { sourceepoch, listed } = await readSource(this.#database)
+    const { sourceepoch, listed } = await readSource(this.#database, this.#statements)
     this.#mayBeDue = listed < sourceepoch
     if (!this.#mayBeDue) return
     if (this.#backoff.failures === 0) {
@@ -62,7 +65,7 @@ export class Restoration {
     try {
       await onRestored()
       await this.#database.transaction((transaction) =>
-        transaction.query(statements.markListed, [sourceepoch, sourceepoch]),
+        transaction.query(this.#statements.markListed, [sourceepoch, sourceepoch]),
       )
       this.#backoff.succeed()
     } catch (error) {
@@ -73,7 +76,10 @@ export class Restoration {
   }
 }
 
-export async function readSource(database: Database): Promise<{ sourceepoch: number; listed: number }> {
+export async function readSource(
+  database: Database,
+  statements: OutboxStatements,
+): Promise<{ sourceepoch: number; listed: number }> {
   const [row] = await database.query<{ sourceepoch: number; listed: number }>(statements.source)
   return row!
 }

@@ -25,9 +25,11 @@ export async function openService(bench: Bench, options: ProcessOptions = {}): P
 
 /** Rounds of the relay, with the time that failures need, until there is nothing left to do. */
 export async function settle(bench: Bench, process: ServiceProcess): Promise<void> {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 200; round++) {
     await process.relay()
     await bench.environment.advance(10_000)
+    // A listing runs beside the rounds, and a real database takes its time.
+    await new Promise((resolve) => setTimeout(resolve, 1))
     const { pending, listing } = await process.outbox.stats()
     if (round > 1 && pending === 0 && !listing) return
   }
@@ -37,11 +39,11 @@ export async function settle(bench: Bench, process: ServiceProcess): Promise<voi
 export async function loseLife(bench: Bench, service: ServiceProcess): Promise<void> {
   await service.write({ customers: { a: 'Ann', b: 'Bob', c: 'Cid' }, mails: [{ id: 'm1', key: 'a' }] })
   await service.relay()
-  const restore = bench.backup()
+  const restore = await bench.store.backup()
   await bench.environment.advance(3_600_000)
   await service.write({ customers: { a: 'Lost', b: null, d: 'Dan' }, mails: [{ id: 'lost', key: 'a' }] })
   await service.write({ customers: { a: 'Lost again' } })
   await service.relay()
   await service.kill()
-  restore()
+  await restore()
 }

@@ -1,14 +1,13 @@
-import type { Database } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { OutboxAlarm } from './report.ts'
-import { statements } from './statements.ts'
+import type { OutboxRows } from './rows.ts'
 
 /**
  * Looks at the age of the oldest unsent event on a timer of its own, because what it has to tell about may be a relay
  * that hangs, or runs nowhere. It tells once when the age passes the limit, and again after it was below.
  */
 export class Watch {
-  readonly #database: Database
+  readonly #rows: OutboxRows
   readonly #environment: Environment
   readonly #alarmAfterMs: number
   readonly #alarm: (alarm: OutboxAlarm) => void
@@ -17,12 +16,12 @@ export class Watch {
   #looking: Promise<void> = Promise.resolve()
 
   constructor(options: {
-    readonly database: Database
+    readonly rows: OutboxRows
     readonly environment: Environment
     readonly alarmAfterMs: number
     readonly alarm: (alarm: OutboxAlarm) => void
   }) {
-    this.#database = options.database
+    this.#rows = options.rows
     this.#environment = options.environment
     this.#alarmAfterMs = options.alarmAfterMs
     this.#alarm = options.alarm
@@ -43,22 +42,21 @@ export class Watch {
   }
 
   async look(): Promise<void> {
-    const oldestUnsentMs = await oldestUnsent(this.#database, this.#environment)
+    const oldestUnsentMs = await oldestUnsent(this.#rows, this.#environment)
     if (oldestUnsentMs < this.#alarmAfterMs) {
       this.#told = false
       return
     }
     if (this.#told) return
     this.#told = true
-    const [row] = await this.#database.query<{ count: number }>(statements.countPending)
-    const pending = row!.count
+    const pending = await this.#rows.count()
     const seconds = Math.round(oldestUnsentMs / 1_000)
     const message = `${pending} events wait in the outbox, the oldest for ${seconds} s; check that the broker can be reached and that a relay runs.`
     this.#alarm({ alarm: 'unsent', message, oldestUnsentMs, pending })
   }
 }
 
-export async function oldestUnsent(database: Database, environment: Environment): Promise<number> {
-  const [first] = await database.query<{ written_at: number }>(statements.first)
-  return first ? Math.max(0, environment.clock.now() - first.written_at) : 0
+export async function oldestUnsent(rows: OutboxRows, environment: Environment): Promise<number> {
+  const oldest = await rows.oldest()
+  return oldest ? Math.max(0, environment.clock.now() - oldest.writtenAt) : 0
 }

@@ -3,7 +3,7 @@ import type { Environment } from '../environment/index.ts'
 import { encodeEvent, formatSequence, isTombstone, validateKey, type Event } from '../event/index.ts'
 import { keyBytes } from './key-bytes.ts'
 import type { EntityChange, Pending, PendingChange } from './pending.ts'
-import { statements } from './statements.ts'
+import type { OutboxStatements } from './tables.ts'
 
 /** An entity's place among its versions, under its lock. */
 interface Version {
@@ -21,9 +21,11 @@ interface Version {
  */
 export class Writer {
   readonly #environment: Environment
+  readonly #statements: OutboxStatements
 
-  constructor(environment: Environment) {
-    this.#environment = environment
+  constructor(options: { readonly environment: Environment; readonly statements: OutboxStatements }) {
+    this.#environment = options.environment
+    this.#statements = options.statements
   }
 
   /** Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case. */
@@ -34,7 +36,7 @@ export class Writer {
   ): Promise<number> {
     const changes = distinct(pending.changes)
     const versions = await this.#lock(transaction, pending, changes)
-    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction)
+    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction, this.#statements)
     let written = 0
     const write = async (topic: string, event: Event, version: Version | undefined): Promise<void> => {
       await this.#write(transaction, topic, version ? withVersion(event, version, sourceepoch) : event)
@@ -48,7 +50,7 @@ export class Writer {
       const change = await derive(transaction, { entity, key }, version, options.complete === true)
       if (change) await write(entity.topic, { ...(await entity.eventFor(change)), key }, version)
     }
-    await save(transaction, versions)
+    await this.#save(transaction, versions)
     return written
   }
 
@@ -67,7 +69,10 @@ export class Writer {
     for (const { topic, key } of entities.toSorted(inOneOrder)) {
       if (versions.has(nameOf(topic, key))) continue
       const bytes = keyBytes(key)
-      const [row] = await transaction.query<{ sequence: number; present: number }>(statements.lockKey, [topic, bytes])
+      const [row] = await transaction.query<{ sequence: number; present: number }>(this.#statements.lockKey, [
+        topic,
+        bytes,
+      ])
       const { sequence, present } = row!
       versions.set(nameOf(topic, key), { topic, key: bytes, before: sequence, sequence, present: present === 1 })
     }
@@ -76,12 +81,20 @@ export class Writer {
 
   async #write(transaction: Transaction, topic: string, event: Event): Promise<void> {
     const key = event.key === undefined ? null : keyBytes(event.key)
-    await transaction.query(statements.write, [
+    await transaction.query(this.#statements.write, [
       topic,
       key,
       encodeEvent(event),
       Math.floor(this.#environment.clock.now()),
     ])
+  }
+
+  async #save(transaction: Transaction, versions: ReadonlyMap<string, Version>): Promise<void> {
+    const { saveKey, forgetUnusedKey } = this.#statements
+    for (const { topic, key, before, sequence, present } of versions.values()) {
+      if (sequence === before) await transaction.query(forgetUnusedKey, [topic, key])
+      else await transaction.query(saveKey, [sequence, present ? 1 : 0, topic, key])
+    }
   }
 }
 
@@ -104,14 +117,7 @@ function withVersion(event: Event, version: Version, sourceepoch: number): Event
   return { ...event, sequence: formatSequence(version.sequence), sourceepoch }
 }
 
-async function save(transaction: Transaction, versions: ReadonlyMap<string, Version>): Promise<void> {
-  for (const { topic, key, before, sequence, present } of versions.values()) {
-    if (sequence !== before) await transaction.query(statements.saveKey, [sequence, present ? 1 : 0, topic, key])
-    else await transaction.query(statements.forgetUnusedKey, [topic, key])
-  }
-}
-
-export async function readSourceEpoch(transaction: Transaction): Promise<number> {
+export async function readSourceEpoch(transaction: Transaction, statements: OutboxStatements): Promise<number> {
   const [row] = await transaction.query<{ sourceepoch: number }>(statements.source)
   return row!.sourceepoch
 }

@@ -1,4 +1,4 @@
-/** The statements of the outbox, by what they do. */
+/** The statements of an outbox in SQLite, by what they do. */
 export const statements = {
   // ---------------------------------------------------------------------------------------------------------- writing
 
@@ -10,6 +10,8 @@ export const statements = {
   saveKey: 'update tidings_key_version set sequence = ?, present = ? where topic = ? and key = ?',
   forgetUnusedKey: 'delete from tidings_key_version where topic = ? and key = ? and sequence = 0',
   source: 'select sourceepoch, listed from tidings_source',
+  /** Whoever writes has the database for himself. */
+  holdSource: 'select sourceepoch, listed from tidings_source',
   write: 'insert into tidings_outbox (topic, key, event, written_at) values (?, ?, ?, ?)',
 
   // --------------------------------------------------------------------------------------------------------- relaying
@@ -40,7 +42,10 @@ export const statements = {
   owner: 'select epoch, beat from tidings_relay where shard = 0 order by epoch desc limit 1',
   own: `
     insert into tidings_relay (shard, epoch, assigned, beat)
-    values (0, ?, (select coalesce(max(seq), 0) from sqlite_sequence where name = 'tidings_outbox'), 0)`,
+    values (0, ?, (select coalesce(max(seq), 0) from sqlite_sequence where name = 'tidings_outbox'), 0)
+    returning epoch`,
+  /** Whoever writes has the database for himself. */
+  holdOwner: 'select epoch from tidings_relay where shard = 0 order by epoch desc limit 1',
   beat: 'update tidings_relay set beat = beat + 1 where shard = 0 and epoch = ?',
   /** The highest id that an owner with this epoch can have published; no row when no later owner is known. */
   assignedAfter: 'select assigned from tidings_relay where shard = 0 and epoch > ? order by epoch limit 1',
@@ -78,7 +83,8 @@ export const statements = {
   removeOne: 'delete from tidings_outbox where id = ?',
   holdKey: `
     insert into tidings_outbox_held (id, topic, key, event, written_at, held_at, code, reason)
-    select id, topic, key, event, written_at, ?, ?, ? from tidings_outbox where topic = ? and key = ?`,
+    select id, topic, key, event, written_at, ?, 'behind-refused', 'An earlier event of its key is held.'
+    from tidings_outbox where topic = ? and key = ?`,
   removeKey: 'delete from tidings_outbox where topic = ? and key = ?',
   isHeld: 'select 1 as held from tidings_outbox_held where topic = ? and key is ? limit 1',
   releaseKey: `

@@ -1,4 +1,4 @@
-import type { MigrationSet } from '../database/index.ts'
+import type { MigrationSet } from '../../database/index.ts'
 
 /**
  * The tables of the outbox. Keys are stored as their UTF-8 bytes, because SQLite's clients do not agree on text that

@@ -1,0 +1,215 @@
+import type { OutboxStatements } from '../tables.ts'
+
+/** The rows of a topic whose transactions a snapshot did not see; all of them where there is none. */
+const newRows = (topic: string, done: string): string => `
+  select id, written_at, xid from tidings.outbox
+  where topic = ${topic} and xid >= coalesce(pg_snapshot_xmax(${done}), '0')
+  union all
+  select id, written_at, xid from tidings.outbox
+  where topic = ${topic} and xid = any (array(select pg_snapshot_xip(${done})))`
+
+/** Every topic with rows, found by jumps in the index, with its progress `p`, and its unsent rows. */
+const topicRows = `
+  with recursive found (topic) as (
+    select min(topic) from tidings.outbox
+    union all
+    select (select min(topic) from tidings.outbox where topic > found.topic) from found where found.topic is not null
+  )`
+const unsentRows = `
+  from found left join tidings.outbox_progress p on p.topic = found.topic,
+    lateral (${newRows('found.topic', 'p.done')}) new
+  where found.topic is not null
+    and (p.goal is null or new.id > p.at or not pg_visible_in_snapshot(new.xid, p.goal))`
+
+/** Released rows come before all others: their places are negative. */
+const place = (id: string): string => `${id} - 4503599627370496`
+
+/** What is being sent of a topic with the progress `p`, behind `p.at`. */
+const goalRows = (columns: string, limit: string): string => `
+  (select ${place('id')} as place, ${columns} from tidings.outbox_held
+   where topic = p.topic and released is not null and ${place('id')} > p.at
+     and pg_visible_in_snapshot(released, p.goal)
+   order by id ${limit})
+  union all
+  (select id as place, ${columns} from tidings.outbox_1
+   where topic = p.topic and id > p.at and pg_visible_in_snapshot(xid, p.goal)
+     and (p.done is null or not pg_visible_in_snapshot(xid, p.done))
+   order by id ${limit})
+  union all
+  (select id as place, ${columns} from tidings.outbox_2
+   where topic = p.topic and id > p.at and pg_visible_in_snapshot(xid, p.goal)
+     and (p.done is null or not pg_visible_in_snapshot(xid, p.done))
+   order by id ${limit})`
+
+/**
+ * The statements of an outbox in PostgreSQL, by what they do. A list of ids is one value, a JSON array, as it is with
+ * SQLite.
+ */
+export const statements = {
+  // ---------------------------------------------------------------------------------------------------------- writing
+
+  lockKey: `
+    insert into tidings.key_version as k (topic, key, sequence, present) values ($1, $2, 0, 0)
+    on conflict (topic, key) do update set sequence = k.sequence
+    returning sequence, present`,
+  saveKey: 'update tidings.key_version set sequence = $1, present = $2 where topic = $3 and key = $4',
+  forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
+  source: 'select sourceepoch, listed from tidings.outbox_source',
+  holdSource: 'select sourceepoch, listed from tidings.outbox_source for update',
+  write: 'select tidings.outbox_write($1, $2, $3, $4) as id',
+
+  // --------------------------------------------------------------------------------------------------------- relaying
+
+  topics: `
+    ${topicRows}
+    select found.topic from found left join tidings.outbox_progress p on p.topic = found.topic
+    where p.goal is not null or exists (${newRows('found.topic', 'p.done')})
+    union
+    select topic from tidings.outbox_held where released is not null`,
+  know: 'insert into tidings.outbox_progress (topic) values ($1) on conflict do nothing',
+  /** Begins to send what is there and not sent, where nothing is being sent: from here on a snapshot says what that is. */
+  begin: `
+    update tidings.outbox_progress as progress set goal = pg_current_snapshot(), at = first.place - 1
+    from (
+      select least(
+        (select min(${place('id')}) from tidings.outbox_held where topic = p.topic and released is not null),
+        (select min(id) from (${newRows('p.topic', 'p.done')}) new)) as place
+      from tidings.outbox_progress p where topic = $1
+    ) first
+    where progress.topic = $1 and progress.goal is null and first.place is not null
+      and (select epoch from tidings.outbox_relay where shard = 0 for share) = $2`,
+  /**
+   * A page of what is being sent, for who owns the relay. What is released is no reason to hold a key back once this
+   * page, or one before it, has it.
+   */
+  page: `
+    with p as materialized (
+      select p.topic, p.done, p.goal, p.at, greatest(p.counter, source.counter) as counter
+      from tidings.outbox_progress p, tidings.outbox_source source
+      where p.topic = $1 and p.goal is not null
+        and (select epoch from tidings.outbox_relay where shard = 0) = $2
+    )
+    select p.counter, page.place, page.id, page.key, page.event, page.rank, page.found,
+      exists (
+        select from tidings.outbox_held held where held.topic = p.topic and held.key = page.key
+          and (held.released is null or not pg_visible_in_snapshot(held.released, p.goal))
+      ) as held
+    from p, lateral (
+      select *, row_number() over (order by place) as rank, count(*) over () as found,
+        sum(octet_length(event)) over (order by place) - octet_length(event) as before
+      from (${goalRows('id, key, event', 'limit $3 + 1')} order by place limit $3 + 1) sent
+    ) page
+    where page.rank <= $3 and (page.rank = 1 or page.before + octet_length(page.event) <= $4)
+    order by page.place`,
+  /** Topic, place, counter: everything up to there is sent. */
+  advance: 'update tidings.outbox_progress set at = $2, counter = $3 where topic = $1',
+  /** Topic, counter: everything that was being sent is. */
+  finish: 'update tidings.outbox_progress set done = goal, goal = null, counter = $2 where topic = $1',
+  removeReleased: `
+    delete from tidings.outbox_held where id in (select value::bigint from jsonb_array_elements_text($1::jsonb))`,
+  first: `
+    ${topicRows}
+    select id, written_at from (
+      select new.id, new.written_at ${unsentRows}
+      union all
+      select id, written_at from tidings.outbox_held where released is not null
+    ) unsent
+    order by written_at, id limit 1`,
+
+  // ------------------------------------------------------------------------------------------------------------- space
+
+  current: `
+    select number, exists (select from tidings.outbox_1) as one, exists (select from tidings.outbox_2) as two
+    from tidings.outbox_current`,
+  change: 'update tidings.outbox_current set number = $1',
+  lockBriefly: `set local lock_timeout = '50ms'`,
+  lockTable: (table: string): string => `lock table ${table} in access exclusive mode`,
+  holdsUnsent: (table: string): string => `
+    with recursive found (topic) as (
+      select min(topic) from ${table}
+      union all
+      select (select min(topic) from ${table} where topic > found.topic) from found where found.topic is not null
+    )
+    select from found left join tidings.outbox_progress p on p.topic = found.topic
+    where found.topic is not null and (
+      exists (
+        select from ${table} where topic = found.topic and xid >= coalesce(pg_snapshot_xmax(p.done), '0'))
+      or exists (
+        select from ${table} where topic = found.topic and xid = any (array(select pg_snapshot_xip(p.done)))))`,
+  empty: (table: string): string => `truncate ${table}`,
+
+  // --------------------------------------------------------------------------------------------------------- ownership
+
+  owner: 'select epoch, beat from tidings.outbox_relay where shard = 0',
+  own: `
+    insert into tidings.outbox_relay as relay (shard, epoch, beat) values (0, $1, 0)
+    on conflict (shard) do update set epoch = greatest(relay.epoch + 1, excluded.epoch), beat = 0
+    returning epoch`,
+  holdOwner: 'select epoch from tidings.outbox_relay where shard = 0 for share',
+  beat: 'update tidings.outbox_relay set beat = beat + 1 where shard = 0 and epoch = $1',
+
+  // ----------------------------------------------------------------------------------------------------------- restore
+
+  /** The highest counter that an owner can have sent of a topic. */
+  reach: `
+    select greatest(p.counter, source.counter) + (select count(*) from (${goalRows('id', '')}) sent) as counter
+    from tidings.outbox_source source
+    left join tidings.outbox_progress p on p.topic = $1`,
+  continueAbove: 'update tidings.outbox_source set counter = greatest(counter, $1)',
+  isElsewhere: `
+    select from tidings.outbox_source where cluster <> (select system_identifier from pg_control_system())`,
+  /** The numbers of transactions belong to another server: everything that is here counts as written by this one. */
+  continueHere: [
+    'update tidings.outbox_1 set xid = pg_current_xact_id()',
+    'update tidings.outbox_2 set xid = pg_current_xact_id()',
+    'update tidings.outbox_held set released = pg_current_xact_id() where released is not null',
+    'update tidings.outbox_progress set done = null, goal = null, at = 0',
+    'update tidings.outbox_source set cluster = (select system_identifier from pg_control_system())',
+  ],
+  lives: 'select topic, incarnation from tidings.outbox_lives',
+  saveLife: `
+    insert into tidings.outbox_lives (topic, incarnation) values ($1, $2)
+    on conflict (topic) do update set incarnation = excluded.incarnation`,
+  raiseSource: 'update tidings.outbox_source set sourceepoch = $1',
+  markListed: 'update tidings.outbox_source set listed = $1 where listed < $2',
+  listing: 'select sourceepoch, stage, cursor from tidings.outbox_relist where topic = $1',
+  saveListing: `
+    insert into tidings.outbox_relist (topic, sourceepoch, stage, cursor) values ($1, $2, $3, $4)
+    on conflict (topic) do update set sourceepoch = excluded.sourceepoch, stage = excluded.stage, cursor = excluded.cursor`,
+
+  // ------------------------------------------------------------------------------------------------------- held events
+
+  /** Time, code, reason, id: for a row of the outbox. */
+  hold: `
+    insert into tidings.outbox_held (id, topic, key, event, written_at, held_at, code, reason)
+    select id, topic, key, event, written_at, $1, $2, $3 from tidings.outbox where id = $4`,
+  /** Time, code, reason, id: for one that was held before, and released. */
+  holdAgain: 'update tidings.outbox_held set held_at = $1, code = $2, reason = $3, released = null where id = $4',
+  /** Whoever waits behind a key all of which is released is released with it. Topic, key. */
+  releaseBehind: `
+    update tidings.outbox_held set released = pg_current_xact_id()
+    where topic = $1 and key = $2 and released is null and code = 'behind-refused'
+      and exists (
+        select from tidings.outbox_held other where other.topic = $1 and other.key = $2
+          and other.released is not null and other.id < outbox_held.id)
+      and not exists (
+        select from tidings.outbox_held other where other.topic = $1 and other.key = $2
+          and other.released is null and other.code <> 'behind-refused')`,
+  lockProgress: 'select from tidings.outbox_progress where topic = $1 for update',
+  /** Topic, key. */
+  release: `
+    update tidings.outbox_held set released = pg_current_xact_id()
+    where topic = $1 and key is not distinct from $2 and released is null returning id`,
+  discard: 'delete from tidings.outbox_held where id = $1 and released is null returning id',
+  held: `
+    select id, topic, key, event, held_at, code, reason from tidings.outbox_held
+    where id > $1 and released is null order by id limit $2`,
+
+  // ------------------------------------------------------------------------------------------------------------ figures
+
+  countPending: `
+    ${topicRows}
+    select (select count(*) ${unsentRows})
+      + (select count(*) from tidings.outbox_held where released is not null) as count`,
+  countHeld: 'select count(*) as count from tidings.outbox_held where released is null',
+} as const satisfies OutboxStatements & Readonly<Record<string, unknown>>

@@ -1,0 +1,88 @@
+import type { ProducerState } from '../broker/port/events.ts'
+import type { Transaction } from '../database/index.ts'
+import type { Environment } from '../environment/index.ts'
+import type { Event } from '../event/index.ts'
+
+/** The rows of an outbox as the relay sees them. Each dialect keeps them in a way of its own. */
+export interface OutboxRows {
+  /** The topics with something unsent. */
+  topics(): Promise<readonly string[]>
+  /** The next rows of a topic, as many as the limits allow and at least one; none for who does not own the relay. */
+  read(options: ReadOptions): Promise<Batch>
+  /**
+   * Gives everything that is held of a key back to the relay, in order and before what was written since; `null` for
+   * rows without a key. Answers how many there were.
+   */
+  release(transaction: Transaction, held: { readonly topic: string; readonly key: Uint8Array | null }): Promise<number>
+  /** Whether the broker has got more of a topic than this database ever gave out: then it was restored to an older state. */
+  isAhead(topic: string, state: ProducerState): Promise<boolean>
+  /** Whether the database was moved to another server, so that nobody knows any more what of it was sent. */
+  isElsewhere(): Promise<boolean>
+  /** Everything that is here is sent again. */
+  continueHere(transaction: Transaction): Promise<void>
+  /** From here on counters are above every one that the broker knows, also those of rows that wait. */
+  continueAbove(transaction: Transaction, counter: number): Promise<void>
+  /** The row that has waited longest. */
+  oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined>
+  /** How many wait; held ones not counted. */
+  count(): Promise<number>
+  /** Gives the space of what was sent back where that is not done with each batch; called by the owner, now and then. */
+  sweep(): Promise<void>
+}
+
+export interface ReadOptions {
+  readonly topic: string
+  /** Of the owner who asks. */
+  readonly epoch: number
+  readonly maxRows: number
+  readonly maxBytes: number
+}
+
+/** What the relay does next for one topic. */
+export interface Batch {
+  readonly topic: string
+  /** In the order of the outbox. */
+  readonly rows: readonly Row[]
+  /** The topic has more than this batch. */
+  readonly more: boolean
+  /** Writes down what became of the rows, in a transaction in which the ownership is sure. */
+  settle(transaction: Transaction, outcome: Outcome, environment: Environment): Promise<Settled>
+}
+
+export type Row = {
+  readonly id: number
+  /** By which the broker knows the row from its producer; the same one however often the row is read. */
+  readonly counter: number
+  /** As the tables hold it. */
+  readonly key: Uint8Array | null
+} & (
+  | { readonly fate: 'publish'; readonly event: Event }
+  /** An earlier event of its key is held. */
+  | { readonly fate: 'wait' }
+  /** Cannot be published at all. */
+  | { readonly fate: 'damaged'; readonly reason: string }
+)
+
+export interface Outcome {
+  /** Ids of rows. */
+  readonly accepted: ReadonlySet<number>
+  /** By id; damaged rows among them. */
+  readonly refused: ReadonlyMap<number, Refusal>
+  /** The broker knows a newer owner of the producer. */
+  readonly fenced: boolean
+}
+
+export interface Refusal {
+  readonly id: number
+  readonly topic: string
+  readonly key: Uint8Array | null
+  readonly code: string
+  readonly reason: string
+}
+
+export interface Settled {
+  /** Now among the held ones. */
+  readonly held: readonly Refusal[]
+  /** How many rows the outbox is done with. */
+  readonly passed: number
+}
