@@ -117,6 +117,10 @@ class RelayedOutbox implements Outbox {
   async prepare(): Promise<void> {
     this.#stopped = false
     await this.#database.migrate(this.#tables.migrations)
+    const { nameService } = this.#tables.statements
+    if (nameService !== undefined) {
+      await this.#database.transaction((transaction) => transaction.query(nameService, [this.#options.service]))
+    }
     await this.#ownership.begin()
     if (await this.#rows.isElsewhere()) await this.#database.transaction((transaction) => this.#settleIn(transaction))
     this.#restoration.mayBeDue()

@@ -37,6 +37,8 @@ export interface OutboxStatements {
   /** Values: topic, incarnation. */
   readonly saveLife: string
   readonly raiseSource: string
+  /** Says whose database it is, where anybody asks. Values: the service. */
+  readonly nameService?: string
   /** Values: source epoch, twice. */
   readonly markListed: string
   /** Values: topic. */

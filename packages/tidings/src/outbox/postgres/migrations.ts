@@ -68,6 +68,7 @@ export const outboxMigrations: MigrationSet = {
     create table tidings.outbox_relay (shard integer primary key, epoch bigint not null, beat bigint not null);
 
     -- "listed" is behind "sourceepoch" while everything has to be published again, because this database was restored.
+    -- "service" is whose database it is: the source of what tidings.publish() writes.
     -- "counter" is one that the broker knows from a life that was lost, so that those of every topic go on above it.
     -- "cluster" is the server whose transactions the numbers belong to.
     create table tidings.outbox_source (
@@ -75,6 +76,7 @@ export const outboxMigrations: MigrationSet = {
       sourceepoch bigint not null,
       listed bigint not null,
       counter bigint not null default 0,
+      service text,
       cluster bigint not null
     );
     insert into tidings.outbox_source (sourceepoch, listed, cluster)
@@ -100,6 +102,103 @@ export const outboxMigrations: MigrationSet = {
       return written;
     end
     $body$;
+
+    -- An event in the form in which it is stored: format 1 of event/codec.ts.
+    create function tidings.encode_event(
+      id text, source text, type text, key text, subject text, sequence bigint, sourceepoch bigint, extensions jsonb, data jsonb
+    ) returns bytea language sql stable as $body$
+      select '\\x01'::bytea || int4send(octet_length(attributes)) || attributes || coalesce(convert_to(data::text, 'UTF8'), '')
+      from convert_to(
+        json_build_array(
+          case when data is null then 0 else 1 end, id, source, type, key, subject,
+          to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+          case when data is not null then 'application/json' end, null, lpad(sequence::text, 20, '0'), sourceepoch, extensions
+        )::text, 'UTF8') as attributes
+    $body$;
+
+    -- Refuses what no broker would take, while the transaction that says it can still be rolled back.
+    create function tidings.check_publication(topic text, key text, source text) returns void language plpgsql as $body$
+    begin
+      if topic is null or topic !~ '^[a-z0-9_-]+(\\.[a-z0-9_-]+)*$' or length(topic) > 200 then
+        raise exception 'tidings: "%" is no name of a topic: use lower-case words with dots between them, such as crm.customer', topic
+          using errcode = 'invalid_parameter_value';
+      end if;
+      if octet_length(key) > 512 or key = '' then
+        raise exception 'tidings: the key of an event for % has % bytes; give 1 to 512', topic, octet_length(key)
+          using errcode = 'invalid_parameter_value';
+      end if;
+      if key ~ '[\\u0001-\\u001F\\u007F-\\u009F]' then
+        raise exception 'tidings: the key of an event for % holds a control character; encode it', topic
+          using errcode = 'invalid_parameter_value';
+      end if;
+      if source is null then
+        raise exception 'tidings: nobody knows whose database this is yet; start its service or its relay once, or give the source'
+          using errcode = 'object_not_in_prerequisite_state';
+      end if;
+    end
+    $body$;
+
+    -- Publishes an event or a task with the transaction that calls it; answers the id of the event.
+    create function tidings.publish(
+      topic text, data jsonb, key text default null, type text default null, id text default null,
+      subject text default null, source text default null, extensions jsonb default null
+    ) returns text language plpgsql as $body$
+    declare
+      identity text := coalesce(publish.id, gen_random_uuid()::text);
+      owner text := coalesce(publish.source, (select service from tidings.outbox_source));
+    begin
+      perform tidings.check_publication(publish.topic, publish.key, owner);
+      perform tidings.outbox_write(
+        publish.topic, convert_to(publish.key, 'UTF8'),
+        tidings.encode_event(
+          identity, owner, coalesce(publish.type, publish.topic), publish.key, publish.subject, null, null, publish.extensions, publish.data),
+        floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
+      return identity;
+    end
+    $body$;
+
+    -- The next version of an entity, whose key the transaction keeps from here on: the order of commits is the order of
+    -- versions. Answers it; null where an entity is gone that was never there.
+    create function tidings.write_version(topic text, key text, data jsonb, gone boolean, extensions jsonb)
+    returns bigint language plpgsql as $body$
+    declare
+      owner text := (select service from tidings.outbox_source);
+      bytes bytea := convert_to(write_version.key, 'UTF8');
+      was_present smallint;
+      version bigint;
+    begin
+      perform tidings.check_publication(write_version.topic, write_version.key, owner);
+      if write_version.key is null then
+        raise exception 'tidings: an entity of % has no key', write_version.topic using errcode = 'invalid_parameter_value';
+      end if;
+      insert into tidings.key_version as k (topic, key, sequence, present) values (write_version.topic, bytes, 0, 0)
+        on conflict on constraint key_version_pkey do update set sequence = k.sequence
+        returning k.present, k.sequence + 1 into was_present, version;
+      if gone and was_present = 0 then
+        delete from tidings.key_version k where k.topic = write_version.topic and k.key = bytes and k.sequence = 0;
+        return null;
+      end if;
+      update tidings.key_version k set sequence = version, present = case when gone then 0 else 1 end
+        where k.topic = write_version.topic and k.key = bytes;
+      perform tidings.outbox_write(
+        write_version.topic, bytes,
+        tidings.encode_event(
+          gen_random_uuid()::text, owner,
+          write_version.topic || case when gone then '.deleted' when was_present = 0 then '.created' else '.updated' end,
+          write_version.key, null, version, (select sourceepoch from tidings.outbox_source),
+          write_version.extensions, write_version.data),
+        floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
+      return version;
+    end
+    $body$;
+
+    -- Publishes the new state of an entity with the transaction that calls it. Answers its version.
+    create function tidings.changed(topic text, key text, state jsonb, extensions jsonb default null)
+    returns bigint language sql as $body$ select tidings.write_version($1, $2, $3, false, $4) $body$;
+
+    -- Publishes that an entity is gone; "identity" is what its contract says of one that is, such as {"id": "c1"}.
+    create function tidings.deleted(topic text, key text, identity jsonb, extensions jsonb default null)
+    returns bigint language sql as $body$ select tidings.write_version($1, $2, $3, true, $4) $body$;
     `,
   ],
 }

@@ -171,6 +171,7 @@ export const statements = {
     insert into tidings.outbox_lives (topic, incarnation) values ($1, $2)
     on conflict (topic) do update set incarnation = excluded.incarnation`,
   raiseSource: 'update tidings.outbox_source set sourceepoch = $1',
+  nameService: 'update tidings.outbox_source set service = $1 where service is distinct from $1',
   markListed: 'update tidings.outbox_source set listed = $1 where listed < $2',
   listing: 'select sourceepoch, stage, cursor from tidings.outbox_relist where topic = $1',
   saveListing: `
