@@ -152,7 +152,7 @@ export async function change(
   }
 }
 
-function customerEntity({ dialect }: Database, nextId: () => string): OwnedEntity {
+export function customerEntity({ dialect }: Database, nextId: () => string): OwnedEntity {
   return {
     topic: customers,
     async readRow(transaction, key) {

@@ -3,7 +3,8 @@ import type { SqlRow, SqlValue } from '../database/index.ts'
 
 /**
  * The state of an entity from its row, by the names and types in its JSON Schema: booleans from 0 and 1, lists and
- * objects from JSON, NULL as absent where null is not allowed. Without a schema the row itself, NULL as it is.
+ * objects from JSON, numbers from texts (PostgreSQL's numeric), NULL as absent where null is not allowed. Without a
+ * schema the row itself, NULL as it is.
  */
 export function fromColumns(
   row: SqlRow,
@@ -25,7 +26,10 @@ export function fromColumns(
 
 /** Whether a property holds numbers and no texts. */
 export function isNumeric(schema: JsonSchema | undefined, property: string): boolean {
-  const types = typesOf(propertiesOf(schema)?.[property])
+  return areNumeric(typesOf(propertiesOf(schema)?.[property]))
+}
+
+function areNumeric(types: ReadonlySet<string> | undefined): boolean {
   return types !== undefined && !types.has('string') && (types.has('number') || types.has('integer'))
 }
 
@@ -33,8 +37,15 @@ function convert(value: SqlValue, types: ReadonlySet<string> | undefined): unkno
   if (!types) return value
   if (value === null) return types.has('null') ? null : undefined
   if (types.has('boolean') && (value === 0 || value === 1)) return value === 1
+  if (areNumeric(types) && typeof value === 'string') return numberOf(value)
   const isJson = (types.has('object') || types.has('array')) && !types.has('string')
   return isJson && typeof value === 'string' ? JSON.parse(value) : value
+}
+
+/** The number in a text, as long as it holds all of its digits; otherwise the text, which the schema then refuses. */
+function numberOf(text: string): number | string {
+  const digits = text.replaceAll(/\D/g, '').replace(/^0+/, '')
+  return digits.length <= 15 ? Number(text) : text
 }
 
 function propertiesOf(schema: JsonSchema | undefined): Readonly<Record<string, unknown>> | undefined {

@@ -48,11 +48,6 @@ class DefinedService implements Service {
       report = printing(name),
       namespace = 'default',
     } = options
-    if (database.dialect.name !== 'sqlite') {
-      throw badRequest(
-        `The outbox, inbox and replicas of ${name} are kept in SQLite only; ${database.dialect.name} can be used through transaction() of its database, without the service kit.`,
-      )
-    }
     this.name = name
     this.#parts = { broker, database, environment, report, reached: () => undefined }
     this.#definition = {

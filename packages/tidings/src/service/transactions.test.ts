@@ -1,10 +1,8 @@
 import Libsql from 'libsql'
-import { Pool } from 'pg'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { defineContract, defineEntity, defineTask } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
-import { postgresDatabase } from '../databases/postgres/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { createService, type Service } from './index.ts'
 import { crm, marketing, sales, serviceBench, type ServiceBench } from './service.fixture.ts'
@@ -220,11 +218,4 @@ describe('a service', () => {
     // @ts-expect-error a product has no colour
     other.replicate(shop.product, { columns: ['colour'], name: 'second' })
   })
-})
-
-it('a database whose dialect the kit has no tables for is refused, by name', async () => {
-  const pool = new Pool()
-  const refused = () => createService({ contract: shop, ...bench, database: postgresDatabase({ pool }) })
-  expect(refused).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(/postgres/) }))
-  await pool.end()
 })

@@ -84,8 +84,10 @@ export class Connection {
 
   /** Gives it back; one that ended or is still in a transaction is closed. */
   release(): void {
-    this.client.off('error', this.#onError)
-    this.client.release(this.lost || this.inTransaction)
+    const destroy = this.lost || this.inTransaction
+    // One that is being closed may still say why it ended, and nobody else listens to it any more.
+    if (!destroy) this.client.off('error', this.#onError)
+    this.client.release(destroy)
   }
 }
 
