@@ -8,6 +8,7 @@ import { findPostgres, type MissingPostgres, type RunningPostgres } from './post
 
 export {
   binariesOfPostgres,
+  killPostgres,
   runPostgres,
   startPostgres,
   stopPostgres,
