@@ -114,13 +114,30 @@ export async function stopPostgres({ pid, container }: RunningPostgres): Promise
   if (pid === undefined) return
   try {
     process.kill(pid, 'SIGQUIT')
-    // It is nobody's child any more, so its end has to be looked for.
+  } catch {
+    return
+  }
+  await ended(pid)
+}
+
+/** Ends every process of a cluster as a power loss would: none of them can do anything about it. */
+export async function killPostgres(pid: number): Promise<void> {
+  const { stdout } = await run('pgrep', ['-P', String(pid)])
+  const all = [pid, ...stdout.trim().split('\n').map(Number)]
+  // The first one first, so that it starts no others.
+  for (const each of all) process.kill(each, 'SIGKILL')
+  for (const each of all) await ended(each)
+}
+
+/** Resolves once there is no such process any more; it is nobody's child, so it has to be looked for. */
+async function ended(pid: number): Promise<void> {
+  try {
     for (;;) {
       process.kill(pid, 0)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   } catch {
-    // There is no such process any more.
+    // There is none.
   }
 }
 

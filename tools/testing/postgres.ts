@@ -1,13 +1,14 @@
 import { existsSync, watch } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Client } from 'pg'
+import { Client, Pool, type PoolConfig } from 'pg'
 import { inject } from 'vitest'
 import { notRun } from './not-run.ts'
 import { findPostgres, type MissingPostgres, type RunningPostgres } from './postgres-server.ts'
 
 export {
   binariesOfPostgres,
+  killPostgres,
   runPostgres,
   startPostgres,
   stopPostgres,
@@ -17,6 +18,13 @@ export {
 export interface PostgresTest {
   skip(note?: string): never
   onTestFinished(finish: () => Promise<void>): unknown
+}
+
+/** A pool whose idle connections may be ended under it, as when its test and with it the database is over. */
+export function openPool(config: PoolConfig): Pool {
+  const pool = new Pool(config)
+  pool.on('error', () => undefined)
+  return pool
 }
 
 let databases = 0

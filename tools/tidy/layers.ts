@@ -28,6 +28,8 @@ export const layers: readonly Layer[] = [
   { path: 'engines/memory', imports: ['engine', 'event'] },
   { path: 'folder', imports: [], node: true },
   { path: 'engines/embedded', imports: ['engine', 'event', 'folder'], node: true, packages: ['lmdb'] },
+  { path: 'postgres', imports: [], node: true },
+  { path: 'engines/postgres', imports: ['engine', 'event', 'postgres'], node: true },
 
   { path: 'delivery', imports: ['event', 'engine'] },
   { path: 'broker/port', imports: ['contract', 'engine', 'event'] },
@@ -38,7 +40,7 @@ export const layers: readonly Layer[] = [
   { path: 'database', imports: [], node: true },
   { path: 'database/conformance', imports: ['database', 'engine/conformance'], node: true },
   { path: 'databases/sqlite', imports: ['database'], node: true },
-  { path: 'databases/postgres', imports: ['database'], node: true },
+  { path: 'databases/postgres', imports: ['database', 'postgres'], node: true },
 
   { path: 'outbox', imports: pattern },
   { path: 'inbox', imports: pattern },

@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import type { Engine, TopicKind } from '../engine/index.ts'
+import type { Engine, LedgerEntry, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
 import type { JsonSchema, RetentionPolicy } from './port/topics.ts'
 import type { Pause, SubscriptionPolicy } from './port/subscriptions.ts'
@@ -73,7 +73,11 @@ const attempts = 20
 export class Catalog {
   readonly #engine: Engine
   readonly #id: { readonly namespace: string; readonly ledger: string; readonly shard: number }
-  readonly #entries = new Map<string, unknown>()
+  #entries = new Map<string, unknown>()
+  /** Loads and changes are numbered in the order in which they began: the newest of each that has come to its end. */
+  #begun = 0
+  #loaded = 0
+  #changed = 0
   #writing: Promise<unknown> = Promise.resolve()
 
   constructor(engine: Engine, namespace: string) {
@@ -81,16 +85,20 @@ export class Catalog {
     this.#id = { namespace, ledger: '$catalog', shard: 0 }
   }
 
+  /** Brings what is in memory up to date; until it is, that stays as it was. */
   async load(): Promise<void> {
-    this.#entries.clear()
-    let from = ''
-    for (;;) {
-      const page = await this.#engine.ledger.load(this.#id, { from }, pageSize)
-      for (const { key, value } of page) this.#entries.set(key, read(key, value))
-      const last = page.at(-1)
-      if (!last || page.length < pageSize) return
-      from = `${last.key}!`
+    const begun = (this.#begun += 1)
+    const entries = new Map<string, unknown>()
+    for (let from: string | undefined = ''; from !== undefined;) {
+      const page: readonly LedgerEntry[] = await this.#engine.ledger.load(this.#id, { from }, pageSize)
+      for (const { key, value } of page) entries.set(key, read(key, value))
+      from = page.length < pageSize ? undefined : `${page.at(-1)!.key}!`
     }
+    // What was read may be from before the change, and what is in memory has nothing else of what is new.
+    if (begun < this.#changed) return this.load()
+    if (begun < this.#loaded) return
+    this.#loaded = begun
+    this.#entries = entries
   }
 
   /** What is known in memory: complete, unless several servers share the store. */
@@ -144,6 +152,7 @@ export class Catalog {
         if (error instanceof TidingsError && error.code === 'ownership-lost' && attempt < attempts) continue
         throw error
       }
+      this.#changed = this.#begun += 1
       if (next === null) this.#entries.delete(key)
       else this.#entries.set(key, next)
       return next

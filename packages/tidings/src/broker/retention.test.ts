@@ -3,7 +3,9 @@ import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineContract, defineEntity } from '../contract/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import type { Engine } from '../engine/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
+import { TidingsError } from '../errors.ts'
 import { replicaBench } from '../replica/replica.fixture.ts'
 import { simulatedEnvironment } from '../testing/index.ts'
 import { allowAll, createBroker, type BrokerNotice } from './index.ts'
@@ -81,3 +83,31 @@ it('a copy that is older than the tombstones is told so and loads everything aga
   await bench.environment.advance(1_000)
   await stopped
 }, 120_000)
+
+it('retention that cannot see which topics there are says so and tries again', async () => {
+  const environment = simulatedEnvironment()
+  const notices: BrokerNotice[] = []
+  const engine = memoryEngine({ environment })
+  let isOut = false
+  const load: Engine['ledger']['load'] = async (...given) => {
+    if (isOut) throw new TidingsError('unavailable', 'The store is out of reach.')
+    return engine.ledger.load(...given)
+  }
+  // A store that several servers share is asked each time.
+  const capabilities = { ...engine.capabilities, shared: true }
+  const shared: Engine = { ...engine, capabilities, ledger: { ...engine.ledger, load } }
+  const report = (notice: BrokerNotice): void => void notices.push(notice)
+  const broker = createBroker({ engine: shared, authorize: allowAll, environment, report })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention: { maxEvents: 1 } })
+  await broker.publish(caller, { topic, events: [event('1'), event('2')] })
+  isOut = true
+  await environment.advance(2 * minuteMs)
+  expect(notices.map(({ message }) => message)).toContain(
+    'It could not be found out which topics there are to trim: The store is out of reach.',
+  )
+  isOut = false
+  await environment.advance(2 * minuteMs)
+  expect((await broker.read(caller, { topic })).events.map((each) => each.event.id)).toEqual(['2'])
+  await broker.stop()
+})

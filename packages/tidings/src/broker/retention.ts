@@ -77,13 +77,22 @@ export class Retention {
     } catch (error) {
       this.#warn('It could not be found out which subscriptions have expired', error, {})
     }
-    for (const topic of await this.#options.namespace.catalog.list('topic')) {
+    for (const topic of await this.#topics()) {
       if (!topic.retention || this.#stopped) continue
       try {
         await this.#trim(topic)
       } catch (error) {
         this.#warn(`Topic ${topic.topic} could not be trimmed`, error, { topic: topic.topic })
       }
+    }
+  }
+
+  async #topics(): Promise<readonly StoredTopic[]> {
+    try {
+      return await this.#options.namespace.catalog.list('topic')
+    } catch (error) {
+      this.#warn('It could not be found out which topics there are to trim', error, {})
+      return []
     }
   }
 

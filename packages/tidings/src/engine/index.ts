@@ -27,6 +27,16 @@ export type {
   TrimOptions,
 } from './port.ts'
 export { admit, Refused, sameContent, withoutPayload, type Admission, type AdmissionState } from './admission.ts'
+export {
+  Batch,
+  encodeAll,
+  identityName,
+  questionsOf,
+  type BatchEvent,
+  type KnownIdentity,
+  type KnownNewest,
+  type Loaded,
+} from './batch.ts'
 export { formatCursor, parseCursor, type LatestCursor } from './cursor.ts'
 export { identityHash, IdentityWindow, type IdentityHash, type IdentityMark } from './identities.ts'
 export { Watchers } from './watchers.ts'

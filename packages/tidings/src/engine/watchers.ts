@@ -4,6 +4,11 @@ import type { TopicId } from './port.ts'
 export class Watchers {
   readonly #listeners = new Map<string, Set<() => void>>()
 
+  /** Whether nobody wants one. */
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0
+  }
+
   add({ namespace, topic }: TopicId, listener: () => void): () => void {
     const name = `${namespace}/${topic}`
     const listeners = this.#listeners.get(name) ?? new Set()

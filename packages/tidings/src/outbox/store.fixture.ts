@@ -1,9 +1,9 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { postgresDatabase as emptyDatabase, type PostgresTest } from '@tidings/tools/postgres'
+import { postgresDatabase as emptyDatabase, type PostgresTest, openPool } from '@tidings/tools/postgres'
 import Client from 'libsql'
-import { Client as PostgresClient, Pool } from 'pg'
+import { Client as PostgresClient, type Pool } from 'pg'
 import type { Database } from '../database/index.ts'
 import { postgresDatabase } from '../databases/postgres/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
@@ -70,13 +70,11 @@ async function postgresStore(test: PostgresTest): Promise<Store> {
   const name = new URL(url).pathname.slice(1)
   const admin = new URL(url)
   admin.pathname = 'postgres'
-  const server = new Pool({ connectionString: admin.href, max: 1 })
+  const server = openPool({ connectionString: admin.href, max: 1 })
   const backups: string[] = []
   return {
     async open({ busyTimeoutMs }) {
-      const pool = new Pool({ connectionString: url })
-      // The server ends connections where a database is put back under them.
-      pool.on('error', () => undefined)
+      const pool = openPool({ connectionString: url })
       const database = postgresDatabase(busyTimeoutMs === undefined ? { pool } : { pool, lockTimeoutMs: busyTimeoutMs })
       await database.start()
       return { database, close: () => pool.end() }

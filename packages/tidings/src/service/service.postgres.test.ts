@@ -1,5 +1,5 @@
-import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
-import { Pool } from 'pg'
+import { postgresDatabase as emptyDatabase, openPool } from '@tidings/tools/postgres'
+import type { Pool } from 'pg'
 import { expect, onTestFinished, test, vi, type TestContext } from 'vitest'
 import { allowAll, createBroker, type Broker } from '../broker/index.ts'
 import type { Database } from '../database/index.ts'
@@ -24,8 +24,7 @@ async function bench(context: TestContext): Promise<Bench> {
     broker,
     async team(tables) {
       const { url } = await emptyDatabase(context)
-      const pool = new Pool({ connectionString: url })
-      pool.on('error', () => undefined)
+      const pool = openPool({ connectionString: url })
       onTestFinished(() => pool.end())
       const database = postgresDatabase({ pool })
       await database.start()

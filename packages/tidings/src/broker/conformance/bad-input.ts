@@ -1,7 +1,7 @@
 import { assert, assertEqual } from '../../engine/conformance/assert.ts'
 import { TidingsError, type ErrorCode } from '../../errors.ts'
 import type { Event } from '../../event/index.ts'
-import { event, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
+import { consume, event, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
 
 /** What must be refused, and how: the message says what is wrong and what to do next. */
 interface BadCall {
@@ -223,14 +223,13 @@ async function goesOn(scene: Scene, stored: readonly string[]): Promise<void> {
   const subscriptions = (await broker.subscriptions(caller)).map((each) => each.subscription)
   assertEqual([topics, subscriptions], [[topic], [subscription]], 'what exists')
   await scene.publish(event('later', 'a'))
-  const deliveries = await scene.pull(stored.length + 1)
+  const deliveries = await consume(scene, subscription, stored.length + 1)
   assertEqual(ids(deliveries).toSorted(), [...stored, 'later'].toSorted(), 'what is delivered')
   assertEqual(
     deliveries.map(({ attempt }) => attempt),
     deliveries.map(() => 1),
     'the attempts',
   )
-  await scene.ack(...deliveries)
   const { acknowledged, pending } = await broker.stats(caller, subscription)
   assertEqual([acknowledged, pending], [stored.length + 1, 0], 'what is settled')
 }

@@ -124,6 +124,26 @@ export class Scene {
   }
 }
 
+/**
+ * Pulls and acknowledges until `count` deliveries have come and nothing follows them, or the wait is over. One pull
+ * answers with what there is by then, and the next event of a key may wait for the one before to be settled.
+ */
+export async function consume(
+  { broker, caller }: Pick<BrokerContext, 'broker' | 'caller'>,
+  from: string,
+  count: number,
+): Promise<Delivery[]> {
+  const consumed: Delivery[] = []
+  for (;;) {
+    const waitMs = consumed.length < count ? 3_000 : 50
+    const { deliveries } = await broker.pull(caller, { subscription: from, max: 100, waitMs })
+    if (deliveries.length === 0) return consumed
+    consumed.push(...deliveries)
+    const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
+    await broker.settle(caller, { subscription: from, outcomes })
+  }
+}
+
 /** A stream that remembers what it was given. */
 export class StreamProbe {
   readonly deliveries: Delivery[] = []

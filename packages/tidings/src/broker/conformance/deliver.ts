@@ -1,5 +1,5 @@
 import { assert, assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
-import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
+import { consume, event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 export const deliverCases: readonly BrokerCase[] = [
   {
@@ -9,8 +9,7 @@ export const deliverCases: readonly BrokerCase[] = [
       await scene.broker.putSubscription(context.caller, { subscription: 'audit.all', topic, from: 'beginning' })
       await scene.publish(event('1', 'a'), event('2', 'b'))
       assertEqual(ids(await scene.pull(2)).sort(), ['1', '2'], 'the first subscription')
-      const other = await scene.broker.pull(context.caller, { subscription: 'audit.all', max: 10, waitMs: 1_000 })
-      assertEqual(ids(other.deliveries).sort(), ['1', '2'], 'the second subscription')
+      assertEqual(ids(await consume(scene, 'audit.all', 2)).sort(), ['1', '2'], 'the second subscription')
     },
   },
   {
@@ -29,8 +28,7 @@ export const deliverCases: readonly BrokerCase[] = [
         'x.end': ['3'],
         'x.after': ['2', '3'],
       })) {
-        const answer = await scene.broker.pull(context.caller, { subscription: name, max: 10, waitMs: 1_000 })
-        assertEqual(ids(answer.deliveries).sort(), expected, name)
+        assertEqual(ids(await consume(scene, name, expected.length)).sort(), expected, name)
       }
     },
   },

@@ -1,6 +1,6 @@
 import { assert, assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { formatSequence, type Event } from '../../event/index.ts'
-import { topic as eventTopic, type BrokerCase, type BrokerContext } from './case.ts'
+import { consume, topic as eventTopic, type BrokerCase, type BrokerContext } from './case.ts'
 
 const topic = 'crm.customer'
 
@@ -28,7 +28,7 @@ export const entityCases: readonly BrokerCase[] = [
       const [answer] = await publish(context, customer('c1', 4))
       assert(answer?.status === 'stored' && answer.stale === true, 'the answer says stale')
       await publish(context, customer('c1', 6))
-      const { deliveries } = await broker.pull(caller, { subscription: 'mail.copy', max: 10, waitMs: 1_000 })
+      const deliveries = await consume(context, 'mail.copy', 2)
       assertEqual(
         deliveries.map(({ event }) => event.sequence),
         [5, 6].map(formatSequence),

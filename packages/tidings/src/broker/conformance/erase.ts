@@ -2,7 +2,17 @@ import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
 import { formatSequence, type Event } from '../../event/index.ts'
 import type { Delivery } from '../port/deliveries.ts'
-import { event, eventually, ids, Scene, subscription, topic, type BrokerCase, type BrokerContext } from './case.ts'
+import {
+  consume,
+  event,
+  eventually,
+  ids,
+  Scene,
+  subscription,
+  topic,
+  type BrokerCase,
+  type BrokerContext,
+} from './case.ts'
 
 const entity = 'crm.customer'
 
@@ -82,7 +92,7 @@ export const eraseCases: readonly BrokerCase[] = [
         ],
         'latest()',
       )
-      const { deliveries } = await broker.pull(caller, { subscription, max: 10, waitMs: 3_000 })
+      const deliveries = await consume(context, subscription, 2)
       assertEqual(
         deliveries.map((each) => [each.event.key, each.event.type]).sort(),
         [

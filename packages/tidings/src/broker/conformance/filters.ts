@@ -1,6 +1,6 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import type { SubscriptionFilter } from '../../event/index.ts'
-import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
+import { consume, event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 const orders = [
   event('1', 'a', { subject: 'eu/berlin', extensions: { priority: 4 } }),
@@ -30,7 +30,7 @@ export const filterCases: readonly BrokerCase[] = [
       for (const [index, [filter, expected]] of wanted.entries()) {
         const name = `filter.number-${index}`
         await scene.broker.putSubscription(context.caller, { subscription: name, topic, from: 'beginning', filter })
-        const { deliveries } = await scene.broker.pull(context.caller, { subscription: name, max: 10, waitMs: 3_000 })
+        const deliveries = await consume(scene, name, expected.length)
         assertEqual(ids(deliveries).toSorted(), expected, `what matches ${JSON.stringify(filter)}`)
         assertEqual((await scene.broker.subscription(context.caller, name)).filter, filter, 'the filter as described')
       }

@@ -1,7 +1,7 @@
 import { assertEqual, assertRejects } from '../../engine/conformance/assert.ts'
 import { systemEnvironment } from '../../environment/index.ts'
 import type { RetentionPolicy, TopicDescription } from '../port/topics.ts'
-import { event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
+import { consume, event, eventually, ids, Scene, subscription, topic, type BrokerCase } from './case.ts'
 
 const slow = 'audit.slow'
 
@@ -35,10 +35,8 @@ export const retentionCases: readonly BrokerCase[] = [
       }, 'the description names who holds how much')
       assertEqual(described?.held?.subscription, slow, 'by name')
       assertEqual((await broker.read(caller, { topic })).events.length, 15, 'the log holds what it needs')
-      const { deliveries } = await broker.pull(caller, { subscription: slow, max: 100, waitMs: 3_000 })
+      const deliveries = await consume(scene, slow, 15)
       assertEqual(deliveries.length, 15, 'the one that stalled has missed nothing')
-      const outcomes = deliveries.map(({ lease }) => ({ lease, action: 'ack' as const }))
-      await broker.settle(caller, { subscription: slow, outcomes })
       await held(scene, ['15'])
       await eventually(async () => (await broker.topic(caller, topic)).held === undefined, 'nobody holds it any more')
     },

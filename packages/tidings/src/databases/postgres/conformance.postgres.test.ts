@@ -1,6 +1,6 @@
 import { notRun } from '@tidings/tools/not-run'
-import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
-import { Pool, type PoolClient } from 'pg'
+import { postgresDatabase as emptyDatabase, openPool } from '@tidings/tools/postgres'
+import { type Pool, type PoolClient } from 'pg'
 import { expect, test } from 'vitest'
 import { databaseConformance, runDatabaseCase, type DatabaseSubject } from '../../database/conformance/index.ts'
 import { startWriter } from '../../database/conformance/writer-process.fixture.ts'
@@ -9,7 +9,7 @@ import { postgresDatabase } from './index.ts'
 function subjectOf(url: string): DatabaseSubject {
   const pools: Pool[] = []
   const connect = (options?: string): Pool => {
-    const pool = new Pool({ connectionString: url, ...(options === undefined ? {} : { options }) })
+    const pool = openPool({ connectionString: url, ...(options === undefined ? {} : { options }) })
     pools.push(pool)
     return pool
   }

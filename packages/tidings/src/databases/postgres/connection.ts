@@ -1,34 +1,12 @@
 import type { SqlRow, SqlValue } from '../../database/index.ts'
 import { TidingsError } from '../../errors.ts'
-import { databaseError, isLost, postgresCode, type PostgresClient } from './client.ts'
+import { LentClient, postgresCode, resultTypes } from '../../postgres/index.ts'
+import { databaseError } from './client.ts'
 import { excerpt, inspectText } from './text.ts'
-import { toPostgres, types } from './values.ts'
+import { toPostgres } from './values.ts'
 
 /** One connection, with values checked on the way in and exact on the way out. */
-export class Connection {
-  readonly client: PostgresClient
-  /** It has ended under us: the pool must not lend it again. */
-  lost = false
-
-  constructor(client: PostgresClient) {
-    this.client = client
-  }
-
-  /** Takes a connection from the pool. One that ends while nobody asks it anything would end the process with it. */
-  static lend(client: PostgresClient): Connection {
-    const connection = new Connection(client)
-    client.on('error', connection.#onError)
-    return connection
-  }
-
-  readonly #onError = (): void => {
-    this.lost = true
-  }
-
-  get inTransaction(): boolean {
-    return this.client.getTransactionStatus() === 'T' || this.client.getTransactionStatus() === 'E'
-  }
-
+export class Connection extends LentClient {
   /** Runs one statement, whatever it does. */
   async run(text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
     const { placeholders, controlsTransaction } = inspectText(text)
@@ -46,7 +24,7 @@ export class Connection {
     }
     const bound = values.map(toPostgres)
     try {
-      const { rows } = await this.client.query({ text, values: bound, queryMode: 'extended', types })
+      const { rows } = await this.client.query({ text, values: bound, queryMode: 'extended', types: resultTypes })
       return rows as SqlRow[]
     } catch (error) {
       throw this.failure(error, `running "${excerpt(text)}"`)
@@ -78,16 +56,8 @@ export class Connection {
   }
 
   failure(error: unknown, doing: string): unknown {
-    if (isLost(error)) this.lost = true
+    this.noteFailure(error)
     return databaseError(error, doing)
-  }
-
-  /** Gives it back; one that ended or is still in a transaction is closed. */
-  release(): void {
-    const destroy = this.lost || this.inTransaction
-    // One that is being closed may still say why it ended, and nobody else listens to it any more.
-    if (!destroy) this.client.off('error', this.#onError)
-    this.client.release(destroy)
   }
 }
 

@@ -1,5 +1,5 @@
-import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
-import { Pool } from 'pg'
+import { postgresDatabase as emptyDatabase, openPool } from '@tidings/tools/postgres'
+import type { Pool } from 'pg'
 import { expect, test, type TestContext } from 'vitest'
 import type { Database } from '../../database/index.ts'
 import { postgresDatabase } from './index.ts'
@@ -19,9 +19,7 @@ async function bench(context: TestContext): Promise<Bench> {
 }
 
 function poolOf(context: TestContext, url: string): Pool {
-  const pool = new Pool({ connectionString: url })
-  // A connection that is ended under an idle pool is the pool's to report, and the test's to expect.
-  pool.on('error', () => undefined)
+  const pool = openPool({ connectionString: url })
   context.onTestFinished(() => pool.end())
   return pool
 }
@@ -65,7 +63,7 @@ test.for([
   ['America/New_York', '2026-03-01T05:00:00-05:00'],
 ] as const)('a moment has the form of RFC 3339 where the time zone is %s', async ([zone, text], context) => {
   const { url } = await emptyDatabase(context)
-  const pool = new Pool({ connectionString: url, options: `-c TimeZone=${zone}` })
+  const pool = openPool({ connectionString: url, options: `-c TimeZone=${zone}` })
   context.onTestFinished(() => pool.end())
   const database = postgresDatabase({ pool })
   await database.start()

@@ -3,9 +3,18 @@ import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } f
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
-import { checkPool, isClient, messageOf, postgresCode, type PostgresPool } from './client.ts'
+import {
+  checkPool,
+  checkServer,
+  connectRefusal,
+  isClient,
+  LentClient,
+  messageOf,
+  postgresCode,
+  type PostgresPool,
+} from '../../postgres/index.ts'
 import { Connection, readFailure } from './connection.ts'
-import { checkServer, connectFailure } from './start.ts'
+import { databaseError } from './client.ts'
 import { PostgresTransaction } from './transaction.ts'
 
 export interface PostgresDatabaseOptions {
@@ -30,7 +39,7 @@ const migrationLock = 7_402_113_905_211
  * that fails ends its transaction, as PostgreSQL has it, and nothing of it can be committed any more.
  */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
-  checkPool(options.pool)
+  checkPool(options.pool, 'postgresDatabase')
   const { lockTimeoutMs } = options
   if (lockTimeoutMs !== undefined && !(Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1)) {
     throw new TidingsError('bad-request', `lockTimeoutMs is ${lockTimeoutMs}; give whole milliseconds from 1 on.`)
@@ -63,7 +72,7 @@ class PostgresDatabase implements Database {
 
   async #start(): Promise<void> {
     if (this.#running) return
-    await this.#connected(checkServer)
+    await this.#connected(({ client }) => checkServer(client))
     this.#running = true
   }
 
@@ -170,7 +179,7 @@ class PostgresDatabase implements Database {
   /** Lends a connection; whoever stops waits until it is back. */
   #connected<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
     const run = async (): Promise<Result> => {
-      const connection = Connection.lend(await this.#connect())
+      const connection = await this.#connect()
       try {
         return await work(connection)
       } finally {
@@ -182,11 +191,11 @@ class PostgresDatabase implements Database {
     return running
   }
 
-  async #connect(): ReturnType<PostgresPool['connect']> {
+  async #connect(): Promise<Connection> {
     try {
-      return await this.#pool.connect()
+      return await LentClient.lend(this.#pool, (client) => new Connection(client))
     } catch (error) {
-      throw connectFailure(error)
+      throw connectRefusal(error) ?? databaseError(error, 'connecting')
     }
   }
 }

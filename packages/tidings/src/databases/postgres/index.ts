@@ -1,2 +1,2 @@
-export type { PostgresClient, PostgresPool } from './client.ts'
+export type { PostgresClient, PostgresPool } from '../../postgres/index.ts'
 export { postgresDatabase, type PostgresDatabaseOptions } from './database.ts'

@@ -9,15 +9,28 @@ export interface Breakage {
   /** The name of the case. */
   readonly caught: string
   readonly broken: (engine: Engine, settings: EngineSettings) => Engine
+  /** Whether several of them use one store. */
+  readonly shared?: true
 }
 
 /** A memory engine with one thing broken; it keeps its content, and its breakage, over restarts. */
-export function brokenSubject({ broken }: Pick<Breakage, 'broken'>): EngineSubject {
+export function brokenSubject({ broken, shared }: Pick<Breakage, 'broken' | 'shared'>): EngineSubject {
   let engine: Engine | undefined
+  if (shared)
+    return { open: (settings) => broken(seat((engine ??= memoryEngine(settings))), settings), dispose: async () => {} }
   return {
     open: (settings) => (engine ??= broken(memoryEngine(settings), settings)),
     dispose: async () => {},
   }
+}
+
+/** An engine over the store of another, which goes on when this one stops. */
+function seat(engine: Engine): Engine {
+  return overriding(engine, {
+    capabilities: { ...engine.capabilities, shared: true },
+    start: () => engine.start(),
+    stop: async () => undefined,
+  })
 }
 
 export interface Overrides extends Partial<Pick<Engine, 'start' | 'stop' | 'stats' | 'capabilities'>> {

@@ -4,6 +4,7 @@ import { brokenLedgers } from './broken-ledgers.fixture.ts'
 import { brokenLifecycles } from './broken-lifecycle.fixture.ts'
 import { brokenProducers } from './broken-producers.fixture.ts'
 import { brokenReads } from './broken-reads.fixture.ts'
+import { brokenShared } from './broken-shared.fixture.ts'
 import { brokenTrims } from './broken-trims.fixture.ts'
 import { brokenSubject } from './broken.fixture.ts'
 import { engineConformance, runEngineCase } from './index.ts'
@@ -15,7 +16,16 @@ const breakages = [
   ...brokenReads,
   ...brokenTrims,
   ...brokenLedgers,
+  ...brokenShared,
 ]
+
+describe('engines that share a store', () => {
+  it.each(brokenShared)('pass "$caught" where nothing is broken', async ({ caught }) => {
+    const engineCase = engineConformance.find(({ name }) => name === caught)!
+    const subject = brokenSubject({ broken: (engine) => engine, shared: true })
+    expect(await runEngineCase(engineCase, subject)).toBeUndefined()
+  })
+})
 
 describe('an engine that breaks a guarantee', () => {
   it.each(breakages)('$guarantee: is caught by "$caught"', async (breakage) => {

@@ -15,6 +15,8 @@ export interface EngineContext {
   readonly engine: Engine
   /** Stops the engine and opens its store again; go on with the engine that it answers. */
   reopen(): Promise<Engine>
+  /** Another engine over the same store, started, while the first one goes on; for stores that are shared. */
+  another(): Promise<Engine>
   /** Moves the engine's wall clock on. */
   advance(milliseconds: number): void
   /** What the engine was opened with. */
@@ -28,10 +30,18 @@ export interface EngineSettings {
 
 /** What the author of an engine supplies: one empty store. */
 export interface EngineSubject {
-  /** An engine over this store, not started. Called again after the one before was stopped. */
+  /**
+   * An engine over this store, not started. Called again after the one before was stopped, and where the store is
+   * shared while others are running.
+   */
   open(settings: EngineSettings): Engine
   /** Removes the store. */
   dispose(): Promise<void>
+}
+
+/** Why a case with two engines over one store need not pass. */
+export function needsShared({ shared }: EngineCapabilities): string | undefined {
+  return shared ? undefined : 'one process at a time has the store'
 }
 
 const deduplication = { maxIds: 20, maxAgeMs: 60_000 }
@@ -42,6 +52,7 @@ export async function runEngineCase(engineCase: EngineCase, subject: EngineSubje
   const clock = { now: () => systemEnvironment.clock.now() + shiftMs, monotonic: systemEnvironment.clock.monotonic }
   const settings = { environment: { ...systemEnvironment, clock }, deduplication }
   let engine = subject.open(settings)
+  const others: Engine[] = []
   try {
     const reason = engineCase.needs?.(engine.capabilities)
     if (reason !== undefined) return reason
@@ -58,10 +69,16 @@ export async function runEngineCase(engineCase: EngineCase, subject: EngineSubje
         await engine.start()
         return engine
       },
+      another: async () => {
+        const other = subject.open(settings)
+        others.push(other)
+        await other.start()
+        return other
+      },
     })
     return undefined
   } finally {
-    await engine.stop()
+    await Promise.all([engine, ...others].map((each) => each.stop()))
     await subject.dispose()
   }
 }

@@ -12,6 +12,8 @@ import { logReadCases } from './log-read.ts'
 import { logTrimCases } from './log-trim.ts'
 import { logVersionCases } from './log-versions.ts'
 import { logWatchCases } from './log-watch.ts'
+import { sharedLedgerCases } from './shared-ledger.ts'
+import { sharedLogCases } from './shared-log.ts'
 
 /**
  * The engine port as an executable contract. An engine is one when every case that its capabilities call for passes;
@@ -35,6 +37,8 @@ export const engineConformance: readonly EngineCase[] = [
   ...logEraseCases,
   ...logWatchCases,
   ...ledgerCases,
+  ...sharedLogCases,
+  ...sharedLedgerCases,
 ]
 
 export { runEngineCase, type EngineCase, type EngineContext, type EngineSettings, type EngineSubject } from './case.ts'

@@ -4,7 +4,7 @@ import { append, eventLog, eventOf, topic } from './scene.ts'
 
 const patienceMs = 2_000
 
-async function eventually(happened: () => boolean): Promise<boolean> {
+export async function eventually(happened: () => boolean): Promise<boolean> {
   for (const until = Date.now() + patienceMs; Date.now() < until;) {
     if (happened()) return true
     await new Promise((resolve) => setTimeout(resolve, 1))

@@ -1,7 +1,6 @@
-import type { SqlRow } from '../../database/index.ts'
-import { TidingsError } from '../../errors.ts'
-import { databaseError, messageOf, postgresCode } from './client.ts'
-import type { Connection } from './connection.ts'
+import { TidingsError } from '../errors.ts'
+import { messageOf, postgresCode, type PostgresClient } from './client.ts'
+import { resultTypes, type PostgresRow } from './results.ts'
 
 const oldest = 140_000
 
@@ -14,8 +13,9 @@ const settings = `select
   current_setting('standard_conforming_strings') as standard_conforming_strings`
 
 /** Refuses a server that would not keep what the kit promises. */
-export async function checkServer(connection: Connection): Promise<void> {
-  const [found = {}] = await connection.run(settings, [])
+export async function checkServer(client: PostgresClient): Promise<void> {
+  const { rows } = await client.query({ text: settings, types: resultTypes })
+  const [found = {}] = rows as PostgresRow[]
   if (Number(found['version']) < oldest) {
     throw new TidingsError('bad-request', `PostgreSQL ${String(found['version'])} is too old; 14 or newer is needed.`)
   }
@@ -34,7 +34,7 @@ export async function checkServer(connection: Connection): Promise<void> {
   }
 }
 
-function checkDurability(found: SqlRow): void {
+function checkDurability(found: PostgresRow): void {
   for (const name of ['synchronous_commit', 'fsync']) {
     if (found[name] !== 'off') continue
     throw new TidingsError(
@@ -44,8 +44,8 @@ function checkDurability(found: SqlRow): void {
   }
 }
 
-/** Why no connection could be had, as far as somebody can do something about it. */
-export function connectFailure(error: unknown): unknown {
+/** What somebody can do about it that no connection could be had; `undefined` where it is the server that failed. */
+export function connectRefusal(error: unknown): TidingsError | undefined {
   const code = postgresCode(error)
   const remedies: Record<string, string> = {
     '28P01': 'the password or the role is wrong; check the credentials of the pool',
@@ -54,7 +54,7 @@ export function connectFailure(error: unknown): unknown {
     '42501': 'the role lacks the right to connect: grant connect on database … to …',
   }
   const remedy = remedies[code]
-  if (remedy === undefined) return databaseError(error, 'connecting')
+  if (remedy === undefined) return undefined
   return new TidingsError('bad-request', `No connection to PostgreSQL: ${remedy} (${messageOf(error)}).`, {
     cause: error,
   })

@@ -1,0 +1,2 @@
+export type { PostgresClient, PostgresPool } from '../../postgres/index.ts'
+export { postgresEngine, type PostgresEngineOptions } from './engine.ts'

@@ -1,0 +1,151 @@
+import type { Environment } from '../../environment/index.ts'
+import { TidingsError } from '../../errors.ts'
+import {
+  checkServer,
+  LentClient,
+  resultTypes,
+  type PostgresClient,
+  type PostgresPool,
+  type PostgresRow,
+} from '../../postgres/index.ts'
+import { connectError, openError, storeError } from './failures.ts'
+import { migrate } from './migrations.ts'
+
+export interface SessionOptions {
+  readonly pool: PostgresPool
+  readonly schema: string
+  readonly environment: Environment
+  readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+}
+
+/** Runs a statement, in which `{name}` stands for a table of the store; several of them where there are no values. */
+export type Run = <Row = PostgresRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>
+
+/**
+ * A server that stops answering in the middle of a transaction would hold what it has locked: PostgreSQL ends it. Waiting
+ * for somebody else's lock ends as well.
+ */
+const begin = `begin isolation level read committed;
+  set local idle_in_transaction_session_timeout = '15s';
+  set local lock_timeout = '60s'`
+
+/** An open store: from `start` to `stop`. */
+export class Session {
+  readonly schema: string
+  readonly environment: Environment
+  readonly deduplication: SessionOptions['deduplication']
+  readonly #pool: PostgresPool
+  readonly #texts = new Map<string, string>()
+  readonly #open = new Set<Promise<unknown>>()
+  #closing = false
+
+  /** Looks at the server, and brings the tables to this version. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const session = new Session(options)
+    try {
+      await session.connected('looking at the server', checkSettings)
+      await migrate(session)
+      return session
+    } catch (error) {
+      throw openError(error, options.schema)
+    }
+  }
+
+  private constructor({ pool, schema, environment, deduplication }: SessionOptions) {
+    this.#pool = pool
+    this.schema = schema
+    this.environment = environment
+    this.deduplication = deduplication
+  }
+
+  /** Whether what nobody waits for should end. */
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  /** Who closes the session waits for it. */
+  track<Result>(work: Promise<Result>): Promise<Result> {
+    const tracked = work.finally(() => this.#open.delete(tracked))
+    this.#open.add(tracked)
+    return tracked
+  }
+
+  /** Waits for what was begun. */
+  async close(): Promise<void> {
+    this.#closing = true
+    while (this.#open.size > 0) await Promise.allSettled(this.#open)
+  }
+
+  /** Runs one statement by itself: it is durable when it resolves. `doing` says in messages what it is for. */
+  query<Row = PostgresRow>(doing: string, text: string, values?: readonly unknown[]): Promise<Row[]> {
+    return this.connected(doing, (client) => this.#runner(client)<Row>(text, values))
+  }
+
+  /** Runs statements that are durable together once it resolves, or have no effect. */
+  transaction<Result>(doing: string, work: (run: Run) => Promise<Result>): Promise<Result> {
+    return this.connected(doing, async (client) => {
+      const run = this.#runner(client)
+      await run(begin)
+      let result: Result
+      try {
+        result = await work(run)
+      } catch (error) {
+        // A connection that cannot say it is closed with what it had open.
+        await run('rollback').catch(() => undefined)
+        throw error
+      }
+      await run('commit')
+      return result
+    })
+  }
+
+  /** Lends a connection; whatever goes wrong with it comes as an error of the engine. */
+  async connected<Result>(doing: string, work: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+    const lent = await this.lend()
+    try {
+      return await work(lent.client)
+    } catch (error) {
+      lent.noteFailure(error)
+      throw storeError(error, doing)
+    } finally {
+      lent.release()
+    }
+  }
+
+  async lend(): Promise<LentClient> {
+    try {
+      return await LentClient.lend(this.#pool, (client) => new LentClient(client))
+    } catch (error) {
+      throw connectError(error)
+    }
+  }
+
+  #runner(client: PostgresClient): Run {
+    return async <Row>(text: string, values?: readonly unknown[]): Promise<Row[]> => {
+      const query = { text: this.sql(text), types: resultTypes, ...(values && { values: [...values] }) }
+      const { rows } = await client.query(query)
+      return rows as Row[]
+    }
+  }
+
+  /** The statement with the names of this store's tables in it. */
+  sql(text: string): string {
+    const known = this.#texts.get(text)
+    if (known !== undefined) return known
+    const named = text.replaceAll(/\{(\w+)\}/g, (_, name: string) => `"${this.schema}".${name}`)
+    this.#texts.set(text, named)
+    return named
+  }
+}
+
+/** Refuses a server on which what the engine promises would not hold. */
+async function checkSettings(client: PostgresClient): Promise<void> {
+  await checkServer(client)
+  const { rows } = await client.query({ text: `select current_setting('default_transaction_isolation') as isolation` })
+  const [{ isolation }] = rows as [{ isolation: string }]
+  if (isolation === 'read committed') return
+  throw new TidingsError(
+    'bad-request',
+    `default_transaction_isolation is "${isolation}"; the engine needs "read committed": alter role … set default_transaction_isolation = 'read committed'.`,
+  )
+}

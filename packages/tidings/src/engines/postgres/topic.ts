@@ -1,0 +1,105 @@
+import type { LogDescription, LogSettings, TopicId, TopicKind } from '../../engine/index.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Run, Session } from './session.ts'
+
+/** What is stored of a topic itself. */
+export interface TopicRow {
+  readonly number: number
+  readonly kind: TopicKind
+  readonly shards: number
+  readonly life: string
+  readonly head: number
+  readonly bytes: number
+  readonly appended_at: number
+  readonly trimmed: number
+}
+
+const byName = 'namespace = $1 and topic = $2'
+const columns = 'number, kind, shards, life, head, bytes, appended_at, trimmed'
+
+/** With the oldest offset of the deduplication window that is not too old. */
+const describing = `
+  select ${columns}, (
+    select "offset" from {identity} i where i.topic = t.number and i.appended_at >= greatest($3, t.appended_at) - $4
+    order by i.appended_at, i."offset" limit 1
+  ) as oldest
+  from {topic} t where ${byName}`
+
+const creating = `
+  insert into {topic} (namespace, topic, kind, shards, life) values ($1, $2, $3, $4, $5)
+  on conflict (namespace, topic) do nothing`
+
+/** Creates a topic where there is none; whichever server does it, all of them are told of the same life. */
+export async function createTopic(session: Session, id: TopicId, settings: LogSettings): Promise<LogDescription> {
+  const life = session.environment.ids
+    .next()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+  for (;;) {
+    const values = [id.namespace, id.topic, settings.kind, settings.shards, life]
+    await session.query(`creating topic ${id.topic}`, creating, values)
+    const description = await describeTopic(session, id)
+    // Somebody may have removed it in between.
+    if (description) return ensureEqual(description, id, settings)
+  }
+}
+
+export async function describeTopic(session: Session, id: TopicId): Promise<LogDescription | undefined> {
+  const { maxIds, maxAgeMs } = session.deduplication
+  const now = Math.floor(session.environment.clock.now())
+  const values = [id.namespace, id.topic, now, maxAgeMs]
+  const [row] = await session.query<TopicRow & { oldest: number | null }>(
+    `describing topic ${id.topic}`,
+    describing,
+    values,
+  )
+  if (!row) return undefined
+  const { kind, shards, head, trimmed, oldest } = row
+  const ids = oldest === null ? 0 : head - Math.max(oldest - 1, head - maxIds)
+  const incarnation = incarnationOf(row)
+  return { kind, shards, incarnation, head, trimmed, deduplication: { ids, maxIds, maxAgeMs } }
+}
+
+/** Takes a topic's lock until the transaction ends, and answers what is stored of it at that moment. */
+export async function lockTopic(run: Run, id: TopicId): Promise<TopicRow> {
+  const [row] = await run<TopicRow>(`select ${columns} from {topic} where ${byName} for update`, [
+    id.namespace,
+    id.topic,
+  ])
+  if (row) return row
+  throw unknownTopic(id)
+}
+
+/** What is stored of a topic at present. */
+export async function topicOf(session: Session, id: TopicId): Promise<TopicRow> {
+  const [row] = await session.query<TopicRow>(
+    `looking for topic ${id.topic}`,
+    `select ${columns} from {topic} where ${byName}`,
+    [id.namespace, id.topic],
+  )
+  if (row) return row
+  throw unknownTopic(id)
+}
+
+export function unknownTopic(id: TopicId): TidingsError {
+  return new TidingsError(
+    'topic-unknown',
+    `Topic ${id.topic} does not exist in namespace ${id.namespace}; create it first.`,
+    { details: { ...id } },
+  )
+}
+
+/** Unique in this store by its number and everywhere by its random part. */
+export function incarnationOf({ number, life }: Pick<TopicRow, 'number' | 'life'>): string {
+  return (number.toString(36).padStart(4, '0') + life).slice(0, 16)
+}
+
+function ensureEqual(existing: LogDescription, id: TopicId, settings: LogSettings): LogDescription {
+  const { kind, shards } = existing
+  if (kind === settings.kind && shards === settings.shards) return existing
+  throw new TidingsError(
+    'topic-conflict',
+    `Topic ${id.topic} exists as ${kind} with ${shards} shards and cannot become ${settings.kind} with ${settings.shards}; remove it first or use another name.`,
+    { details: { ...id, kind, shards } },
+  )
+}

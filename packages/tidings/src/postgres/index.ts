@@ -1,0 +1,14 @@
+export {
+  checkPool,
+  isBusy,
+  isClient,
+  isFailed,
+  messageOf,
+  postgresCode,
+  type PostgresClient,
+  type PostgresNotification,
+  type PostgresPool,
+} from './client.ts'
+export { LentClient } from './lent-client.ts'
+export { resultTypes, type PostgresRow, type PostgresValue } from './results.ts'
+export { checkServer, connectRefusal } from './server.ts'
