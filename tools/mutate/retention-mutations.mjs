@@ -64,9 +64,16 @@ export const retentionMutations = [
   {
     promise: 'Overtaking is told with the name of who loses.',
     file: 'broker/overtakes.ts',
-    from: 'losses.push({',
-    to: 'void ({',
+    from: 'this.#losses.set(topic, [...others,',
+    to: 'void ([...others,',
     tests: suite,
+  },
+  {
+    promise: 'A loss is named for a minute after it, and while it goes on.',
+    file: 'broker/overtakes.ts',
+    from: 'parts.everyMs + shownAtLeastMs',
+    to: 'parts.everyMs',
+    tests: ['broker/retention.test.ts'],
   },
   {
     promise: 'explain says that an event is beyond retention.',

@@ -162,9 +162,9 @@ export const taskMutations = [
   },
   {
     promise: 'Whoever asked is told when an operator gives its task up.',
-    file: 'broker/dead-letters.ts',
-    from: "refuse(shard, letter.offset, `It was given up by an operator: ${letter.reason ?? 'it failed'}`)",
-    to: '',
+    file: 'broker/aside.ts',
+    from: 'refuse(shard, offsetOf(entry.key), ending.end(machine, entry))',
+    to: 'ending.end(machine, entry)',
     tests: broker,
     name: 'over the memory engine a task that failed',
   },

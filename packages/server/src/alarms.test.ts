@@ -149,7 +149,7 @@ describe('an alarm', () => {
     expect(alarms.list('default')).toMatchObject([
       { alarm: 'overtaken', subscription, message: expect.stringContaining('has lost 1 events') },
     ])
-    await environment.advance(61_000)
+    await environment.advance(121_000)
     await alarms.tick()
     expect(notices()).toEqual(['raised overtaken', 'cleared overtaken'])
   })

@@ -29,6 +29,11 @@ function oneOf(...values: readonly string[]): JsonSchemaObject {
   return { enum: values }
 }
 
+/** What became of one position of a request. */
+function positionAnswer(done: string): JsonSchemaObject {
+  return members({ position, status: oneOf(done, 'refused'), 'code?': text, 'message?': text })
+}
+
 const pause = members({ at: whole, by: text })
 
 export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
@@ -166,9 +171,9 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
   }),
   SettleAnswer: members({ lease: text, status: oneOf('settled', 'refused'), 'code?': text, 'message?': text }),
   ScheduledEvent: members({ position, at: whole, event }),
-  DiscardAnswer: members({ position, status: oneOf('discarded', 'refused'), 'code?': text, 'message?': text }),
-  CancelAnswer: members({ position, status: oneOf('cancelled', 'refused'), 'code?': text, 'message?': text }),
-  RedriveAnswer: members({ position, status: oneOf('redriven', 'refused'), 'code?': text, 'message?': text }),
+  DiscardAnswer: positionAnswer('discarded'),
+  CancelAnswer: positionAnswer('cancelled'),
+  RedriveAnswer: positionAnswer('redriven'),
   Schedule: members({
     schedule: text,
     topic: text,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { PositionAnswer } from 'tidings/broker'
 import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
@@ -117,12 +118,7 @@ async function allowing(
 }
 
 /** What became of one position, for people. */
-export function resultLine(
-  answer:
-    | { readonly position: string; readonly status: 'refused'; readonly message: string }
-    | { readonly position: string; readonly status: 'redriven' | 'discarded' | 'cancelled' },
-): string {
-  return answer.status === 'refused'
-    ? `${answer.position}  refused: ${answer.message}`
-    : `${answer.position}  ${answer.status}`
+export function resultLine(answer: PositionAnswer): string {
+  const { position, status } = answer
+  return `${position}  ${'message' in answer ? `refused: ${answer.message}` : status}`
 }

@@ -2,9 +2,8 @@ import { TidingsError } from '../errors.ts'
 import type { LedgerEntry } from '../engine/index.ts'
 import type { Event, Position } from '../event/index.ts'
 import { deadKey, deadRange, offsetOf, parkedBehind, readException, type StoredException } from '../delivery/index.ts'
-import { actOn, gone, listAll, refused } from './aside.ts'
+import { actOn, endAside, gone, listAll, refused } from './aside.ts'
 import { makeEdit } from './edits.ts'
-import { refusals } from './refusals.ts'
 import type { DeadLetter, DeadLetterPage, DiscardAnswer, RedriveAnswer, ReplaceAnswer } from './port/dead-letters.ts'
 import type { ShardRunner } from './shard-runner.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
@@ -99,23 +98,18 @@ async function unknown(runner: SubscriptionRunner, offset: number): Promise<Tidi
   return new TidingsError(code, message, { details: { position } })
 }
 
-export async function discard(
-  runner: SubscriptionRunner,
-  offsets: readonly number[],
-): Promise<readonly DiscardAnswer[]> {
-  const refuse = await refusals(runner, offsets)
-  const done = await actOn(runner, offsets.map(deadKey), ({ aside }, entry, shard) => {
-    const letter = readException(entry)
-    aside.discard(letter)
-    refuse(shard, letter.offset, `It was given up by an operator: ${letter.reason ?? 'it failed'}`)
+export function discard(runner: SubscriptionRunner, offsets: readonly number[]): Promise<readonly DiscardAnswer[]> {
+  return endAside(runner, offsets, {
+    action: 'discard',
+    status: 'discarded',
+    code: 'dead-letter-unknown',
+    keyOf: deadKey,
+    end({ aside }, entry) {
+      const letter = readException(entry)
+      aside.discard(letter)
+      return `It was given up by an operator: ${letter.reason ?? 'it failed'}`
+    },
   })
-  await runner.tasks?.flush()
-  return Promise.all(
-    offsets.map(async (offset): Promise<DiscardAnswer> => {
-      if (done.has(offset)) return { position: runner.position(offset), status: 'discarded' }
-      return refused(runner, offset, { code: 'dead-letter-unknown', action: 'discard' })
-    }),
-  )
 }
 
 function editOf({ edit = 0 }: StoredException): number {

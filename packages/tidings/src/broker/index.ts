@@ -7,7 +7,6 @@ export type { BrokerOptions } from './options.ts'
 export type { Broker, Caller, ServiceRegistration, BrokerNotice } from './port/broker.ts'
 export type {
   CancelAnswer,
-  CancelRequest,
   EventAction,
   EventReference,
   Explanation,
@@ -18,6 +17,7 @@ export type {
   SeekRequest,
   SubscriptionStats,
 } from './port/standing.ts'
+export type { PositionAnswer, PositionRefusal, PositionsRequest } from './port/positions.ts'
 export type {
   CoalescePolicy,
   Pause,
@@ -33,7 +33,6 @@ export type {
   DeadLetterPage,
   DeadLettersRequest,
   DiscardAnswer,
-  DiscardRequest,
   DeadLetterFilter,
   Redrive,
   RedriveAnswer,

@@ -8,7 +8,6 @@ import type {
   DeadLetterPage,
   DeadLettersRequest,
   DiscardAnswer,
-  DiscardRequest,
   Redrive,
   RedriveAnswer,
   RedrivePreview,
@@ -19,7 +18,6 @@ import type {
 } from './port/dead-letters.ts'
 import type {
   CancelAnswer,
-  CancelRequest,
   EventReference,
   Explanation,
   ScheduledPage,
@@ -28,12 +26,14 @@ import type {
   SeekRequest,
   SubscriptionStats,
 } from './port/standing.ts'
+import type { PositionsRequest } from './port/positions.ts'
 import type { SubscriptionDescription } from './port/subscriptions.ts'
 import type { Caller } from './port/broker.ts'
 import { nextBatch } from './redrive-batch.ts'
 import { previewSeek, seekTarget } from './seek-target.ts'
 import * as scheduled from './scheduled.ts'
 import { explain } from './standing.ts'
+import type { SubscriptionRunner } from './subscription-runner.ts'
 
 /** The part of a broker that operators use. */
 export class Operators {
@@ -142,10 +142,9 @@ export class Operators {
     })
   }
 
-  async discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]> {
-    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
-    refuseTwice(request.positions, 'position')
-    return deadLetters.discard(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
+  async discard(caller: Caller, request: PositionsRequest): Promise<readonly DiscardAnswer[]> {
+    const { runner, offsets } = await this.#chosen(caller, request)
+    return deadLetters.discard(runner, offsets)
   }
 
   async scheduled(caller: Caller, request: ScheduledRequest): Promise<ScheduledPage> {
@@ -154,10 +153,9 @@ export class Operators {
     return scheduled.listScheduled(runner, request.cursor, limit)
   }
 
-  async cancel(caller: Caller, request: CancelRequest): Promise<readonly CancelAnswer[]> {
-    const runner = await this.#entrance.runner(caller, 'operate', request.subscription)
-    refuseTwice(request.positions, 'position')
-    return scheduled.cancel(runner, await this.#entrance.offsets(caller, request.subscription, request.positions))
+  async cancel(caller: Caller, request: PositionsRequest): Promise<readonly CancelAnswer[]> {
+    const { runner, offsets } = await this.#chosen(caller, request)
+    return scheduled.cancel(runner, offsets)
   }
 
   async stats(caller: Caller, subscription: string): Promise<SubscriptionStats> {
@@ -169,5 +167,14 @@ export class Operators {
   async explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation> {
     const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
     return explain(this.#engine, caller.namespace, namespace, request)
+  }
+
+  async #chosen(
+    caller: Caller,
+    { subscription, positions }: PositionsRequest,
+  ): Promise<{ readonly runner: SubscriptionRunner; readonly offsets: readonly number[] }> {
+    const runner = await this.#entrance.runner(caller, 'operate', subscription)
+    refuseTwice(positions, 'position')
+    return { runner, offsets: await this.#entrance.offsets(caller, subscription, positions) }
   }
 }

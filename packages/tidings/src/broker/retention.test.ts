@@ -46,6 +46,33 @@ it('retention by age removes what is older, and warns once of who holds the rest
   await broker.stop()
 })
 
+it('a loss is one while it goes on, and is named for a minute after it, however often the bounds are looked at', async () => {
+  const environment = simulatedEnvironment()
+  const engine = memoryEngine({ environment })
+  const broker = createBroker({ engine, authorize: allowAll, environment, retentionEveryMs: 1_000 })
+  await broker.start()
+  const retention = { maxEvents: 1, overtakes: true }
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention })
+  await broker.putSubscription(caller, { subscription: 'mail.slow', topic, from: 'beginning' })
+  const overtaken = async () => (await broker.topic(caller, topic)).overtaken
+  const lose = (...ids: string[]) => broker.publish(caller, { topic, events: ids.map(event) })
+  await lose('1', '2', '3')
+  await environment.advance(1_500)
+  const [loss] = (await overtaken())!
+  expect(loss).toMatchObject({ subscription: 'mail.slow', events: 2 })
+  await environment.advance(minuteMs - 2_000)
+  expect(await overtaken()).toEqual([loss])
+  await lose('4')
+  await environment.advance(minuteMs)
+  expect(await overtaken()).toEqual([{ ...loss, events: 3 }])
+  await environment.advance(2_000)
+  expect(await overtaken()).toBeUndefined()
+  await lose('5')
+  await environment.advance(1_500)
+  expect(await overtaken()).toMatchObject([{ subscription: 'mail.slow', events: 1 }])
+  await broker.stop()
+})
+
 it('a copy that is older than the tombstones is told so and loads everything again', async () => {
   const { customer } = defineContract('crm', {
     customer: defineEntity({ key: 'id', schema: z.object({ id: z.string() }) }),

@@ -37,10 +37,10 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options
-    this.#overtakes = new Overtakes(options)
+    this.#overtakes = new Overtakes({ ...options, everyMs: options.everyMs ?? defaultEveryMs })
   }
 
-  /** Who lost something by the last trim of a topic. */
+  /** Who lost something of a topic, until the loss has been over for a minute. */
   overtaken(topic: string): readonly RetentionLoss[] | undefined {
     return this.#overtakes.of(topic)
   }

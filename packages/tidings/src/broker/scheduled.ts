@@ -1,7 +1,6 @@
 import { TidingsError } from '../errors.ts'
 import { dueKey, dueOf, offsetOf, scheduledRange } from '../delivery/index.ts'
-import { actOn, gone, listAll, refused } from './aside.ts'
-import { refusals } from './refusals.ts'
+import { endAside, gone, listAll } from './aside.ts'
 import type { CancelAnswer, ScheduledEvent, ScheduledPage } from './port/standing.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
 
@@ -29,17 +28,15 @@ export async function listScheduled(
   return found.length > limit && last ? { scheduled, next: last.entry.key } : { scheduled }
 }
 
-export async function cancel(runner: SubscriptionRunner, offsets: readonly number[]): Promise<readonly CancelAnswer[]> {
-  const refuse = await refusals(runner, offsets)
-  const done = await actOn(runner, offsets.map(dueKey), ({ schedule }, { key, value }, shard) => {
-    schedule.cancel(offsetOf(key), Number(value))
-    refuse(shard, offsetOf(key), 'It was cancelled by an operator before it was due.')
+export function cancel(runner: SubscriptionRunner, offsets: readonly number[]): Promise<readonly CancelAnswer[]> {
+  return endAside(runner, offsets, {
+    action: 'cancel',
+    status: 'cancelled',
+    code: 'scheduled-unknown',
+    keyOf: dueKey,
+    end({ schedule }, { key, value }) {
+      schedule.cancel(offsetOf(key), Number(value))
+      return 'It was cancelled by an operator before it was due.'
+    },
   })
-  await runner.tasks?.flush()
-  return Promise.all(
-    offsets.map(async (offset): Promise<CancelAnswer> => {
-      if (done.has(offset)) return { position: runner.position(offset), status: 'cancelled' }
-      return refused(runner, offset, { code: 'scheduled-unknown', action: 'cancel' })
-    }),
-  )
 }

@@ -3,7 +3,6 @@ import type {
   DeadLetterPage,
   DeadLettersRequest,
   DiscardAnswer,
-  DiscardRequest,
   Redrive,
   RedriveAnswer,
   RedrivePreview,
@@ -37,7 +36,6 @@ import type {
 import type { ScheduleDefinition, ScheduleDescription } from '../broker/port/schedules.ts'
 import type {
   CancelAnswer,
-  CancelRequest,
   EventReference,
   Explanation,
   ScheduledPage,
@@ -46,6 +44,7 @@ import type {
   SeekRequest,
   SubscriptionStats,
 } from '../broker/port/standing.ts'
+import type { PositionsRequest } from '../broker/port/positions.ts'
 import type { SubscriptionDefinition, SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import type { TopicDefinition, TopicDescription } from '../broker/port/topics.ts'
 import { TidingsError } from '../errors.ts'
@@ -308,7 +307,7 @@ export class RemoteBroker implements Broker {
     return this.#call('replace', caller, { names: { subscription, position }, query, payload })
   }
 
-  async discard(caller: Caller, { subscription, ...body }: DiscardRequest): Promise<readonly DiscardAnswer[]> {
+  async discard(caller: Caller, { subscription, ...body }: PositionsRequest): Promise<readonly DiscardAnswer[]> {
     return (await this.#call<Results<DiscardAnswer>>('discard', caller, { names: { subscription }, body })).results
   }
 
@@ -316,7 +315,7 @@ export class RemoteBroker implements Broker {
     return this.#call('scheduled', caller, { names: { subscription }, query })
   }
 
-  async cancel(caller: Caller, { subscription, ...body }: CancelRequest): Promise<readonly CancelAnswer[]> {
+  async cancel(caller: Caller, { subscription, ...body }: PositionsRequest): Promise<readonly CancelAnswer[]> {
     return (await this.#call<Results<CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
   }
 

@@ -3,7 +3,6 @@ import type {
   DeadLetterPage,
   DeadLettersRequest,
   DiscardAnswer,
-  DiscardRequest,
   Redrive,
   RedriveAnswer,
   RedrivePreview,
@@ -37,7 +36,6 @@ import type {
 import type { ScheduleDefinition, ScheduleDescription } from './schedules.ts'
 import type {
   CancelAnswer,
-  CancelRequest,
   EventReference,
   Explanation,
   ScheduledPage,
@@ -46,6 +44,7 @@ import type {
   SeekRequest,
   SubscriptionStats,
 } from './standing.ts'
+import type { PositionsRequest } from './positions.ts'
 import type { SubscriptionDefinition, SubscriptionDescription } from './subscriptions.ts'
 import type { TopicDefinition, TopicDescription } from './topics.ts'
 
@@ -144,11 +143,11 @@ export interface Broker {
    */
   replace(caller: Caller, request: ReplaceRequest): Promise<ReplaceAnswer>
   /** Gives dead letters up for good; their keys go on without them. Answers as `redrive` does. */
-  discard(caller: Caller, request: DiscardRequest): Promise<readonly DiscardAnswer[]>
+  discard(caller: Caller, request: PositionsRequest): Promise<readonly DiscardAnswer[]>
   /** Events that wait for their time, in the order in which they are due. */
   scheduled(caller: Caller, request: ScheduledRequest): Promise<ScheduledPage>
   /** Takes back events that are not due yet, for this subscription. Answers as `redrive` does. */
-  cancel(caller: Caller, request: CancelRequest): Promise<readonly CancelAnswer[]>
+  cancel(caller: Caller, request: PositionsRequest): Promise<readonly CancelAnswer[]>
   /** Hands dead letters back to their subscription; those that are not dead any more are answered `dead-letter-unknown`. */
   redrive(caller: Caller, request: RedriveRequest): Promise<readonly RedriveAnswer[]>
   /**

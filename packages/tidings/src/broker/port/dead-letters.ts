@@ -1,4 +1,5 @@
 import type { Event, Position } from '../../event/index.ts'
+import type { PositionAnswer } from './positions.ts'
 
 export interface DeadLettersRequest {
   readonly subscription: string
@@ -57,15 +58,8 @@ export interface ReplaceAnswer {
   readonly replaced: Replacement
 }
 
-export type RedriveAnswer =
-  | { readonly position: Position; readonly status: 'redriven' }
-  | {
-      readonly position: Position
-      readonly status: 'refused'
-      /** `dead-letter-edited`: somebody rewrote it, and the request does not say that it means that edit. */
-      readonly code: 'dead-letter-unknown' | 'dead-letter-edited'
-      readonly message: string
-    }
+/** `dead-letter-edited`: somebody rewrote it, and the request does not say that it means that edit. */
+export type RedriveAnswer = PositionAnswer<'redriven', 'dead-letter-unknown' | 'dead-letter-edited'>
 
 /** Which dead letters; all of what is named must hold. */
 export interface DeadLetterFilter {
@@ -117,16 +111,4 @@ export interface RedrivePreview {
   readonly positions: readonly Position[]
 }
 
-export interface DiscardRequest {
-  readonly subscription: string
-  readonly positions: readonly Position[]
-}
-
-export type DiscardAnswer =
-  | { readonly position: Position; readonly status: 'discarded' }
-  | {
-      readonly position: Position
-      readonly status: 'refused'
-      readonly code: 'dead-letter-unknown'
-      readonly message: string
-    }
+export type DiscardAnswer = PositionAnswer<'discarded', 'dead-letter-unknown'>

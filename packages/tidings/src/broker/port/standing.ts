@@ -1,6 +1,7 @@
 import type { Event, Position } from '../../event/index.ts'
 import type { Replacement } from './dead-letters.ts'
 import type { ReplayEffects } from './deliveries.ts'
+import type { PositionAnswer } from './positions.ts'
 import type { Pause } from './subscriptions.ts'
 
 export interface SeekRequest {
@@ -51,19 +52,7 @@ export interface ScheduledPage {
   readonly next?: string
 }
 
-export interface CancelRequest {
-  readonly subscription: string
-  readonly positions: readonly Position[]
-}
-
-export type CancelAnswer =
-  | { readonly position: Position; readonly status: 'cancelled' }
-  | {
-      readonly position: Position
-      readonly status: 'refused'
-      readonly code: 'scheduled-unknown'
-      readonly message: string
-    }
+export type CancelAnswer = PositionAnswer<'cancelled', 'scheduled-unknown'>
 
 /**
  * Counts of one subscription since its generation began. They obey the law of conservation:

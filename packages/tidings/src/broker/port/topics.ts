@@ -59,7 +59,7 @@ export interface RetentionLoss {
 export interface TopicDescription extends Omit<TopicDefinition, 'retention'> {
   readonly retention?: RetentionPolicy
   readonly held?: RetentionHold
-  /** Subscriptions that the last look at the bounds took events from. */
+  /** Subscriptions that the bounds took events from: named for at least a minute after each loss, and gone soon after that. */
   readonly overtaken?: readonly RetentionLoss[]
   readonly shards: number
   /** The position of the newest event; number 0 before the first. */

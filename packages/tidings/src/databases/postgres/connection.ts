@@ -1,27 +1,15 @@
 import type { SqlRow, SqlValue } from '../../database/index.ts'
-import { TidingsError } from '../../errors.ts'
+import { checkStatement, excerpt, refusedWrite } from '../../database/statements.ts'
 import { LentClient, postgresCode, resultTypes } from '../../postgres/index.ts'
 import { databaseError } from './client.ts'
-import { excerpt, inspectText } from './text.ts'
+import { inspectText } from './text.ts'
 import { toPostgres } from './values.ts'
 
 /** One connection, with values checked on the way in and exact on the way out. */
 export class Connection extends LentClient {
   /** Runs one statement, whatever it does. */
   async run(text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    const { placeholders, controlsTransaction } = inspectText(text)
-    if (controlsTransaction) {
-      throw new TidingsError(
-        'transaction-misuse',
-        `"${excerpt(text)}" ends or begins a transaction, which transaction() does; throw to roll back, return to commit.`,
-      )
-    }
-    if (values.length !== placeholders) {
-      throw new TidingsError(
-        'bad-request',
-        `The statement takes ${placeholders} values and got ${values.length}: ${excerpt(text)}`,
-      )
-    }
+    checkStatement(text, inspectText(text), values)
     const bound = values.map(toPostgres)
     try {
       const { rows } = await this.client.query({ text, values: bound, queryMode: 'extended', types: resultTypes })
@@ -65,8 +53,5 @@ export class Connection extends LentClient {
 const readOnlyTransaction = '25006'
 
 export function readFailure(error: unknown, text: string): unknown {
-  if (postgresCode(error) !== readOnlyTransaction) return error
-  return new TidingsError('transaction-misuse', `query() only reads; write inside transaction(): ${excerpt(text)}`, {
-    cause: error,
-  })
+  return postgresCode(error) === readOnlyTransaction ? refusedWrite(text, error) : error
 }

@@ -1,12 +1,4 @@
-import { TidingsError } from '../../errors.ts'
-
-/** What must be known of a statement before it runs. */
-export interface StatementText {
-  /** How many values it takes. */
-  readonly placeholders: number
-  /** Begins or ends a transaction, which is the kit's to do. */
-  readonly controlsTransaction: boolean
-}
+import { refusedStatement, type StatementText } from '../../database/statements.ts'
 
 /** Strings, quoted names, dollar-quoted bodies, comments, placeholders, words (PostgreSQL manual, 4.1 "Lexical Structure"). */
 const token =
@@ -29,11 +21,11 @@ export function inspectText(text: string): StatementText {
       ended = true
       continue
     }
-    if (ended) throw refusal(text, 'holds more than one statement; run them one by one')
+    if (ended) throw refusedStatement(text, 'holds more than one statement; run them one by one')
     if (words.length < 3) words.push(found.toLowerCase())
     if (/^\$\d/.test(found)) placeholders = Math.max(placeholders, Number(found.slice(1)))
   }
-  if (words.length === 0) throw refusal(text, 'is empty')
+  if (words.length === 0) throw refusedStatement(text, 'is empty')
   return { placeholders, controlsTransaction: controlsTransaction(words) }
 }
 
@@ -51,13 +43,4 @@ function controlsTransaction([first = '', second, third]: readonly string[]): bo
   if (first === 'rollback') return second !== 'to' && third !== 'to'
   if (first === 'prepare' || first === 'start') return second === 'transaction'
   return ['begin', 'commit', 'end', 'abort'].includes(first)
-}
-
-function refusal(text: string, reason: string): TidingsError {
-  return new TidingsError('bad-request', `The statement ${reason}: ${excerpt(text)}`)
-}
-
-export function excerpt(text: string): string {
-  const line = text.trim().replaceAll(/\s+/g, ' ')
-  return line.length > 100 ? `${line.slice(0, 100)}…` : line
 }

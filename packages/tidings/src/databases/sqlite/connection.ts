@@ -1,7 +1,8 @@
 import type { SqlRow, SqlValue } from '../../database/index.ts'
+import { checkStatement, excerpt, refusedWrite, type StatementText } from '../../database/statements.ts'
 import { TidingsError } from '../../errors.ts'
 import { databaseError, sqliteCode, type SqliteClient, type SqliteStatement } from './client.ts'
-import { excerpt, inspectText, type StatementText } from './text.ts'
+import { inspectText } from './text.ts'
 import { fromSqlite, toSqlite } from './values.ts'
 
 const keptStatements = 200
@@ -26,19 +27,9 @@ export class Connection {
 
   /** Runs one statement, whatever it does. */
   run(text: string, values: readonly SqlValue[]): SqlRow[] {
-    const { statement, placeholders, controlsTransaction } = this.#prepare(text)
-    if (controlsTransaction) {
-      throw new TidingsError(
-        'transaction-misuse',
-        `"${excerpt(text)}" ends or begins a transaction, which transaction() does; throw to roll back, return to commit.`,
-      )
-    }
-    if (values.length !== placeholders) {
-      throw new TidingsError(
-        'bad-request',
-        `The statement takes ${placeholders} values and got ${values.length}: ${excerpt(text)}`,
-      )
-    }
+    const prepared = this.#prepare(text)
+    checkStatement(text, prepared, values)
+    const { statement } = prepared
     const bound = values.map(toSqlite)
     try {
       if (statement.reader) return statement.all(bound).map(fromSqlite)
@@ -57,9 +48,7 @@ export class Connection {
     } catch (error) {
       const code = sqliteCode(error instanceof TidingsError ? error.cause : error)
       if (!code.startsWith('SQLITE_READONLY')) throw error
-      throw new TidingsError('transaction-misuse', `query() only reads; write inside transaction(): ${excerpt(text)}`, {
-        cause: error,
-      })
+      throw refusedWrite(text, error)
     } finally {
       this.client.exec('pragma query_only = off')
     }

@@ -57,7 +57,7 @@ function recording(pool: Pool, statements: string[]): PostgresPool {
           return query(asked)
         }) as typeof client.query
       }
-      take(error, client as never)
+      take(error, client)
     })
   return { connect, query: pool.query.bind(pool), options: pool.options } as PostgresPool
 }
