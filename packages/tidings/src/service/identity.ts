@@ -1,19 +1,22 @@
-import type { Database, MigrationSet } from '../database/index.ts'
+import type { Database } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
 
-const migrations: MigrationSet = {
-  name: 'tidings_service',
-  migrations: ['create table tidings_database (only integer primary key check (only = 1), id text not null) strict'],
+const scripts = {
+  sqlite: 'create table tidings_database (only integer primary key check (only = 1), id text not null) strict',
+  postgres: 'create table tidings.database (only integer primary key check (only = 1), id text not null)',
 }
 
 /** Names this database, for as long as it and its copies exist. */
 export async function databaseIdentity(database: Database, environment: Environment): Promise<string> {
-  await database.migrate(migrations)
-  const [row] = await database.transaction(async (transaction) => {
-    await transaction.query('insert into tidings_database (only, id) values (1, ?) on conflict do nothing', [
+  const { name, placeholder } = database.dialect
+  const table = name === 'sqlite' ? 'tidings_database' : 'tidings.database'
+  await database.migrate({ name: 'tidings_service', migrations: [scripts[name]] })
+  const [row] = await ownTransaction(database, async (transaction) => {
+    await transaction.query(`insert into ${table} (only, id) values (1, ${placeholder(1)}) on conflict do nothing`, [
       environment.ids.next(),
     ])
-    return await transaction.query<{ id: string }>('select id from tidings_database')
+    return await transaction.query<{ id: string }>(`select id from ${table}`)
   })
   if (!row) throw new Error('The database lost its identity between two statements.')
   return row.id

@@ -223,6 +223,8 @@ async function commit(connection: Connection): Promise<void> {
         { cause: error },
       )
     }
+    // At serializable a transaction may turn out at its end to have come too late; running it again helps.
+    if (error instanceof TidingsError && error.code === 'database-busy') throw error
     throw new TidingsError('database-failed', `A transaction could not be committed: ${messageOf(error)}`, {
       cause: error,
     })
