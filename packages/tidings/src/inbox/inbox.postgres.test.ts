@@ -166,24 +166,6 @@ describe('the counter that is told with an effect', () => {
     expect(inbox.counter - Math.max(before, counters[2] ?? 0)).toBe(2)
   })
 
-  it('counts for an effect of another process, too', async () => {
-    const [here, there] = [await open(), await open()]
-    await apply(there, deliver(1))
-    const backup = await open()
-    await here.confirm()
-    expect(here.counter).toBeGreaterThan(backup.counter)
-  })
-
-  it('is not given out again after a server that was killed', async () => {
-    const inbox = await open()
-    await inbox.confirm(await apply(inbox, deliver(1)))
-    const told = inbox.counter
-    await bench.pool.query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
-    )
-    expect((await open()).counter).toBe(told)
-  })
-
   it('goes up only, also while others take numbers', async () => {
     const inbox = await open()
     const { raiseCounter } = tablesOf(database.dialect)

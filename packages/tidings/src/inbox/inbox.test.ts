@@ -136,6 +136,13 @@ describe.each(everyDatabase)('the inbox in %s', (_, openDatabase) => {
   })
 
   describe('the counter', () => {
+    it('covers what another process applied, once that is confirmed here', async () => {
+      const [here, there] = [await open(), await open()]
+      await apply(there, deliver(1))
+      await here.confirm()
+      expect(here.counter).toBeGreaterThanOrEqual(there.counter)
+    })
+
     it('never goes back, neither with pruned rows nor with a restart', async () => {
       const inbox = await open()
       for (const number of [1, 2, 3]) await apply(inbox, deliver(number))
