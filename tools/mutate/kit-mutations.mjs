@@ -117,7 +117,7 @@ export const kitMutations = [
   },
   {
     promise: 'The same delete and update in the wrong order, twice: the copy ends equal.',
-    file: 'replica/statements.ts',
+    file: 'replica/sqlite.ts',
     from: 'where excluded.tidings_version > tidings_version',
     to: '',
     tests: ['replica/applier.test.ts'],

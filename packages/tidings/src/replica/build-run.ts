@@ -3,8 +3,8 @@ import type { StreamProgress } from '../broker/port/deliveries.ts'
 import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
-import { Applier } from './applier.ts'
-import { changeBuild, loadBuilds, type Build } from './build.ts'
+import { Applier, BuildLost } from './applier.ts'
+import { keepIncarnation, loadBuilds, type Build } from './build.ts'
 import { changeOf, type Change } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 
@@ -88,10 +88,12 @@ export class BuildRun {
       onOutlived(`topic ${build.topic} begins anew`)
       return undefined
     }
-    if (description.watermark > (await this.#counter())) {
+    const counter = await this.#counter()
+    if (description.watermark > counter) {
       onOutlived('the database was restored to an older state')
       return undefined
     }
+    this.#applier.counter = counter
     if (build.state === 'ready') await this.#removeBefore()
     return description
   }
@@ -106,7 +108,7 @@ export class BuildRun {
       policy: { onDeadLetter: 'supersede' },
     })
     const [incarnation = ''] = description.floor.split('.')
-    await database.transaction((transaction) => changeBuild(transaction, build, { incarnation }))
+    await keepIncarnation(database, build, incarnation)
     this.#incarnation = incarnation
     return description
   }
@@ -125,7 +127,7 @@ export class BuildRun {
   async #counter(): Promise<number> {
     const { build, database } = this.#options
     const present = (await loadBuilds(database, build.name)).find(({ number }) => number === build.number)
-    return Math.max(this.#applier.counter, present?.counter ?? 0)
+    return present?.counter ?? 0
   }
 
   /** The subscription of the build before, where an interrupted rebuild left it behind, would hold the log for ever. */
@@ -163,7 +165,12 @@ export class BuildRun {
       order: 'none',
       watermark: () => this.#applier.counter,
       handle: async (delivery) => {
-        await this.#applier.apply(changeOf(delivery, keyProperty))
+        const change = changeOf(delivery, keyProperty)
+        await this.#applier.apply(change).catch((error: unknown) => {
+          // Connecting again finds out what became of it.
+          if (error instanceof BuildLost) this.#reconnect?.()
+          throw error
+        })
         return { action: 'ack' }
       },
       onProgress: (progress) => this.#progress(progress),

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
 import Libsql from 'libsql'
-import { Pool, type PoolClient } from 'pg'
+import { Client, Pool, type PoolClient } from 'pg'
 import type { TestContext } from 'vitest'
 import type { Database } from '../database/index.ts'
 import { postgresDatabase, type PostgresPool } from '../databases/postgres/index.ts'
@@ -16,6 +16,8 @@ export interface DatabaseBench {
   readonly database: Database
   /** The same database as another process of the service has it. */
   another(): Promise<Database>
+  /** Keeps it as it is at this moment; what comes back opens that. */
+  backUp(): Promise<() => Promise<Database>>
 }
 
 export type OpenDatabase<Bench extends DatabaseBench = DatabaseBench> = (context: TestContext) => Promise<Bench>
@@ -28,14 +30,19 @@ export const onSqlite: OpenDatabase = async (context) => {
     rmSync(folder, { recursive: true })
   })
   const environment = simulatedEnvironment()
-  const another = async (): Promise<Database> => {
-    const client = new Libsql(join(folder, 'service.db'))
+  const open = async (file: string): Promise<Database> => {
+    const client = new Libsql(join(folder, file))
     clients.push(client)
     const database = sqliteDatabase({ client, environment })
     await database.start()
     return database
   }
-  return { environment, database: await another(), another }
+  const backUp = async (): Promise<() => Promise<Database>> => {
+    clients[0]?.pragma('wal_checkpoint(truncate)')
+    copyFileSync(join(folder, 'service.db'), join(folder, 'backup.db'))
+    return () => open('backup.db')
+  }
+  return { environment, database: await open('service.db'), another: () => open('service.db'), backUp }
 }
 
 export interface PostgresBench extends DatabaseBench {
@@ -48,21 +55,50 @@ export interface PostgresBench extends DatabaseBench {
 
 export const onPostgres: OpenDatabase<PostgresBench> = async (context) => {
   const { url } = await emptyDatabase(context)
+  const { url: backup } = await emptyDatabase(context)
   const traffic = new Traffic()
   const environment = simulatedEnvironment(1, () => traffic.settle())
-  const poolWith = (options?: string): Pool => {
-    const pool = new Pool({ connectionString: url, ...(options !== undefined && { options }) })
+  const poolWith = (connectionString: string, options?: string): Pool => {
+    const pool = new Pool({ connectionString, ...(options !== undefined && { options }) })
     // A connection that is ended under an idle pool is the pool's to report, and the test's to expect.
     pool.on('error', () => undefined)
     context.onTestFinished(() => pool.end())
     return pool
   }
-  const connect = async (options?: string): Promise<Database> => {
-    const database = postgresDatabase({ pool: traffic.watch(poolWith(options)), environment })
+  const open = async (to: string, options?: string): Promise<Database> => {
+    const database = postgresDatabase({ pool: traffic.watch(poolWith(to, options)), environment })
     await database.start()
     return database
   }
-  return { url, environment, database: await connect(), another: () => connect(), connect, pool: poolWith() }
+  const backUp = async (): Promise<() => Promise<Database>> => {
+    await copyDatabase(url, backup)
+    return () => open(backup)
+  }
+  return {
+    url,
+    environment,
+    database: await open(url),
+    another: () => open(url),
+    backUp,
+    connect: (options) => open(url, options),
+    pool: poolWith(url),
+  }
+}
+
+/** Copies a database over another; whoever is connected to it loses his connection. */
+async function copyDatabase(from: string, to: string): Promise<void> {
+  const [source, target] = [from, to].map((url) => new URL(url).pathname.slice(1))
+  const server = new URL(from)
+  server.pathname = 'postgres'
+  const client = new Client({ connectionString: server.href })
+  await client.connect()
+  try {
+    await client.query(`drop database ${target}`)
+    await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [source])
+    await client.query(`create database ${target} template ${source}`)
+  } finally {
+    await client.end()
+  }
 }
 
 /** For `describe.each`: where a service may keep the tables of the kit. */
