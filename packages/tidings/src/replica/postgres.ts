@@ -168,18 +168,16 @@ function fits(name: string, longest: number): boolean {
 
 const encoder = new TextEncoder()
 
-/** Every column is text, which a number and a boolean are, too, and what no column can hold as it is is JSON. */
+/**
+ * Every column is text, which a number and a boolean are, too; what is no such text is JSON. A key never is, because it
+ * is well-formed and holds no control character.
+ */
 export function encodeValue(value: unknown): [SqlValue, Encoding?] {
   if (value === undefined) return [null, 'absent']
   if (value === null) return [null]
   if (typeof value === 'number') return [Object.is(value, -0) ? '-0' : String(value), 'number']
   if (typeof value === 'boolean') return [String(value), 'boolean']
   return typeof value === 'string' && isText(value) ? [value] : [JSON.stringify(value), 'json']
-}
-
-/** A key that begins like a text in JSON is JSON, too, so that no other key looks like it. */
-export function encodeKey(key: unknown): [SqlValue, Encoding?] {
-  return typeof key === 'string' && key.startsWith('"') ? [JSON.stringify(key), 'json'] : encodeValue(key)
 }
 
 export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
@@ -190,7 +188,7 @@ export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
 
 /** A number and the text that spells it are one here. */
 export function keyValues(key: string): readonly [SqlValue, SqlValue] {
-  const [text] = encodeKey(key)
+  const [text] = encodeValue(key)
   return [text, text]
 }
 

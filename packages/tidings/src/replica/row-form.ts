@@ -8,16 +8,15 @@ export interface StoredRow {
   readonly encoded: string | null
 }
 
-/** The chosen columns of an entity's state as a row, the key first. */
+/** The chosen columns of an entity's state as a row. */
 export function encodeRow(
-  { encodeKey, encodeValue }: Pick<ReplicaTables, 'encodeKey' | 'encodeValue'>,
+  { encodeValue }: Pick<ReplicaTables, 'encodeValue'>,
   data: Readonly<Record<string, unknown>>,
   columns: readonly string[],
 ): StoredRow {
   const encodings: Record<string, Encoding> = {}
-  const values = columns.map((column, index) => {
-    const encode = index === 0 ? encodeKey : encodeValue
-    const [value, encoding] = encode(Object.hasOwn(data, column) ? data[column] : undefined)
+  const values = columns.map((column) => {
+    const [value, encoding] = encodeValue(Object.hasOwn(data, column) ? data[column] : undefined)
     if (encoding) encodings[column] = encoding
     return value
   })

@@ -125,8 +125,6 @@ export function encodeValue(value: unknown): [SqlValue, Encoding?] {
   return value.includes('\0') ? [encoder.encode(value), 'utf8'] : [value]
 }
 
-export const encodeKey = encodeValue
-
 export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
   if (encoding === 'boolean') return value === 1
   if (encoding === 'json' && typeof value === 'string') return JSON.parse(value)
@@ -137,7 +135,7 @@ export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
 /** A text, or the number that it spells. */
 export function keyValues(key: string): readonly [SqlValue, SqlValue] {
   const number = Number(key)
-  const [text] = encodeKey(key)
+  const [text] = encodeValue(key)
   return [text, String(number) === key && Number.isFinite(number) ? number : text]
 }
 

@@ -80,7 +80,7 @@ export class TableReplica {
     const { database } = this.#readable()
     const column = database.dialect.identifier(this.#options.keyProperty)
     const tables = tablesOf(database.dialect)
-    const [stored] = tables.encodeKey(key)
+    const [stored] = tables.encodeValue(key)
     const [row] = await this.#select(`where ${column} = ${database.dialect.placeholder(1)}`, [stored])
     return row && decodeRow(tables, row, this.#options.columns)
   }

@@ -20,8 +20,6 @@ export interface ReplicaTables {
   unfitName(table: string, columns: readonly string[]): string | undefined
 
   encodeValue(value: unknown): [SqlValue, Encoding?]
-  /** As its column holds it: two different keys never meet. */
-  encodeKey(key: unknown): [SqlValue, Encoding?]
   decodeValue(value: SqlValue, encoding: Encoding): unknown
   /** The key of an event as the values that its column may hold. */
   keyValues(key: string): readonly [SqlValue, SqlValue]

@@ -55,7 +55,6 @@ export interface PostgresBench extends DatabaseBench {
 
 export const onPostgres: OpenDatabase<PostgresBench> = async (context) => {
   const { url } = await emptyDatabase(context)
-  const { url: backup } = await emptyDatabase(context)
   const traffic = new Traffic()
   const environment = simulatedEnvironment(1, () => traffic.settle())
   const poolWith = (connectionString: string, options?: string): Pool => {
@@ -71,6 +70,7 @@ export const onPostgres: OpenDatabase<PostgresBench> = async (context) => {
     return database
   }
   const backUp = async (): Promise<() => Promise<Database>> => {
+    const { url: backup } = await emptyDatabase(context)
     await copyDatabase(url, backup)
     return () => open(backup)
   }

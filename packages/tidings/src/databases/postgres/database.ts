@@ -145,6 +145,8 @@ class PostgresDatabase implements Database {
     const now = Math.floor(this.#environment.clock.now())
     await this.#connected((connection) =>
       this.#transaction(connection, async (transaction) => {
+        // Whoever waits for the others must see what they did, whatever isolation transactions have by default.
+        await transaction.query('set transaction isolation level read committed')
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
         await createSchema(transaction)
         const execute = (script: string): Promise<string> => connection.execute(script)
