@@ -107,8 +107,9 @@ export class Applier {
    */
   async #raiseCounter(transaction: Transaction): Promise<number> {
     const known = this.counter
-    const { name, number } = this.#build
-    const [row] = await transaction.query<{ counter: number }>(this.#tables.statements.raiseCounter, [name, number])
+    const { name, number, presentTable } = this.#build
+    const { raiseCounter } = this.#tables.statements
+    const [row] = await transaction.query<{ counter: number }>(raiseCounter, [name, number, presentTable])
     if (row && row.counter > known) return row.counter
     throw new BuildLost(
       `Build ${number} of replica ${name} is not what it was: the database was restored, or another process of the service has replaced it.`,

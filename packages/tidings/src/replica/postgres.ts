@@ -92,7 +92,9 @@ export const statements: ReplicaStatements = {
   makeReady: `
     update tidings.replicas set state = 'ready', present_table = $1
     where name = $2 and build = $3 and state = 'filling' returning build`,
-  raiseCounter: 'update tidings.replicas set counter = counter + 1 where name = $1 and build = $2 returning counter',
+  raiseCounter: `
+    update tidings.replicas set counter = counter + 1 where name = $1 and build = $2 and present_table = $3
+    returning counter`,
   forgetBuild: 'delete from tidings.replicas where name = $1 and build = $2',
   makeWritable: `select set_config('tidings.replica_writable', 'on', true)`,
   makeReadOnly: `select set_config('tidings.replica_writable', 'off', true)`,

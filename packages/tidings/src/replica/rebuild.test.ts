@@ -178,6 +178,21 @@ describe.each(everyDatabase)('in %s', (_, openDatabase) => {
   })
 
   describe('two processes of a service on one database', () => {
+    it('take over what the other has completed, also in the midst of a listing of their own', async () => {
+      await bench.publish(state('c1', 'active'), state('c2', 'active'))
+      const { broker, letGo } = heldListing()
+      const late = await bench.start({ columns: ['status'] }, { broker, database: await opened.another() })
+      const early = await bench.start({ columns: ['status'] })
+      await bench.environment.advance(100)
+      expect([early.status().state, late.status().state]).toEqual(['ready', 'filling'])
+      letGo()
+      await bench.environment.advance(5_000)
+      expect(late.status().state).toBe('ready')
+      await bench.publish(state('c1', 'lost'))
+      await bench.environment.advance(1_000)
+      expect(await late.get('c1')).toEqual({ id: 'c1', status: 'lost' })
+    })
+
     it('share one replica, also when both fill it and both are about to switch', async () => {
       await bench.publish(state('c1', 'active'), state('c2', 'active'))
       const second = await opened.another()

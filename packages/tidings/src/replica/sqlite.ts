@@ -54,7 +54,9 @@ export const statements: ReplicaStatements = {
   makeReady: `
     update tidings_replicas set state = 'ready', present_table = ?
     where name = ? and build = ? and state = 'filling' returning build`,
-  raiseCounter: 'update tidings_replicas set counter = counter + 1 where name = ? and build = ? returning counter',
+  raiseCounter: `
+    update tidings_replicas set counter = counter + 1 where name = ? and build = ? and present_table = ?
+    returning counter`,
   forgetBuild: 'delete from tidings_replicas where name = ? and build = ?',
   makeWritable: 'update tidings_replica_guard set writable = 1',
   makeReadOnly: 'update tidings_replica_guard set writable = 0',

@@ -49,16 +49,7 @@ export class TableReplica {
     this.#refuseUnfitName(parts)
     await database.migrate(tablesOf(database.dialect).migrations)
     await this.#refuseForeignTable(parts)
-    const builds = await loadBuilds(database, this.#options.name)
-    this.#ready = builds.find(({ state }) => state === 'ready')
-    for (const build of builds.filter(({ state }) => state === 'filling')) {
-      if (this.#isWanted(build)) this.#filling = build
-      else await dropBuild(database, build)
-    }
-    if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
-      this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
-    }
-    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+    await this.#begin(parts)
     this.#freshness = new Freshness(parts, this.#options, () => (this.#ready ?? this.#filling)?.subscription)
     this.#freshness.start()
   }
@@ -169,6 +160,21 @@ export class TableReplica {
     return build
   }
 
+  /** Goes on with the builds that there are, and begins one where none has what is wanted. */
+  async #begin(parts: ReplicaParts): Promise<void> {
+    const builds = await loadBuilds(parts.database, this.#options.name)
+    this.#ready = builds.find(({ state }) => state === 'ready')
+    this.#filling = undefined
+    for (const build of builds.filter(({ state }) => state === 'filling')) {
+      if (this.#isWanted(build)) this.#filling = build
+      else await dropBuild(parts.database, build)
+    }
+    if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
+      this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
+    }
+    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+  }
+
   #run(parts: ReplicaParts, build: Build): void {
     const run = new BuildRun({
       ...parts,
@@ -178,6 +184,7 @@ export class TableReplica {
         if (this.#ready?.number === build.number) this.#onApplied(keys)
       },
       onComplete: () => this.#change((running) => this.#switch(running, build)),
+      onReplaced: () => this.#change((running) => this.#beginAgain(running)),
       onOutlived: (why) => this.#change((running) => this.#rebuild(running, build, why)),
     })
     this.#runs.set(build.number, run)
@@ -248,6 +255,14 @@ export class TableReplica {
         await backoff.pause(this.#stopping.signal)
       }
     }
+  }
+
+  async #beginAgain(parts: ReplicaParts): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.stop()))
+    this.#runs.clear()
+    await this.#begin(parts)
+    this.#backoff = undefined
+    this.#onApplied('any')
   }
 
   async #rebuild(parts: ReplicaParts, build: Build, why: string): Promise<void> {

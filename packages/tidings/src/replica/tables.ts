@@ -56,7 +56,7 @@ export interface ReplicaStatements {
   readonly keepPlace: string
   /** Present table, name, build: a row where it was not ready. */
   readonly makeReady: string
-  /** Name, build: the counter, unless the build is gone. Whoever raises it next waits until this one is committed. */
+  /** Name, build, present table: the counter, unless the build or its table is gone. Whoever raises it next waits until this one is committed. */
   readonly raiseCounter: string
   /** Name, build. */
   readonly forgetBuild: string
