@@ -124,20 +124,20 @@ export const kitMutations = [
   {
     promise: 'A handler without a transaction of its own is remembered too.',
     file: 'service/handler.ts',
-    from: 'if (!this.committed) await this.#transact(() => returned)',
+    from: 'if (this.counter === undefined) await this.#transact(() => returned)',
     to: '',
     tests: ['service/handlers.test.ts'],
   },
   {
     promise: 'Two services may use one id.',
-    file: 'inbox/statements.ts',
+    file: 'inbox/sqlite.ts',
     from: "generations: 'select generation from tidings_inbox where subscription = ? and source = ? and id = ?',",
     to: "generations: 'select generation from tidings_inbox where subscription = ? and ? is not null and id = ?',",
     tests: ['inbox/inbox.test.ts'],
   },
   {
     promise: 'A row of the inbox stays until the floor was told after it.',
-    file: 'inbox/statements.ts',
+    file: 'inbox/sqlite.ts',
     from: 'and number <= ? and counter <= ?',
     to: 'and number <= ? and ? >= 0',
     tests: ['inbox/inbox.test.ts'],
@@ -166,7 +166,7 @@ export const kitMutations = [
   },
   {
     promise: 'The same delete and update in the wrong order, twice: the copy ends equal.',
-    file: 'replica/statements.ts',
+    file: 'replica/sqlite.ts',
     from: 'where excluded.tidings_version > tidings_version',
     to: '',
     tests: ['replica/applier.test.ts'],

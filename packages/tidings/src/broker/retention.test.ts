@@ -1,12 +1,11 @@
-import Libsql from 'libsql'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineContract, defineEntity } from '../contract/index.ts'
-import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { TidingsError } from '../errors.ts'
 import { replicaBench } from '../replica/replica.fixture.ts'
+import { onSqlite } from '../testing/databases.fixture.ts'
 import { simulatedEnvironment } from '../testing/index.ts'
 import { allowAll, createBroker, type BrokerNotice } from './index.ts'
 
@@ -73,13 +72,11 @@ it('a loss is one while it goes on, and is named for a minute after it, however 
   await broker.stop()
 })
 
-it('a copy that is older than the tombstones is told so and loads everything again', async () => {
+it('a copy that is older than the tombstones is told so and loads everything again', async (context) => {
   const { customer } = defineContract('crm', {
     customer: defineEntity({ key: 'id', schema: z.object({ id: z.string() }) }),
   })
-  const database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
-  await database.start()
-  const bench = await replicaBench(customer, database)
+  const bench = await replicaBench(customer, await onSqlite(context))
   const owner = { namespace: 'default', principal: 'crm' }
   const retention = { maxEvents: 1, tombstonesMs: dayMs }
   await bench.broker.putTopic(owner, { topic: customer.topic, kind: 'entity', owner: 'crm', retention })

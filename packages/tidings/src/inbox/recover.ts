@@ -1,12 +1,13 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import type { Database } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
 import { continuedAt, type Continued } from './continued.ts'
 import type { Inbox } from './inbox.ts'
 import { parse } from './position.ts'
-import { statements } from './statements.ts'
+import { tablesOf } from './tables.ts'
 
 /**
  * `known`: the database stands where it stood. `went-back`: it was restored to an older state, and the subscription
@@ -66,11 +67,11 @@ async function moveTo(
   const { subscription } = inbox
   const { generation } = await seek(options, place)
   const counter = Math.max(description.watermark, inbox.counter)
-  await database.transaction(async (transaction) => {
+  const { raiseCounter, statements } = tablesOf(database.dialect)
+  await ownTransaction(database, async (transaction) => {
+    await raiseCounter(transaction, counter)
     // What this database applied counts, in whichever generation and acknowledged or not.
     await transaction.query(statements.countInGeneration, [generation, subscription])
-    await transaction.query(statements.useCounter, [counter])
-    await transaction.query(statements.freeCounter)
     const { incarnation, number } = parse(place === 'beginning' ? description.floor.replace(/\d+$/, '0') : place)
     if (continued) {
       await transaction.query(statements.moveLife, [incarnation, subscription, continued.earlier, continued.through])
@@ -90,9 +91,9 @@ async function keepFloor(
   counter: number,
 ): Promise<void> {
   const { incarnation, number } = parse(floor)
-  await database.transaction(async (transaction) => {
-    await transaction.query(statements.useCounter, [counter])
-    await transaction.query(statements.freeCounter)
+  const { raiseCounter, statements } = tablesOf(database.dialect)
+  await ownTransaction(database, async (transaction) => {
+    if (counter > 0) await raiseCounter(transaction, counter)
     await transaction.query(statements.keepFloor, [subscription, incarnation, number, generation, counter])
   })
 }

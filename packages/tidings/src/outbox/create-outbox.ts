@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
@@ -119,10 +120,11 @@ class RelayedOutbox implements Outbox {
     await this.#database.migrate(this.#tables.migrations)
     const { nameService } = this.#tables.statements
     if (nameService !== undefined) {
-      await this.#database.transaction((transaction) => transaction.query(nameService, [this.#options.service]))
+      await ownTransaction(this.#database, (transaction) => transaction.query(nameService, [this.#options.service]))
     }
     await this.#ownership.begin()
-    if (await this.#rows.isElsewhere()) await this.#database.transaction((transaction) => this.#settleIn(transaction))
+    if (await this.#rows.isElsewhere())
+      await ownTransaction(this.#database, (transaction) => this.#settleIn(transaction))
     this.#restoration.mayBeDue()
   }
 
@@ -194,14 +196,14 @@ class RelayedOutbox implements Outbox {
 
   async release({ topic, key }: { readonly topic: string; readonly key: string | null }): Promise<number> {
     const held = { topic, key: key === null ? null : keyBytes(key) }
-    const released = await this.#database.transaction((transaction) => this.#rows.release(transaction, held))
+    const released = await ownTransaction(this.#database, (transaction) => this.#rows.release(transaction, held))
     this.wake()
     return released
   }
 
   async discard(id: number): Promise<boolean> {
     const { discard } = this.#tables.statements
-    const discarded = await this.#database.transaction((transaction) => transaction.query(discard, [id]))
+    const discarded = await ownTransaction(this.#database, (transaction) => transaction.query(discard, [id]))
     return discarded.length > 0
   }
 

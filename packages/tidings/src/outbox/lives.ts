@@ -1,5 +1,6 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Database } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
@@ -74,7 +75,7 @@ export class Lives {
     const { database, environment, ownership, statements } = this.#options
     const known = this.#known!
     const isAnother = changed.some(([topic]) => known.has(topic))
-    await database.transaction(async (transaction) => {
+    await ownTransaction(database, async (transaction) => {
       await ownership.ensure(transaction)
       for (const [topic, life] of changed) await transaction.query(statements.saveLife, [topic, life])
       if (isAnother) await raiseSourceEpoch(transaction, statements, environment)

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
 import type { OutboxRows } from './rows.ts'
 import type { OutboxStatements } from './tables.ts'
@@ -50,7 +51,7 @@ export class Ownership {
     if (this.#epoch !== undefined && owner?.epoch === this.#epoch) return false
     this.#epoch = undefined
     if (owner && this.#wasOwner && !(await this.#isSilent(owner))) return false
-    this.#epoch = await this.#database.transaction((transaction) => this.take(transaction))
+    this.#epoch = await ownTransaction(this.#database, (transaction) => this.take(transaction))
     this.#wasOwner = true
     return true
   }
@@ -102,7 +103,7 @@ export class Ownership {
     const now = this.#environment.clock.monotonic()
     if (this.#epoch === undefined || now - this.#beatAt < this.#takeoverMs / 3) return
     this.#beatAt = now
-    await this.#database.transaction((transaction) => transaction.query(this.#statements.beat, [this.#epoch!]))
+    await ownTransaction(this.#database, (transaction) => transaction.query(this.#statements.beat, [this.#epoch!]))
   }
 
   async #isSilent(owner: { readonly epoch: number; readonly beat: number }): Promise<boolean> {

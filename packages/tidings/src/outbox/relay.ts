@@ -1,6 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { ProducerState } from '../broker/port/events.ts'
 import type { Database } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
@@ -172,7 +173,7 @@ export class Relay {
       epoch: Math.max(...ahead.map(({ epoch }) => epoch)),
       counter: Math.max(...ahead.map(({ counter }) => counter)),
     }
-    const begin = database.transaction((transaction) => beginNewLife(transaction, { ...this.#options, known }))
+    const begin = ownTransaction(database, (transaction) => beginNewLife(transaction, { ...this.#options, known }))
     this.#options.ownership.adopt(await begin)
     this.#options.restored()
   }
@@ -230,7 +231,7 @@ export class Relay {
     const { database, environment, ownership } = this.#options
     const waits = batch.rows.some(({ fate }) => fate === 'wait')
     if (outcome.accepted.size + outcome.refused.size === 0 && !waits) return { held: [], passed: 0 }
-    const settled = await database.transaction(async (transaction) => {
+    const settled = await ownTransaction(database, async (transaction) => {
       await ownership.ensure(transaction)
       return batch.settle(transaction, outcome, environment)
     })

@@ -1,6 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { LatestPage } from '../broker/port/events.ts'
 import type { Database, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import { TidingsError } from '../errors.ts'
 import { isTombstone } from '../event/index.ts'
 import { keyBytes, keyText } from './key-bytes.ts'
@@ -62,7 +63,7 @@ export class Lister {
     let present = 0
     let deleted = 0
     for (;;) {
-      const { stage, cursor } = await this.#database.transaction((transaction) =>
+      const { stage, cursor } = await ownTransaction(this.#database, (transaction) =>
         this.#progressOf(transaction, listing.entity.topic),
       )
       if (stage === 'done') return { present, deleted }
@@ -73,7 +74,7 @@ export class Lister {
   }
 
   #listTable({ entity, keysAfter }: Listing): Promise<number> {
-    return this.#database.transaction(async (transaction) => {
+    return ownTransaction(this.#database, async (transaction) => {
       const progress = await this.#progressOf(transaction, entity.topic)
       if (progress.stage !== 'table') return 0
       const keys = await keysAfter(transaction, progress.cursor, keysAtOnce)
@@ -92,7 +93,7 @@ export class Lister {
     const known = page.events
       .filter(({ event }) => event.key !== undefined && !isTombstone(event))
       .map(({ event }) => event.key!)
-    return this.#database.transaction(async (transaction) => {
+    return ownTransaction(this.#database, async (transaction) => {
       const progress = await this.#progressOf(transaction, entity.topic)
       if (progress.stage !== 'broker' || progress.cursor !== cursor) return 0
       const gone: string[] = []

@@ -1,4 +1,5 @@
 import type { Database } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
 import { Backoff } from './backoff.ts'
 import type { OutboxAlarm } from './report.ts'
@@ -64,7 +65,7 @@ export class Restoration {
   async #run(onRestored: () => Promise<void>, sourceepoch: number): Promise<void> {
     try {
       await onRestored()
-      await this.#database.transaction((transaction) =>
+      await ownTransaction(this.#database, (transaction) =>
         transaction.query(this.#statements.markListed, [sourceepoch, sourceepoch]),
       )
       this.#backoff.succeed()

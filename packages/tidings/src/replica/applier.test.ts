@@ -1,21 +1,16 @@
 import * as fc from 'fast-check'
-import Libsql from 'libsql'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../database/index.ts'
-import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { everyDatabase } from '../testing/databases.fixture.ts'
 import { Applier } from './applier.ts'
 import { insertBuild, loadBuilds, type Build } from './build.ts'
 import { changeOf, type Change } from './change.ts'
-import { replicaMigrations } from './migrations.ts'
 import { decodeRow, encodeRow } from './row-form.ts'
+import * as postgres from './postgres.ts'
+import * as sqlite from './sqlite.ts'
+import { tablesOf } from './tables.ts'
 
 let database: Database
-
-beforeEach(async () => {
-  database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
-  await database.start()
-  await database.migrate(replicaMigrations)
-})
 
 let builds = 0
 
@@ -49,10 +44,15 @@ async function copyAfter(changes: readonly Change[], inOneGo: boolean): Promise<
   if (inOneGo) await Promise.all(changes.map((each) => applier.apply(each)))
   else for (const each of changes) await applier.apply(each)
   const rows = await database.query(`select * from "${build.presentTable}" order by id`)
-  return rows.map((row) => decodeRow(row, build.columns))
+  return rows.map((row) => decodeRow(tablesOf(database.dialect), row, build.columns))
 }
 
-describe('an applier', () => {
+describe.each(everyDatabase)('an applier in %s', (_, openDatabase) => {
+  beforeEach(async (context) => {
+    ;({ database } = await openDatabase(context))
+    await database.migrate(tablesOf(database.dialect).migrations)
+  })
+
   it('ends equal when the same delete and update arrive in the wrong order, twice', async () => {
     const created = change('c1', 1, 'active')
     const updated = change('c1', 2, 'lost')
@@ -108,29 +108,37 @@ describe('an applier', () => {
     await applier.apply(change('b', 2))
     applier.settledThrough = 1
     await applier.apply(change('c', 3, 'new'))
-    expect(await database.query('select number from tidings_replica_tombstones')).toEqual([{ number: 2 }])
+    const tombstones = database.dialect.name === 'sqlite' ? 'tidings_replica_tombstones' : 'tidings.replica_tombstones'
+    expect(await database.query(`select number from ${tombstones}`)).toEqual([{ number: 2 }])
   })
 })
 
 describe('a row', () => {
-  it('comes back as it was: lists, objects, booleans, null, what is absent, and text that a database would cut', () => {
-    const columns = ['id', 'list', 'object', 'yes', 'no', 'nothing', 'absent', 'number', 'cut', 'half']
-    const data = {
-      id: 'c1',
-      list: [1, 'two', { three: null }],
-      object: { nested: true },
-      yes: true,
-      no: false,
-      nothing: null,
-      number: 1.5,
-      cut: 'a\0b',
-      half: 'a\ud800',
-    }
-    const { values, encoded } = encodeRow({ ...data, unknown: 'is not copied' }, columns)
-    const row = Object.fromEntries(columns.map((column, index) => [column, values[index] ?? null]))
-    expect(decodeRow({ ...row, tidings_encoded: encoded }, columns)).toEqual(data)
-    expect(values.slice(0, 4)).toEqual(['c1', '[1,"two",{"three":null}]', '{"nested":true}', 1])
-  })
+  it.each([
+    [sqlite, ['c1', '[1,"two",{"three":null}]', '{"nested":true}', 1]],
+    [postgres, ['c1', '[1,"two",{"three":null}]', '{"nested":true}', 'true']],
+  ])(
+    'comes back as it was: lists, objects, booleans, null, what is absent, and text that a database would cut',
+    (tables, stored) => {
+      const columns = ['id', 'list', 'object', 'yes', 'no', 'nothing', 'absent', 'number', 'small', 'cut', 'half']
+      const data = {
+        id: 'c1',
+        list: [1, 'two', { three: null }],
+        object: { nested: true },
+        yes: true,
+        no: false,
+        nothing: null,
+        number: 1.5,
+        small: -0,
+        cut: 'a\0b',
+        half: 'a\ud800',
+      }
+      const { values, encoded } = encodeRow(tables, { ...data, unknown: 'is not copied' }, columns)
+      const row = Object.fromEntries(columns.map((column, index) => [column, values[index] ?? null]))
+      expect(decodeRow(tables, { ...row, tidings_encoded: encoded }, columns)).toEqual(data)
+      expect(values.slice(0, 4)).toEqual(stored)
+    },
+  )
 })
 
 describe('changeOf()', () => {

@@ -1,18 +1,17 @@
 import type { Database, Transaction } from '../database/index.ts'
-import { changeBuild, raiseCounter, type Build } from './build.ts'
-import { keyValues, type Change } from './change.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
+import type { Build } from './build.ts'
+import type { Change } from './change.ts'
 import { encodeRow } from './row-form.ts'
-import {
-  buildStatements,
-  forgetTombstones,
-  keepTombstone,
-  makeReadOnly,
-  makeWritable,
-  type BuildStatements,
-} from './statements.ts'
+import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
 
 const longestBatch = 1_000
 const encoder = new TextEncoder()
+
+/** What this build is made of is not there any more: it was replaced, or the database was restored to an older state. */
+export class BuildLost extends Error {
+  override readonly name = 'BuildLost'
+}
 
 interface Waiting {
   readonly change: Change
@@ -27,6 +26,7 @@ interface Waiting {
 export class Applier {
   readonly #database: Database
   readonly #build: Build
+  readonly #tables: ReplicaTables
   readonly #statements: BuildStatements
   readonly #onApplied: (keys: readonly string[]) => void
   readonly #waiting: Waiting[] = []
@@ -40,7 +40,8 @@ export class Applier {
     this.#database = options.database
     this.#build = options.build
     this.#onApplied = options.onApplied
-    this.#statements = buildStatements(options.database.dialect, options.build.presentTable, options.build.columns)
+    this.#tables = tablesOf(options.database.dialect)
+    this.#statements = this.#tables.buildStatements(options.build.presentTable, options.build.columns)
     this.counter = options.build.counter
   }
 
@@ -57,8 +58,9 @@ export class Applier {
     changes: readonly Change[],
     place: { cursor: string | null; listedUntil: string | null },
   ): Promise<void> {
+    const { name, number } = this.#build
     await this.#commit(changes, (transaction) =>
-      changeBuild(transaction, this.#build, { cursor: place.cursor, listed_until: place.listedUntil }),
+      transaction.query(this.#tables.statements.keepPlace, [place.cursor, place.listedUntil, name, number]),
     )
   }
 
@@ -82,29 +84,48 @@ export class Applier {
 
   async #commit(
     changes: readonly Change[],
-    also: (transaction: Transaction) => Promise<void> = async () => {},
+    also: (transaction: Transaction) => Promise<unknown> = async () => {},
   ): Promise<void> {
-    const counter = await this.#database.transaction(async (transaction) => {
-      await transaction.query(makeWritable)
+    const { statements } = this.#tables
+    const { name, number } = this.#build
+    const counter = await ownTransaction(this.#database, async (transaction) => {
+      const raised = await this.#raiseCounter(transaction)
+      await transaction.query(statements.makeWritable)
       for (const change of changes) await this.#applyOne(transaction, change)
-      await transaction.query(makeReadOnly)
-      await transaction.query(forgetTombstones, [this.#build.name, this.#build.number, this.settledThrough])
+      await transaction.query(statements.makeReadOnly)
+      await transaction.query(statements.forgetTombstones, [name, number, this.settledThrough])
       await also(transaction)
-      return await raiseCounter(transaction, this.#build)
+      return raised
     })
     this.counter = Math.max(this.counter, counter)
     this.#onApplied(changes.map(({ key }) => key))
   }
 
+  /**
+   * Every transaction that applies something raises the counter, whichever process it is of, and it does so first: those
+   * of one build come one after another, so that none overlooks what another is about to commit.
+   */
+  async #raiseCounter(transaction: Transaction): Promise<number> {
+    const known = this.counter
+    const { name, number, presentTable } = this.#build
+    const { raiseCounter } = this.#tables.statements
+    const [row] = await transaction.query<{ counter: number }>(raiseCounter, [name, number, presentTable])
+    if (row && row.counter > known) return row.counter
+    throw new BuildLost(
+      `Build ${number} of replica ${name} is not what it was: the database was restored, or another process of the service has replaced it.`,
+    )
+  }
+
   async #applyOne(transaction: Transaction, { key, number, version, data }: Change): Promise<void> {
     const { name, number: build, columns } = this.#build
+    const { keyValues, statements } = this.#tables
     const keyBytes = encoder.encode(key)
     if (!data) {
-      await transaction.query(keepTombstone, [name, build, keyBytes, version, number])
+      await transaction.query(statements.keepTombstone, [name, build, keyBytes, version, number])
       await transaction.query(this.#statements.remove, [...keyValues(key), version])
       return
     }
-    const { values, encoded } = encodeRow(data, columns)
+    const { values, encoded } = encodeRow(this.#tables, data, columns)
     await transaction.query(this.#statements.upsert, [...values, version, encoded, name, build, keyBytes, version])
   }
 }

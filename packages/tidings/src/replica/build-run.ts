@@ -3,8 +3,8 @@ import type { StreamProgress } from '../broker/port/deliveries.ts'
 import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
-import { Applier } from './applier.ts'
-import { changeBuild, loadBuilds, type Build } from './build.ts'
+import { Applier, BuildLost } from './applier.ts'
+import { keepIncarnation, loadBuilds, type Build } from './build.ts'
 import { changeOf, type Change } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 
@@ -18,6 +18,8 @@ export interface BuildRunOptions extends ReplicaParts {
   readonly onApplied: (keys: readonly string[]) => void
   /** A filling build is complete: everything up to its listing's end is applied. */
   readonly onComplete: () => void
+  /** Another process of the service has given this build its place, or put another there. */
+  readonly onReplaced: () => void
   /** What this build copied is gone or not what it was: another build has to begin from the start. */
   readonly onOutlived: (why: string) => void
 }
@@ -75,10 +77,16 @@ export class BuildRun {
     }
   }
 
-  /** Finds the subscription that this build began with, or begins; answers `undefined` when it has outlived it. */
+  /** Finds the subscription that this build began with, or begins; answers `undefined` when the build is not to go on. */
   async #connect(): Promise<SubscriptionDescription | undefined> {
-    const { build, onOutlived } = this.#options
+    const { build, database, onOutlived, onReplaced } = this.#options
     const description = this.#incarnation === undefined ? await this.#subscribe() : await this.#find()
+    // What the database itself says: another process of the service may have applied more than this one.
+    const present = (await loadBuilds(database, build.name)).find(({ number }) => number === build.number)
+    if (present?.presentTable !== build.presentTable) {
+      onReplaced()
+      return undefined
+    }
     if (!description) {
       onOutlived(`its subscription ${build.subscription} is gone`)
       return undefined
@@ -88,10 +96,11 @@ export class BuildRun {
       onOutlived(`topic ${build.topic} begins anew`)
       return undefined
     }
-    if (description.watermark > (await this.#counter())) {
+    if (description.watermark > present.counter) {
       onOutlived('the database was restored to an older state')
       return undefined
     }
+    this.#applier.counter = present.counter
     if (build.state === 'ready') await this.#removeBefore()
     return description
   }
@@ -106,7 +115,7 @@ export class BuildRun {
       policy: { onDeadLetter: 'supersede' },
     })
     const [incarnation = ''] = description.floor.split('.')
-    await database.transaction((transaction) => changeBuild(transaction, build, { incarnation }))
+    await keepIncarnation(database, build, incarnation)
     this.#incarnation = incarnation
     return description
   }
@@ -119,13 +128,6 @@ export class BuildRun {
       if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
       throw error
     }
-  }
-
-  /** What the database itself says: another process of the service may have applied more than this one. */
-  async #counter(): Promise<number> {
-    const { build, database } = this.#options
-    const present = (await loadBuilds(database, build.name)).find(({ number }) => number === build.number)
-    return Math.max(this.#applier.counter, present?.counter ?? 0)
   }
 
   /** The subscription of the build before, where an interrupted rebuild left it behind, would hold the log for ever. */
@@ -163,7 +165,12 @@ export class BuildRun {
       order: 'none',
       watermark: () => this.#applier.counter,
       handle: async (delivery) => {
-        await this.#applier.apply(changeOf(delivery, keyProperty))
+        const change = changeOf(delivery, keyProperty)
+        await this.#applier.apply(change).catch((error: unknown) => {
+          // Connecting again finds out what became of it.
+          if (error instanceof BuildLost) this.#reconnect?.()
+          throw error
+        })
         return { action: 'ack' }
       },
       onProgress: (progress) => this.#progress(progress),

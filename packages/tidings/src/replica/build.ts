@@ -1,5 +1,6 @@
-import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
-import { createTable, findTable, switchTables } from './statements.ts'
+import type { Database, SqlRow, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
+import { tablesOf } from './tables.ts'
 
 /** One table that a replica is, or will be, made of. It is *filling* until it is complete, then *ready*. */
 export interface Build {
@@ -37,8 +38,8 @@ interface BuildRow extends SqlRow {
   counter: number
 }
 
-export async function loadBuilds(from: Pick<Database, 'query'>, name: string): Promise<readonly Build[]> {
-  const rows = await from.query<BuildRow>('select * from tidings_replicas where name = ? order by build', [name])
+export async function loadBuilds(database: Database, name: string): Promise<readonly Build[]> {
+  const rows = await database.query<BuildRow>(tablesOf(database.dialect).statements.builds, [name])
   return rows.map((row) => ({
     name: row.name,
     number: row.build,
@@ -56,17 +57,11 @@ export async function loadBuilds(from: Pick<Database, 'query'>, name: string): P
 }
 
 /** Answers the name of a table that stands in the way: it exists and is no table of this replica. */
-export async function findConflict(
-  from: Pick<Database, 'query'>,
-  name: string,
-  table: string,
-): Promise<string | undefined> {
-  const [found] = await from.query<{ name: string }>(findTable, [table])
+export async function findConflict(database: Database, name: string, table: string): Promise<string | undefined> {
+  const { findTable, ownTable } = tablesOf(database.dialect).statements
+  const [found] = await database.query<{ name: string }>(findTable, [table])
   if (!found) return undefined
-  const ours = await from.query('select 1 from tidings_replicas where name = ? and lower(present_table) = lower(?)', [
-    name,
-    table,
-  ])
+  const ours = await database.query(ownTable, [name, table])
   return ours.length > 0 ? undefined : found.name
 }
 
@@ -74,71 +69,54 @@ export async function insertBuild(
   database: Database,
   build: Pick<Build, 'name' | 'number' | 'topic' | 'columns' | 'finalTable' | 'presentTable' | 'subscription'>,
 ): Promise<void> {
-  await database.transaction(async (transaction) => {
-    const [inserted] = await transaction.query(
-      `insert into tidings_replicas (name, build, topic, columns, final_table, present_table, subscription, state)
-       values (?, ?, ?, ?, ?, ?, ?, 'filling') on conflict do nothing returning build`,
-      [
-        build.name,
-        build.number,
-        build.topic,
-        JSON.stringify(build.columns),
-        build.finalTable,
-        build.presentTable,
-        build.subscription,
-      ],
-    )
+  const { createTable, statements } = tablesOf(database.dialect)
+  await ownTransaction(database, async (transaction) => {
+    const [inserted] = await transaction.query(statements.insertBuild, [
+      build.name,
+      build.number,
+      build.topic,
+      JSON.stringify(build.columns),
+      build.finalTable,
+      build.presentTable,
+      build.subscription,
+    ])
     // Another process of the service has begun it already.
     if (!inserted) return
-    for (const statement of createTable(database.dialect, build.presentTable, build.columns)) {
-      await transaction.query(statement)
-    }
+    for (const statement of createTable(build.presentTable, build.columns)) await transaction.query(statement)
   })
 }
 
-export async function changeBuild(
-  transaction: Transaction,
-  { name, number }: Build,
-  columns: Readonly<Record<string, SqlValue>>,
-): Promise<void> {
-  const names = Object.keys(columns)
-  const assignments = names.map((column) => `${column} = ?`).join(', ')
-  await transaction.query(`update tidings_replicas set ${assignments} where name = ? and build = ?`, [
-    ...Object.values(columns),
-    name,
-    number,
-  ])
-}
-
-/** Every transaction that applies something raises the counter, whichever process it is of. */
-export async function raiseCounter(transaction: Transaction, { name, number }: Build): Promise<number> {
-  const [row] = await transaction.query<{ counter: number }>(
-    'update tidings_replicas set counter = counter + 1 where name = ? and build = ? returning counter',
-    [name, number],
-  )
-  return row?.counter ?? 0
+/** Remembers the life of the topic that a build copies. */
+export async function keepIncarnation(database: Database, { name, number }: Build, incarnation: string): Promise<void> {
+  const { keepIncarnation: statement } = tablesOf(database.dialect).statements
+  await ownTransaction(database, (transaction) => transaction.query(statement, [incarnation, name, number]))
 }
 
 /** Makes a complete build the one that is read, and removes the one before, all at once. */
 export async function switchTo(database: Database, build: Build, before: Build | undefined): Promise<void> {
-  await database.transaction(async (transaction) => {
+  const { beforeSwitch, statements, switchTables } = tablesOf(database.dialect)
+  await ownTransaction(database, async (transaction) => {
+    for (const statement of beforeSwitch) await transaction.query(statement)
+    // The rows first: whoever applies changes holds his before he writes a table.
+    const [switched] = await transaction.query(statements.makeReady, [build.finalTable, build.name, build.number])
+    // Another process of the service has been quicker.
+    if (!switched) return
+    if (before) await forget(database, transaction, before)
     const tables = { before: before?.presentTable, from: build.presentTable, to: build.finalTable }
-    for (const statement of switchTables(database.dialect, tables)) await transaction.query(statement)
-    if (before) await forget(transaction, before)
-    await changeBuild(transaction, build, { state: 'ready', present_table: build.finalTable })
+    for (const statement of switchTables(tables)) await transaction.query(statement)
   })
 }
 
 /** Removes a build that never became ready. */
 export async function dropBuild(database: Database, build: Build): Promise<void> {
-  await database.transaction(async (transaction) => {
+  await ownTransaction(database, async (transaction) => {
+    await forget(database, transaction, build)
     await transaction.query(`drop table if exists ${database.dialect.identifier(build.presentTable)}`)
-    await forget(transaction, build)
   })
 }
 
-async function forget(transaction: Transaction, { name, number }: Build): Promise<void> {
-  for (const table of ['tidings_replicas', 'tidings_replica_tombstones']) {
-    await transaction.query(`delete from ${table} where name = ? and build = ?`, [name, number])
-  }
+async function forget(database: Database, transaction: Transaction, { name, number }: Build): Promise<void> {
+  const { forgetBuild, forgetEveryTombstone } = tablesOf(database.dialect).statements
+  await transaction.query(forgetBuild, [name, number])
+  await transaction.query(forgetEveryTombstone, [name, number])
 }

@@ -1,9 +1,7 @@
 import type { PositionedEvent } from '../broker/port/events.ts'
 import { decodeJson } from '../contract/index.ts'
-import type { SqlValue } from '../database/index.ts'
 import { TerminalError } from '../errors.ts'
 import { isTombstone, versionOf } from '../event/index.ts'
-import { encodeValue } from './row-form.ts'
 
 /** What one event of an entity does to a copy of it. */
 export interface Change {
@@ -49,11 +47,4 @@ function read(data: Uint8Array | undefined, what: string): Readonly<Record<strin
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new TerminalError(`${what}: its payload must be a JSON object with the state of the entity.`)
-}
-
-/** A key as the values that its column may hold: a text, or the number that it spells. */
-export function keyValues(key: string): readonly [SqlValue, SqlValue] {
-  const number = Number(key)
-  const [text] = encodeValue(key)
-  return [text, String(number) === key && Number.isFinite(number) ? number : text]
 }

@@ -1,9 +1,8 @@
-import Libsql from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineContract, defineEntity } from '../contract/index.ts'
-import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { formatSequence } from '../event/index.ts'
+import { onSqlite } from '../testing/databases.fixture.ts'
 import { instead } from '../testing/instead.fixture.ts'
 import { replicaBench, type ReplicaBench } from './replica.fixture.ts'
 
@@ -15,8 +14,8 @@ const { product } = defineContract('shop', {
 })
 let bench: ReplicaBench
 
-beforeEach(async () => {
-  bench = await replicaBench(product, sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true }))
+beforeEach(async (context) => {
+  bench = await replicaBench(product, await onSqlite(context))
 })
 afterEach(async () => {
   const stopped = bench.stop()

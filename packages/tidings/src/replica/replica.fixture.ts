@@ -5,7 +5,8 @@ import type { Database } from '../database/index.ts'
 import type { Event } from '../event/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { createReplica, type ReplicateOptions, type RunningReplica } from './index.ts'
-import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
+import type { DatabaseBench } from '../testing/databases.fixture.ts'
+import type { SimulatedEnvironment } from '../testing/index.ts'
 
 /** A broker and a database with replicas between them, for tests of replicas. */
 export interface ReplicaBench {
@@ -29,8 +30,10 @@ export interface ReplicaBench {
   stop(): Promise<void>
 }
 
-export async function replicaBench(entity: Entity, database: Database): Promise<ReplicaBench> {
-  const environment = simulatedEnvironment()
+export async function replicaBench(
+  entity: Entity,
+  { database, environment }: Pick<DatabaseBench, 'database' | 'environment'>,
+): Promise<ReplicaBench> {
   const owner = { namespace: 'default', principal: entity.service }
   const caller = { namespace: 'default', principal: 'marketing' }
   const notices: Notice[] = []

@@ -1,12 +1,13 @@
+import { Backoff, reasonOf } from '../consumer/index.ts'
 import type { SqlRow, SqlValue } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { dropBuild, findConflict, insertBuild, loadBuilds, switchTo, type Build } from './build.ts'
 import { Freshness } from './freshness.ts'
-import { replicaMigrations } from './migrations.ts'
 import type { ReplicaParts } from './parts.ts'
 import type { ReplicaStatus } from './replica.ts'
-import { decodeRow, encodeValue } from './row-form.ts'
+import { decodeRow } from './row-form.ts'
+import { tablesOf } from './tables.ts'
 
 export interface TableReplicaOptions {
   readonly name: string
@@ -33,6 +34,9 @@ export class TableReplica {
   #freshness: Freshness | undefined
   /** Rebuilds and switches happen one after another. */
   #changing: Promise<void> = Promise.resolve()
+  readonly #stopping = new AbortController()
+  /** Since a rebuild or switch failed. */
+  #backoff: Backoff | undefined
 
   constructor(options: TableReplicaOptions) {
     this.#options = options
@@ -42,18 +46,10 @@ export class TableReplica {
     this.#parts = parts
     this.#onApplied = onApplied
     const { database } = parts
-    await database.migrate(replicaMigrations)
+    this.#refuseUnfitName(parts)
+    await database.migrate(tablesOf(database.dialect).migrations)
     await this.#refuseForeignTable(parts)
-    const builds = await loadBuilds(database, this.#options.name)
-    this.#ready = builds.find(({ state }) => state === 'ready')
-    for (const build of builds.filter(({ state }) => state === 'filling')) {
-      if (this.#isWanted(build)) this.#filling = build
-      else await dropBuild(database, build)
-    }
-    if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
-      this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
-    }
-    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+    await this.#begin(parts)
     this.#freshness = new Freshness(parts, this.#options, () => (this.#ready ?? this.#filling)?.subscription)
     this.#freshness.start()
   }
@@ -61,6 +57,7 @@ export class TableReplica {
   async stop(): Promise<void> {
     this.#freshness?.stop()
     this.#parts = undefined
+    this.#stopping.abort()
     // A switch that is under way begins a run of its own.
     await this.#changing
     await Promise.all([...this.#runs.values()].map((run) => run.stop()))
@@ -73,13 +70,16 @@ export class TableReplica {
   async get(key: string | number): Promise<Record<string, unknown> | undefined> {
     const { database } = this.#readable()
     const column = database.dialect.identifier(this.#options.keyProperty)
-    const [row] = await this.#select(`where ${column} = ${database.dialect.placeholder(1)}`, [encodeValue(key)[0]])
-    return row && decodeRow(row, this.#options.columns)
+    const tables = tablesOf(database.dialect)
+    const [stored] = tables.encodeValue(key)
+    const [row] = await this.#select(`where ${column} = ${database.dialect.placeholder(1)}`, [stored])
+    return row && decodeRow(tables, row, this.#options.columns)
   }
 
   async all(): Promise<Record<string, unknown>[]> {
+    const tables = tablesOf(this.#readable().database.dialect)
     const rows = await this.#select('', [])
-    return rows.map((row) => decodeRow(row, this.#options.columns))
+    return rows.map((row) => decodeRow(tables, row, this.#options.columns))
   }
 
   status(): ReplicaStatus {
@@ -135,6 +135,17 @@ export class TableReplica {
     )
   }
 
+  #refuseUnfitName({ database }: ReplicaParts): void {
+    const { name, columns, table } = this.#options
+    const unfit = tablesOf(database.dialect).unfitName(table, columns)
+    if (unfit === undefined) return
+    throw new TidingsError(
+      'bad-request',
+      `Replica ${name} cannot have ${JSON.stringify(unfit)} as a name in its database: it is empty, too long, or no text that the database can hold. Give the replica another table, as in { table: 'short' }, or leave the column out.`,
+      { details: { replica: name } },
+    )
+  }
+
   async #createBuild(parts: ReplicaParts, number: number): Promise<Build> {
     const { name, topic, columns, table } = this.#options
     const presentTable = `${table}__${number}`
@@ -149,6 +160,21 @@ export class TableReplica {
     return build
   }
 
+  /** Goes on with the builds that there are, and begins one where none has what is wanted. */
+  async #begin(parts: ReplicaParts): Promise<void> {
+    const builds = await loadBuilds(parts.database, this.#options.name)
+    this.#ready = builds.find(({ state }) => state === 'ready')
+    this.#filling = undefined
+    for (const build of builds.filter(({ state }) => state === 'filling')) {
+      if (this.#isWanted(build)) this.#filling = build
+      else await dropBuild(parts.database, build)
+    }
+    if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
+      this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
+    }
+    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+  }
+
   #run(parts: ReplicaParts, build: Build): void {
     const run = new BuildRun({
       ...parts,
@@ -158,35 +184,52 @@ export class TableReplica {
         if (this.#ready?.number === build.number) this.#onApplied(keys)
       },
       onComplete: () => this.#change((running) => this.#switch(running, build)),
+      onReplaced: () => this.#change((running) => this.#beginAgain(running)),
       onOutlived: (why) => this.#change((running) => this.#rebuild(running, build, why)),
     })
     this.#runs.set(build.number, run)
     run.start()
   }
 
+  /**
+   * What fails leaves the builds as they are, and as they run on they say again what has become of them, so that it is
+   * tried again.
+   */
   #change(change: (parts: ReplicaParts) => Promise<void>): void {
     this.#changing = this.#changing.then(async () => {
-      if (!this.#parts) return
-      await change(this.#parts).catch((error: unknown) => {
-        const message = `Replica ${this.#options.name} could not be rebuilt; it goes on with what it has.`
-        this.#parts?.report({ level: 'error', message, error, details: { replica: this.#options.name } })
-      })
+      await this.#backoff?.pause(this.#stopping.signal)
+      const parts = this.#parts
+      if (!parts) return
+      try {
+        await change(parts)
+      } catch (error) {
+        this.#couldNotChange(parts, error)
+        await this.#resume(parts)
+      }
     })
+  }
+
+  #couldNotChange({ environment, report }: ReplicaParts, error: unknown): void {
+    const { name } = this.#options
+    const details = { replica: name }
+    const isInUse = error instanceof TidingsError && error.code === 'database-busy'
+    if (!isInUse) {
+      const message = `Replica ${name} could not be rebuilt (${reasonOf(error)}); it goes on with what it has, and tries again.`
+      report({ level: 'error', message, error, details })
+    } else if (!this.#backoff) {
+      const message = `Replica ${name} is complete; it takes the place of the one before as soon as nobody reads that.`
+      report({ level: 'info', message, details })
+    }
+    this.#backoff ??= new Backoff(environment)
   }
 
   async #switch(parts: ReplicaParts, build: Build): Promise<void> {
     const before = this.#ready
     // Nobody may write while a table changes its name.
     await Promise.all([build, ...(before ? [before] : [])].map((each) => this.#retire(each)))
-    try {
-      await switchTo(parts.database, build, before)
-    } finally {
-      // Whatever stands in the database counts: another process of the service may have been quicker.
-      const builds = await loadBuilds(parts.database, build.name)
-      this.#ready = builds.find(({ state }) => state === 'ready')
-      this.#filling = builds.find(({ state }) => state === 'filling')
-      for (const each of builds) this.#run(parts, each)
-    }
+    await switchTo(parts.database, build, before)
+    this.#backoff = undefined
+    await this.#resume(parts)
     if (before) await parts.broker.removeSubscription(parts.caller, before.subscription).catch(() => undefined)
     this.#onApplied('any')
     parts.report({
@@ -196,6 +239,32 @@ export class TableReplica {
     })
   }
 
+  /** Whatever stands in the database counts: another process of the service may have been quicker. */
+  async #resume(parts: ReplicaParts): Promise<void> {
+    const backoff = new Backoff(parts.environment)
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const builds = await loadBuilds(parts.database, this.#options.name)
+        this.#ready = builds.find(({ state }) => state === 'ready')
+        this.#filling = builds.find(({ state }) => state === 'filling')
+        for (const build of builds) if (!this.#runs.has(build.number)) this.#run(parts, build)
+        return
+      } catch (error) {
+        const details = { replica: this.#options.name }
+        parts.report({ level: 'warning', message: `Replica ${details.replica}: ${reasonOf(error)}`, error, details })
+        await backoff.pause(this.#stopping.signal)
+      }
+    }
+  }
+
+  async #beginAgain(parts: ReplicaParts): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.stop()))
+    this.#runs.clear()
+    await this.#begin(parts)
+    this.#backoff = undefined
+    this.#onApplied('any')
+  }
+
   async #rebuild(parts: ReplicaParts, build: Build, why: string): Promise<void> {
     const message = `Replica ${build.name} is copied anew: ${why}.`
     parts.report({ level: 'warning', message, details: { replica: build.name, build: build.number } })
@@ -203,6 +272,7 @@ export class TableReplica {
     if (build.number === this.#ready?.number && this.#filling) return
     if (build.number === this.#filling?.number) await dropBuild(parts.database, build)
     this.#filling = await this.#createBuild(parts, build.number + 1)
+    this.#backoff = undefined
     this.#run(parts, this.#filling)
   }
 

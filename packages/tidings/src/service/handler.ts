@@ -59,25 +59,33 @@ export async function handleDelivery(
   const attempt = new Attempt(parts, delivery, signal)
   try {
     await attempt.run()
-    return { outcome: acknowledge(attempt.answer) }
   } catch (error) {
-    if (attempt.committed) {
-      reportAfterCommit(parts, delivery, error)
-      return { outcome: acknowledge(attempt.answer) }
-    }
-    if (error instanceof RefuseError && wantsAnswer(parts, delivery)) {
-      return { outcome: { action: 'refuse', reason: error.message } }
-    }
-    if (error instanceof AlreadyApplied) return { outcome: await acknowledgeAgain(parts, delivery) }
-    if (error instanceof Echo) return echo
-    const waits = waitSignalOf(parts, error)
-    if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
-    throw error
+    if (attempt.counter !== undefined) reportAfterCommit(parts, delivery, error)
+    else return await outcomeWithoutEffect(parts, delivery, error)
   }
+  await parts.inbox.confirm(attempt.counter)
+  return { outcome: acknowledge(attempt.answer) }
+}
+
+/** What a delivery ends with whose handler failed before its transaction was committed. */
+async function outcomeWithoutEffect(
+  parts: HandlerParts,
+  delivery: Delivery,
+  error: unknown,
+): Promise<{ outcome: OutcomeAction; waits?: WaitSignal }> {
+  if (error instanceof RefuseError && wantsAnswer(parts, delivery)) {
+    return { outcome: { action: 'refuse', reason: error.message } }
+  }
+  if (error instanceof AlreadyApplied) return { outcome: await acknowledgeAgain(parts, delivery) }
+  if (error instanceof Echo) return echo
+  const waits = waitSignalOf(parts, error)
+  if (waits) return { outcome: { action: 'wait', reason: waits.message, afterMs: lookAgainMs }, waits }
+  throw error
 }
 
 /** Its effect is here, and so is its answer: the settle that told it may have been lost. */
 async function acknowledgeAgain(parts: HandlerParts, delivery: Delivery): Promise<OutcomeAction> {
+  await parts.inbox.confirm()
   return acknowledge(wantsAnswer(parts, delivery) ? await parts.inbox.answer(delivery) : undefined)
 }
 
@@ -121,7 +129,8 @@ function waitSignalOf({ handler, replicas }: HandlerParts, error: unknown): Wait
 
 /** One call of a handler. */
 class Attempt {
-  committed = false
+  /** Of the inbox, once the transaction is committed. */
+  counter: number | undefined
   /** What whoever asked for the task is told. */
   answer: Uint8Array | undefined
   readonly #parts: HandlerParts
@@ -146,7 +155,7 @@ class Attempt {
     }
     await reached('before-handler')
     const returned = await handler.run(context)
-    if (!this.committed) await this.#transact(() => returned)
+    if (this.counter === undefined) await this.#transact(() => returned)
   }
 
   async #event(): Promise<EventOf<EventType>> {
@@ -191,10 +200,11 @@ class Attempt {
       async (transaction) => {
         // Whoever has the delivery now will handle it.
         this.#signal.throwIfAborted()
-        const mayBeEcho = await inbox.mayBeEcho(this.#delivery, transaction)
-        if (mayBeEcho && !(await holdsLease(this.#parts, this.#delivery))) throw new Echo()
         counter = await inbox.insert(transaction, this.#delivery)
         if (counter === undefined) throw new AlreadyApplied()
+        // Looked up after the insert: a row that was pruned before it has left its floor, and no other comes after it.
+        const mayBeEcho = await inbox.mayBeEcho(this.#delivery, transaction)
+        if (mayBeEcho && !(await holdsLease(this.#parts, this.#delivery))) throw new Echo()
       },
       async (tx) => {
         const value = await work(tx)
@@ -203,8 +213,7 @@ class Attempt {
         return value
       },
     )
-    this.committed = true
-    if (counter !== undefined) inbox.committed(counter)
+    this.counter = counter
     await reached('after-commit')
     return result
   }

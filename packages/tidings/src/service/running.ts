@@ -78,7 +78,7 @@ export class Running {
     const { database, environment } = this.#parts
     this.#letGo ??= environment.timers.keepAlive?.()
     await database.start()
-    await database.migrate(inboxMigrations)
+    await database.migrate(inboxMigrations(database.dialect))
     this.#identity = await databaseIdentity(database, environment)
     const refused = await this.#register().then(() => undefined, asRetryable)
     await this.#outbox.start()

@@ -4,7 +4,7 @@ import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { Backoff, consume, outcomeOf } from '../consumer/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
-import { continuedAt, recover, type Inbox } from '../inbox/index.ts'
+import { continuedAt, DatabaseWentBack, recover, type Inbox } from '../inbox/index.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { handleDelivery, type HandlerParts } from './handler.ts'
 import type { HandlerOptions } from './types.ts'
@@ -134,6 +134,11 @@ export class SubscribedHandler {
           if (waited) waits.set(delivery.lease, waited)
           return outcome
         } catch (error) {
+          if (error instanceof DatabaseWentBack) {
+            this.#trouble(error)
+            this.#reconnect?.()
+            return { action: 'release' }
+          }
           const outcome = outcomeOf(error, environment.clock.now())
           // After its lease nobody waits for the outcome, and what failed may be just that.
           if (!signal.aborted) attempts.failed(delivery, outcome, error)

@@ -14,8 +14,11 @@ interface Timer {
   readonly run: () => void
 }
 
-/** One seed gives one history. Wall-clock time begins at 2030-01-01T00:00:00Z. */
-export function simulatedEnvironment(seed = 1): SimulatedEnvironment {
+/**
+ * One seed gives one history. Wall-clock time begins at 2030-01-01T00:00:00Z. Before time moves on everything that can run
+ * in this process has run; `settle` waits for what runs elsewhere, such as a database at the other end of a connection.
+ */
+export function simulatedEnvironment(seed = 1, settle = quiet): SimulatedEnvironment {
   let elapsedMs = 0
   let wallMs = Date.UTC(2030, 0, 1)
   let order = 0
@@ -49,12 +52,12 @@ export function simulatedEnvironment(seed = 1): SimulatedEnvironment {
     random: { next: random },
     async advance(milliseconds) {
       const until = elapsedMs + milliseconds
-      await quiet()
+      await settle()
       for (let timer = earliest(until); timer; timer = earliest(until)) {
         timers.delete(timer)
         moveTo(timer.dueAt)
         timer.run()
-        await quiet()
+        await settle()
       }
       moveTo(until)
     },
@@ -65,7 +68,7 @@ export function simulatedEnvironment(seed = 1): SimulatedEnvironment {
 }
 
 /** Lets everything that is runnable run, input and output included. */
-async function quiet(): Promise<void> {
+export async function quiet(): Promise<void> {
   for (let turn = 0; turn < 16; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 

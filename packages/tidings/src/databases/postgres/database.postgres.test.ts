@@ -171,6 +171,25 @@ test('what is no pool of pg is refused', () => {
   }
 })
 
+test.for(['read committed', 'serializable'])(
+  'two that migrate at once wait for each other, at %s',
+  async (isolation, context) => {
+    const { url } = await emptyDatabase(context)
+    const options = `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
+    const connect = async (): Promise<Database> => {
+      const pool = openPool({ connectionString: url, options })
+      context.onTestFinished(() => pool.end())
+      const database = postgresDatabase({ pool })
+      await database.start()
+      return database
+    }
+    const databases = await Promise.all([connect(), connect(), connect()])
+    const set = { name: 'test', migrations: ['create table entry (name text); select pg_sleep(0.05)'] }
+    await Promise.all(databases.map((database) => database.migrate(set)))
+    expect(await databases[0]!.query('select * from entry')).toEqual([])
+  },
+)
+
 test('migrate() names each right that an ordinary role lacks, and needs no other', async (context) => {
   const made = await bench(context)
   const ordinary = await asOrdinaryRole(context, made)

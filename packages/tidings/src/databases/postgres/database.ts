@@ -154,6 +154,8 @@ class PostgresDatabase implements Database {
     const now = Math.floor(this.#environment.clock.now())
     await this.#connected((connection) =>
       this.#transaction(connection, async (transaction) => {
+        // Whoever waits for the others must see what they did, whatever isolation transactions have by default.
+        await transaction.query('set transaction isolation level read committed')
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
         await createSchema(transaction)
         const execute = (script: string): Promise<string> => connection.execute(script)
@@ -232,6 +234,8 @@ async function commit(connection: Connection): Promise<void> {
         { cause: error },
       )
     }
+    // At serializable a transaction may turn out at its end to have come too late; running it again helps.
+    if (error instanceof TidingsError && error.code === 'database-busy') throw error
     throw new TidingsError('database-failed', `A transaction could not be committed: ${messageOf(error)}`, {
       cause: error,
     })

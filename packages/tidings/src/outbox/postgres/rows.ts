@@ -1,5 +1,6 @@
 import type { ProducerState } from '../../broker/port/events.ts'
 import type { Database, Transaction } from '../../database/index.ts'
+import { ownTransaction } from '../../database/own-transaction.ts'
 import { TidingsError } from '../../errors.ts'
 import { rowsOf, type StoredRow } from '../batch.ts'
 import { storable } from '../held.ts'
@@ -47,7 +48,7 @@ export class PostgresRows implements OutboxRows {
   async read(options: ReadOptions): Promise<Batch> {
     const { topic, epoch } = options
     if (!this.#sending.has(topic)) {
-      await this.#database.transaction(async (transaction) => {
+      await ownTransaction(this.#database, async (transaction) => {
         await transaction.query(statements.know, [topic])
         await transaction.query(statements.begin, [topic, epoch])
       })
@@ -137,13 +138,13 @@ export class PostgresRows implements OutboxRows {
     const other = number === 1 ? 2 : 1
     const [isUsed, otherIsUsed] = number === 1 ? [one, two] : [two, one]
     if (otherIsUsed && !(await this.#empty(tables[other]))) return
-    if (isUsed) await this.#database.transaction((transaction) => transaction.query(statements.change, [other]))
+    if (isUsed) await ownTransaction(this.#database, (transaction) => transaction.query(statements.change, [other]))
   }
 
   /** Answers whether it was sent as a whole and nobody had it. */
   async #empty(table: string): Promise<boolean> {
     try {
-      return await this.#database.transaction(async (transaction) => {
+      return await ownTransaction(this.#database, async (transaction) => {
         await transaction.query(statements.lockBriefly)
         await transaction.query(statements.lockTable(table))
         // Under the lock, so that nothing can be added to it between this look and its end.

@@ -1,0 +1,209 @@
+import type { MigrationSet, SqlValue } from '../database/index.ts'
+import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
+
+/**
+ * `tidings.replicas`: one row for each build of a replica, so one while nothing changes and two during a rebuild.
+ * `listed_until` is set once the listing is complete; the build is ready when the floor has passed it.
+ *
+ * `tidings.replica_tombstones`: the versions of deleted keys, so that an older state which comes later does not bring
+ * them back. Versions are compared byte by byte, whatever the language of the database.
+ *
+ * The functions keep everybody but the kit from writing replicas: `refuse_replica_write` is the trigger of each, and
+ * lets pass what happens in a transaction that has said that it is the kit's; `protect_replica` takes the rights that
+ * new tables give to other roles by default; `keep_replica_readers` gives to the next build what a reader was granted on
+ * the one before.
+ */
+export const migrations: MigrationSet = {
+  name: 'tidings_replica',
+  migrations: [
+    `create table tidings.replicas (
+       name text not null,
+       build bigint not null,
+       topic text not null,
+       columns text not null,
+       final_table text not null,
+       present_table text not null,
+       subscription text not null,
+       state text not null check (state in ('filling', 'ready')),
+       incarnation text,
+       cursor text,
+       listed_until text,
+       counter bigint not null default 0,
+       primary key (name, build)
+     );
+     create table tidings.replica_tombstones (
+       name text not null,
+       build bigint not null,
+       key bytea not null,
+       version text collate "C" not null,
+       number bigint not null,
+       primary key (name, build, key)
+     );
+     create index replica_tombstones_by_position on tidings.replica_tombstones (name, build, number);
+     create function tidings.refuse_replica_write() returns trigger language plpgsql as $$
+     begin
+       if current_setting('tidings.replica_writable', true) = 'on' then
+         return null;
+       end if;
+       raise exception 'this table is a replica: its rows belong to another service, publish or ask there';
+     end $$;
+     create function tidings.name_of_grantee(grantee oid) returns text language sql as $$
+       select case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+     $$;
+     create function tidings.protect_replica(copy regclass) returns void language plpgsql as $$
+     declare
+       other text;
+     begin
+       for other in
+         select distinct tidings.name_of_grantee(grantee) from pg_class, aclexplode(relacl)
+         where pg_class.oid = copy and grantee <> relowner
+       loop
+         execute format('revoke insert, update, delete, truncate, references, trigger on %s from %s', copy, other);
+       end loop;
+     end $$;
+     create function tidings.keep_replica_readers(before regclass, copy regclass) returns void language plpgsql as $$
+     declare
+       reader text;
+     begin
+       for reader in
+         select distinct tidings.name_of_grantee(grantee) from pg_class, aclexplode(relacl)
+         where pg_class.oid = before and grantee <> relowner and privilege_type = 'SELECT'
+       loop
+         execute format('grant select on %s to %s', copy, reader);
+       end loop;
+     end $$`,
+  ],
+}
+
+export const statements: ReplicaStatements = {
+  builds: 'select * from tidings.replicas where name = $1 order by build',
+  ownTable: 'select 1 from tidings.replicas where name = $1 and present_table = $2',
+  // Tables share their names with views, sequences, indexes and types.
+  findTable: `
+    select relname as name from pg_class where relnamespace = current_schema()::regnamespace and relname = $1
+    union all
+    select typname from pg_type where typnamespace = current_schema()::regnamespace and typname = $1
+    limit 1`,
+  insertBuild: `
+    insert into tidings.replicas (name, build, topic, columns, final_table, present_table, subscription, state)
+    values ($1, $2, $3, $4, $5, $6, $7, 'filling') on conflict do nothing returning build`,
+  keepIncarnation: 'update tidings.replicas set incarnation = $1 where name = $2 and build = $3',
+  keepPlace: 'update tidings.replicas set cursor = $1, listed_until = $2 where name = $3 and build = $4',
+  makeReady: `
+    update tidings.replicas set state = 'ready', present_table = $1
+    where name = $2 and build = $3 and state = 'filling' returning build`,
+  raiseCounter: `
+    update tidings.replicas set counter = counter + 1 where name = $1 and build = $2 and present_table = $3
+    returning counter`,
+  forgetBuild: 'delete from tidings.replicas where name = $1 and build = $2',
+  makeWritable: `select set_config('tidings.replica_writable', 'on', true)`,
+  makeReadOnly: `select set_config('tidings.replica_writable', 'off', true)`,
+  keepTombstone: `
+    insert into tidings.replica_tombstones as kept (name, build, key, version, number) values ($1, $2, $3, $4, $5)
+    on conflict (name, build, key) do update set version = excluded.version, number = excluded.number
+    where excluded.version > kept.version`,
+  forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
+  forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
+}
+
+const hidden = 'tidings_version text collate "C" not null, tidings_encoded text'
+
+export function buildStatements(table: string, columns: readonly string[]): BuildStatements {
+  const [key = '', ...others] = columns.map(quoted)
+  const all = [key, ...others, 'tidings_version', 'tidings_encoded']
+  const assignments = all.slice(1).map((column) => `${column} = excluded.${column}`)
+  const [name, build, tombstoneKey, version] = [1, 2, 3, 4].map((number) => `$${all.length + number}`)
+  return {
+    upsert: `
+      insert into ${quoted(table)} as copied (${all.join(', ')})
+      select ${all.map((_, index) => `$${index + 1}`).join(', ')}
+      where not exists (
+        select 1 from tidings.replica_tombstones
+        where name = ${name} and build = ${build} and key = ${tombstoneKey} and version >= ${version})
+      on conflict (${key}) do update set ${assignments.join(', ')}
+      where excluded.tidings_version > copied.tidings_version`,
+    remove: `delete from ${quoted(table)} where ${key} in ($1, $2) and tidings_version < $3`,
+  }
+}
+
+export function createTable(table: string, columns: readonly string[]): readonly string[] {
+  const [key = '', ...others] = columns.map(quoted)
+  const definitions = [`${key} text primary key`, ...others.map((column) => `${column} text`), hidden]
+  return [
+    `create table ${quoted(table)} (${definitions.join(', ')})`,
+    `create trigger tidings_read_only before insert or update or delete or truncate on ${quoted(table)}
+     for each statement execute function tidings.refuse_replica_write()`,
+    `select tidings.protect_replica(${tableOf(table)})`,
+  ]
+}
+
+export function switchTables({ before, from, to }: TableSwitch): readonly string[] {
+  const replacement =
+    before === undefined
+      ? []
+      : [`select tidings.keep_replica_readers(${tableOf(before)}, ${tableOf(from)})`, `drop table ${quoted(before)}`]
+  return [...replacement, ...(from === to ? [] : [`alter table ${quoted(from)} rename to ${quoted(to)}`])]
+}
+
+/**
+ * A table can be replaced only when nobody reads it, and while the kit waits for that, whoever comes to read waits behind
+ * the kit. So it waits for a moment only, and tries again later.
+ */
+export const beforeSwitch: readonly string[] = [`set local lock_timeout = '50ms'`]
+
+/** The server cuts a longer name, and two names may be one then. */
+const longestName = 63
+/** Behind the name of the table stands the number of the build while it is filled. */
+const longestTableName = longestName - '__1000000'.length
+
+export function unfitName(table: string, columns: readonly string[]): string | undefined {
+  if (!fits(table, longestTableName)) return table
+  return columns.find((column) => !fits(column, longestName))
+}
+
+function fits(name: string, longest: number): boolean {
+  const { length } = encoder.encode(name)
+  return length >= 1 && length <= longest && isText(name)
+}
+
+// -------------------------------------------------------------------------------------------------------------- values
+
+const encoder = new TextEncoder()
+
+/**
+ * Every column is text, which a number and a boolean are, too; what is no such text is JSON. A key never is, because it
+ * is well-formed and holds no control character.
+ */
+export function encodeValue(value: unknown): [SqlValue, Encoding?] {
+  if (value === undefined) return [null, 'absent']
+  if (value === null) return [null]
+  if (typeof value === 'number') return [Object.is(value, -0) ? '-0' : String(value), 'number']
+  if (typeof value === 'boolean') return [String(value), 'boolean']
+  return typeof value === 'string' && isText(value) ? [value] : [JSON.stringify(value), 'json']
+}
+
+export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
+  if (encoding === 'number') return Number(value)
+  if (encoding === 'boolean') return value === 'true'
+  return encoding === 'json' ? JSON.parse(String(value)) : value
+}
+
+/** A number and the text that spells it are one here. */
+export function keyValues(key: string): readonly [SqlValue, SqlValue] {
+  const [text] = encodeValue(key)
+  return [text, text]
+}
+
+/** Whether a column of the type text can hold it. */
+function isText(value: string): boolean {
+  return !value.includes('\0') && !/\p{Surrogate}/u.test(value)
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** The table as a value, for a function. */
+function tableOf(name: string): string {
+  return `'${quoted(name).replaceAll("'", "''")}'::regclass`
+}

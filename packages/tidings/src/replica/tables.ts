@@ -1,0 +1,77 @@
+import type { Dialect, MigrationSet, SqlValue } from '../database/index.ts'
+import * as postgres from './postgres.ts'
+import * as sqlite from './sqlite.ts'
+
+/** How a value is stored where SQL has no such value, or its column has another type; in `tidings_encoded`, by column. */
+export type Encoding = 'absent' | 'boolean' | 'json' | 'number' | 'utf8'
+
+/** Replicas as one kind of database has them. The key column is the first of `columns` everywhere. */
+export interface ReplicaTables {
+  readonly migrations: MigrationSet
+  readonly statements: ReplicaStatements
+  buildStatements(table: string, columns: readonly string[]): BuildStatements
+  /** Creates the table of a build, which nobody but the kit can write. */
+  createTable(table: string, columns: readonly string[]): readonly string[]
+  /** Puts the table of a complete build in the place of the one before. */
+  switchTables(tables: TableSwitch): readonly string[]
+  /** What comes first in the transaction of a switch. */
+  readonly beforeSwitch: readonly string[]
+  /** The first of the names that this database would not take as it is. */
+  unfitName(table: string, columns: readonly string[]): string | undefined
+
+  encodeValue(value: unknown): [SqlValue, Encoding?]
+  decodeValue(value: SqlValue, encoding: Encoding): unknown
+  /** The key of an event as the values that its column may hold. */
+  keyValues(key: string): readonly [SqlValue, SqlValue]
+}
+
+export interface TableSwitch {
+  /** The table of the build before; absent where there is none. */
+  readonly before: string | undefined
+  readonly from: string
+  readonly to: string
+}
+
+/** Of one build of a replica. */
+export interface BuildStatements {
+  /** The columns in order, version, encoded, and for the tombstone: name, build, key, version. */
+  readonly upsert: string
+  /** The two values of the key, version. */
+  readonly remove: string
+}
+
+/** By what they do to the tables of the kit; the values of each, in order. */
+export interface ReplicaStatements {
+  /** Name. */
+  readonly builds: string
+  /** Name, table: a row where the table is one of this replica. */
+  readonly ownTable: string
+  /** Table: what stands where it would be created. */
+  readonly findTable: string
+  /** Name, build, topic, columns, final table, present table, subscription. */
+  readonly insertBuild: string
+  /** Incarnation, name, build. */
+  readonly keepIncarnation: string
+  /** Cursor, end of the listing, name, build. */
+  readonly keepPlace: string
+  /** Present table, name, build: a row where it was not ready. */
+  readonly makeReady: string
+  /** Name, build, present table: the counter, unless the build or its table is gone. Whoever raises it next waits until this one is committed. */
+  readonly raiseCounter: string
+  /** Name, build. */
+  readonly forgetBuild: string
+  readonly makeWritable: string
+  readonly makeReadOnly: string
+  /** Name, build, key, version, number. */
+  readonly keepTombstone: string
+  /** Name, build, number. */
+  readonly forgetTombstones: string
+  /** Name, build. */
+  readonly forgetEveryTombstone: string
+}
+
+const tables: Readonly<Record<Dialect['name'], ReplicaTables>> = { sqlite, postgres }
+
+export function tablesOf({ name }: Dialect): ReplicaTables {
+  return tables[name]
+}
