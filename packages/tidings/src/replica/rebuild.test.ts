@@ -184,6 +184,25 @@ describe('a replica that outlived what it copied', () => {
   })
 })
 
+describe('a replica whose subscription somebody seeks', () => {
+  it.each(['skip', 'missing', 'run'] as const)(
+    'applies what comes again, also with the effects "%s"',
+    async (effects) => {
+      const customers = await bench.start({ columns: ['status'] })
+      await bench.environment.advance(10)
+      await bench.publish(state('c1', 'active'))
+      await bench.environment.advance(10)
+      client.exec('update tidings_replica_guard set writable = 1; delete from crm_customer')
+      expect(await customers.all()).toEqual([])
+      const operator = { namespace: 'default', principal: 'operator' }
+      const [subscription] = (await subscriptions()) as [string]
+      await bench.broker.seek(operator, { subscription, to: 'beginning', effects })
+      await bench.environment.advance(100)
+      expect(await customers.all()).toEqual([{ id: 'c1', status: 'active' }])
+    },
+  )
+})
+
 describe('two processes of a service on one database', () => {
   it('share one replica, also when both fill it and both are about to switch', async () => {
     await bench.publish(state('c1', 'active'), state('c2', 'active'))
