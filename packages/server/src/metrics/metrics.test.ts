@@ -111,12 +111,14 @@ describe('/metrics', () => {
       await broker.stream(caller, { subscription, holder, onDeliveries: nothing, onClosed: nothing })
     const standing = async (name: string): Promise<number | undefined> =>
       (await figures())[of(`tidings_${name}`, `subscription="${subscription}",topic="${topic}"`)]
-    while ((await standing('scheduled_messages')) !== 3) await sleep(1)
-    while ((await standing('oldest_unacked_age_seconds')) === 0) await sleep(1)
+    const stats = () => broker.stats(caller, subscription)
+    for (let now = await stats(); now.scheduled < 3 || now.oldestPendingMs === 0; now = await stats()) await sleep(1)
+    expect(await standing('oldest_unacked_age_seconds')).toBeGreaterThan(0)
     expect(await standing('backlog_messages')).toBe(8)
     expect(await standing('inflight_messages')).toBe(1)
     expect(await standing('dead_letters_messages')).toBe(1)
     expect(await standing('parked_messages')).toBe(4)
+    expect(await standing('scheduled_messages')).toBe(3)
     expect(await standing('consumers')).toBe(2)
     const found = await figures()
     expect(found['tidings_store_refusing']).toBe(0)

@@ -215,6 +215,6 @@ function positions(answers: readonly { status: string; position?: string }[]): (
   return answers.map(({ position }) => position)
 }
 
-function bytes({ data }: Event): number[] {
-  return [...(data ?? [])]
+function bytes({ data }: Event): number[] | undefined {
+  return data && [...data]
 }
