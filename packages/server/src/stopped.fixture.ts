@@ -132,9 +132,10 @@ export async function playStoppedPullers(seed: number, { stops }: { readonly sto
       const said = listen(one)
       const held = await first(() => idsGot(said()).at(-1))
       one.signal('SIGSTOP')
-      await first(() => others.flatMap((other) => idsGot(other()).flat()).find((id) => held.includes(id)))
+      const lost = await first(() => others.flatMap((other) => idsGot(other()).flat()).find((id) => held.includes(id)))
       one.signal('SIGCONT')
-      await first(() => said().find((line) => !line.startsWith('got ')))
+      const outcome = await first(() => said().find((line) => !line.startsWith('got ') && line.endsWith(` ${lost}`)))
+      expect(outcome, 'what the one was told that had stood still').toBe(`lease-lost ${lost}`)
     }
     await publishing.stop()
     const { published } = publishing
