@@ -76,12 +76,12 @@ function linkModules(folder, copy) {
  */
 function test(copy, tests, options = [], timeout = longestRunMs) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const { status, stdout } = spawnSync(process.execPath, [vitest, 'run', ...patience, ...options, ...tests], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, 'run', ...patience, ...options, ...tests], {
     cwd: copy,
     encoding: 'utf8',
     timeout,
   })
-  return { green: status === 0, said: stdout }
+  return { green: status === 0, said: stdout + stderr }
 }
 
 /**
