@@ -1,3 +1,5 @@
+const handlers = ['service/handlers.test.ts']
+
 /** @type {readonly import('./mutations.mjs').Mutation[]} */
 export const kitMutations = [
   // --------------------------------------------------------------------------------------------------------- outbox
@@ -192,5 +194,70 @@ export const kitMutations = [
     from: 'const full = 2',
     to: 'const full = 1',
     tests: ['databases/sqlite/database.test.ts'],
+  },
+  // ----------------------------------------------------------------------------------------------- handlers and replays
+  {
+    promise: 'A TerminalError makes a dead letter at once.',
+    file: 'consumer/outcome.ts',
+    from: "  if (error instanceof TerminalError) return { action: 'dead-letter', reason }\n",
+    to: '',
+    tests: ['consumer/consume.test.ts'],
+    name: 'dead-letters a TerminalError',
+  },
+  {
+    promise: 'A replay with the effects "skip" mails nobody.',
+    file: 'service/handler.ts',
+    from: "if (delivery.replay === 'skip') return { outcome: { action: 'ack' } }",
+    to: '',
+    tests: handlers,
+    name: 'a replay',
+  },
+  {
+    promise: 'A replay with the effects "run" is not swallowed by the inbox.',
+    file: 'inbox/inbox.ts',
+    from: "if (delivery.replay !== 'run' && rows.length > 0) return true",
+    to: 'if (rows.length > 0) return true',
+    tests: handlers,
+    name: 'a replay',
+  },
+  {
+    promise: 'A replay with the effects "run" is another call for those outside.',
+    file: 'service/handler.ts',
+    from: "...(replay === 'run' ? [String(generation)] : [])",
+    to: '',
+    tests: handlers,
+    name: 'a replay',
+  },
+  {
+    promise: 'A replay with the effects "missing" applies nothing that the inbox remembers.',
+    file: 'inbox/inbox.ts',
+    from: "if (delivery.replay !== 'run' && rows.length > 0) return true",
+    to: '',
+    tests: handlers,
+    name: 'a replay',
+  },
+  {
+    promise: 'A replay with the effects "missing" applies nothing that the inbox has forgotten.',
+    file: 'inbox/inbox.ts',
+    from: "if (delivery.replay !== 'missing') return false",
+    to: 'return false',
+    tests: handlers,
+    name: 'a replay',
+  },
+  {
+    promise: 'A copy applies every replay.',
+    file: 'replica/build-run.ts',
+    from: 'await this.#applier.apply(changeOf(delivery, keyProperty))',
+    to: 'if (delivery.replay === undefined) await this.#applier.apply(changeOf(delivery, keyProperty))',
+    tests: ['replica/rebuild.test.ts'],
+    name: 'applies what comes again',
+  },
+  {
+    promise: 'A copy takes no filter.',
+    file: 'replica/replicate.ts',
+    from: "if (!('filter' in options)) return",
+    to: 'if (options) return',
+    tests: ['service/lifecycle.test.ts'],
+    name: 'refuses what cannot be told apart',
   },
 ]

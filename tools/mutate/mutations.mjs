@@ -1,16 +1,21 @@
 import { posix } from 'node:path'
 import { backupMutations } from './backup-mutations.mjs'
+import { commandMutations } from './command-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
+import { descriptionMutations } from './description-mutations.mjs'
+import { eventMutations } from './event-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
 import { followMutations } from './follow-mutations.mjs'
 import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
+import { leaseMutations } from './lease-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
 import { pushMutations } from './push-mutations.mjs'
 import { scheduleMutations } from './schedule-mutations.mjs'
 import { serverMutations } from './server-mutations.mjs'
 import { spoolMutations } from './spool-mutations.mjs'
+import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 
@@ -32,6 +37,9 @@ import { retentionMutations } from './retention-mutations.mjs'
 export const mutations = [
   ...below('packages/tidings/src', [
     ...deliveryMutations,
+    ...eventMutations,
+    ...leaseMutations,
+    ...standingMutations,
     ...flowMutations,
     ...filterMutations,
     ...taskMutations,
@@ -43,7 +51,8 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
   ]),
-  ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations]),
+  ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations, ...descriptionMutations]),
+  ...below('packages/cli/src', commandMutations),
 ]
 
 /**

@@ -1,3 +1,4 @@
+const retention = ['broker/retention.test.ts']
 const suite = ['broker/local-broker.test.ts']
 const expiry = ['broker/expiry.test.ts']
 const broadcast = ['consumer/broadcast.test.ts']
@@ -130,5 +131,91 @@ export const retentionMutations = [
     from: "{ onDeadLetter: 'continue', expiresAfterMs } as const",
     to: "{ onDeadLetter: 'continue' } as const",
     tests: broadcast,
+  },
+  // ----------------------------------------------------------------------------------------------------- what is needed
+  {
+    promise: 'Retention by age removes.',
+    file: 'broker/retention.ts',
+    from: 'if (record && record.appendedAt < now - maxAgeMs) low = record.offset',
+    to: 'if (false) low = record!.offset',
+    tests: retention,
+  },
+  {
+    promise: 'Retention by age removes nothing younger.',
+    file: 'broker/retention.ts',
+    from: 'if (record && record.appendedAt < now - maxAgeMs) low = record.offset',
+    to: 'if (record) low = record.offset',
+    tests: retention,
+  },
+  {
+    promise: 'Retention by count removes.',
+    file: 'broker/retention.ts',
+    from: 'maxEvents === undefined ? 0 : Math.max(0, head - maxEvents)',
+    to: '0',
+    tests: suite,
+    name: 'over the memory engine a topic with bounds lets go',
+  },
+  {
+    promise: 'Retention keeps what a subscription that stalls still needs.',
+    file: 'broker/retention.ts',
+    from: 'const through = Math.min(bound, lowest?.floor ?? Infinity)',
+    to: 'const through = bound',
+    tests: suite,
+    name: 'over the memory engine a subscription that stalls',
+  },
+  {
+    promise: 'The topic names the subscription that holds it.',
+    file: 'broker/retention.ts',
+    from: '    this.#held.set(topic, hold)\n',
+    to: '',
+    tests: suite,
+    name: 'over the memory engine a subscription that stalls',
+  },
+  {
+    promise: 'A topic that nobody holds any more says so.',
+    file: 'broker/retention.ts',
+    from: 'return void this.#held.delete(topic)',
+    to: 'return',
+    tests: suite,
+    name: 'over the memory engine a subscription that stalls',
+  },
+  {
+    promise: 'The log is told who holds a topic, once.',
+    file: 'broker/retention.ts',
+    from: 'if (before?.subscription === subscription) return',
+    to: '',
+    tests: retention,
+  },
+  {
+    promise: 'Retention keeps what is scheduled.',
+    file: 'broker/needs.ts',
+    from: 'parkedRange, dueRange] as const',
+    to: 'parkedRange] as const',
+    tests: suite,
+    name: 'over the memory engine retention keeps what a',
+  },
+  {
+    promise: 'Retention keeps what is parked.',
+    file: 'broker/needs.ts',
+    from: 'deadRange, parkedRange, dueRange] as const',
+    to: 'deadRange, dueRange] as const',
+    tests: suite,
+    name: 'over the memory engine retention keeps what a',
+  },
+  {
+    promise: 'Retention keeps dead letters.',
+    file: 'broker/needs.ts',
+    from: 'exceptionRange, deadRange, parkedRange',
+    to: 'exceptionRange, parkedRange',
+    tests: suite,
+    name: 'over the memory engine retention keeps what a',
+  },
+  {
+    promise: 'Retention keeps what was redriven and is not settled yet.',
+    file: 'broker/needs.ts',
+    from: 'const neededRanges = [exceptionRange, ',
+    to: 'const neededRanges = [',
+    tests: suite,
+    name: 'over the memory engine retention keeps what a',
   },
 ]

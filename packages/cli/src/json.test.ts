@@ -17,7 +17,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['subscriptions create', 'm.x', '--topic', 'a.b', '--from', 'beginning'],
   ['subscriptions list'],
   ['subscriptions show', 'm.x'],
-  ['publish', 'a.b', '{ "n": 9223372036854775807 }', '--id', '1', '--key', 'k'],
+  ['publish', 'a.b', '{ "n":\n9223372036854775807 }', '--id', '1', '--key', 'k'],
   ['topics read', 'a.b'],
   ['consume', 'm.x'],
   ['explain', 'm.x', 'operator', '1'],

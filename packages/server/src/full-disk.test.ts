@@ -43,6 +43,7 @@ it('a server whose disk is full says so to publishers and at /health/ready, and 
     detail: expect.stringMatching(/takes nothing at present: There is no room .*Free some space/),
   })
   expect(await stored()).toEqual(acknowledged)
+  expect(await (await fetch(`${server.url}/metrics`)).text()).toContain('\ntidings_store_refusing 1\n')
 
   await free()
   expect((await ready()).status).toBe(200)

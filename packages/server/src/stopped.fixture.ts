@@ -159,7 +159,8 @@ export async function playStoppedPullers(seed: number, { stops }: { readonly sto
         wentOn = await goesToAnother(server.broker, { subscription, held, told })
         one.signal('SIGCONT')
       }
-      await first(() => said().find((line) => !line.startsWith('got ')))
+      const outcome = await first(() => said().find((line) => !line.startsWith('got ')))
+      expect(outcome, 'what the one was told that had stood still').toMatch(/^lease-lost /)
     }
     await publishing.stop()
     const { published } = publishing

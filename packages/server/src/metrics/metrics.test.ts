@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery } from 'tidings/broker'
+import type { Event } from 'tidings/event'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startServer, type RunningServer, type StartOptions } from '../start.ts'
 import { Counter, expose, Histogram } from './exposition.ts'
@@ -26,11 +28,13 @@ async function start(options: StartOptions = {}): Promise<RunningServer> {
   return server
 }
 
-const publish = (id: string, payload: string) =>
-  server!.broker.publish(caller, {
-    topic,
-    events: [{ event: { id, source: 'shop', type: 'order', key: id, data: new TextEncoder().encode(payload) } }],
-  })
+function publish(id: string, payload = '{"total":1}', more: Partial<Event> = {}): Promise<unknown> {
+  const data = new TextEncoder().encode(payload)
+  const event = { id, source: 'shop', type: 'order', key: id, data, ...more }
+  return server!.broker.publish(caller, { topic, events: [{ event }] })
+}
+
+const nothing = (): void => undefined
 
 async function take(): Promise<Delivery> {
   const { deliveries } = await server!.broker.pull(caller, { subscription, max: 1, waitMs: 5_000 })
@@ -96,14 +100,27 @@ describe('/metrics', () => {
 
   it('says how subscriptions and the store stand at the moment', async () => {
     const { broker } = await start()
-    await publish('1', '{"total":1}')
-    await publish('2', '{"total":2}')
-    await broker.pull(caller, { subscription, max: 1 })
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
+    await publish('1')
+    for (const id of ['2', '3', '4', '5', '6']) await publish(id, undefined, { key: 'k' })
+    for (const id of ['7', '8', '9']) await publish(id, undefined, { extensions: { deliverat: tomorrow } })
+    await take()
+    const { lease } = await take()
+    await broker.settle(caller, { subscription, outcomes: [{ lease, action: 'dead-letter', reason: 'no' }] })
+    for (const holder of ['one', 'two'])
+      await broker.stream(caller, { subscription, holder, onDeliveries: nothing, onClosed: nothing })
+    const standing = async (name: string): Promise<number | undefined> =>
+      (await figures())[of(`tidings_${name}`, `subscription="${subscription}",topic="${topic}"`)]
+    const stats = () => broker.stats(caller, subscription)
+    for (let now = await stats(); now.scheduled < 3 || now.oldestPendingMs === 0; now = await stats()) await sleep(1)
+    expect(await standing('oldest_unacked_age_seconds')).toBeGreaterThan(0)
+    expect(await standing('backlog_messages')).toBe(8)
+    expect(await standing('inflight_messages')).toBe(1)
+    expect(await standing('dead_letters_messages')).toBe(1)
+    expect(await standing('parked_messages')).toBe(4)
+    expect(await standing('scheduled_messages')).toBe(3)
+    expect(await standing('consumers')).toBe(2)
     const found = await figures()
-    const labels = `subscription="${subscription}",topic="${topic}"`
-    expect(found[of('tidings_backlog_messages', labels)]).toBe(2)
-    expect(found[of('tidings_inflight_messages', labels)]).toBe(1)
-    expect(found[of('tidings_oldest_unacked_age_seconds', labels)]).toBeGreaterThanOrEqual(0)
     expect(found['tidings_store_refusing']).toBe(0)
     expect(Object.keys(found).filter((name) => name.startsWith('tidings_build_info'))).toHaveLength(1)
   })

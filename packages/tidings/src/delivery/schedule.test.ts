@@ -53,6 +53,24 @@ describe('a scheduled event', () => {
     expect(bench.entries(scheduledRange)).toEqual([])
   })
 
+  it.each(['was read', 'was not read yet'])(
+    'beyond what memory may hold is in the ledger alone: its hour %s',
+    (how) => {
+      const bench = new Bench()
+      if (how === 'was read') bench.publishLater(60_000)
+      bench.load()
+      while (bench.log.length < 25_000) bench.log.push(bench.laterRecord(60_000))
+      bench.feed()
+      bench.load()
+      bench.commit()
+      for (const { key } of bench.entries(scheduledRange)) bench.ledger.delete(key)
+      bench.advance(60_000)
+      const { ready } = shardCounts(bench.machine)
+      expect(ready).toBeGreaterThan(0)
+      expect(ready).toBeLessThanOrEqual(20_000)
+    },
+  )
+
   it('waits for the time that was asked for when the clock is set back, and comes when it is set forward', () => {
     const bench = new Bench()
     bench.publishLater(1_000)

@@ -5,6 +5,7 @@ import type { Database } from '../database/index.ts'
 import { everyDatabase, type DatabaseBench } from '../testing/databases.fixture.ts'
 import { instead } from '../testing/instead.fixture.ts'
 import { replicaBench, type ReplicaBench } from './replica.fixture.ts'
+import { tablesOf } from './tables.ts'
 
 const { customer } = defineContract('crm', {
   customer: defineEntity({ key: 'id', schema: z.object({ id: z.string(), email: z.string(), status: z.string() }) }),
@@ -175,6 +176,28 @@ describe.each(everyDatabase)('in %s', (_, openDatabase) => {
         'Replica crm.customer is copied anew: the database was restored to an older state.',
       )
     })
+  })
+
+  describe('a replica whose subscription somebody seeks', () => {
+    it.each(['skip', 'missing', 'run'] as const)(
+      'applies what comes again, also with the effects "%s"',
+      async (effects) => {
+        const customers = await bench.start({ columns: ['status'] })
+        await bench.environment.advance(10)
+        await bench.publish(state('c1', 'active'))
+        await bench.environment.advance(10)
+        await database.transaction(async (transaction) => {
+          await transaction.query(tablesOf(database.dialect).statements.makeWritable)
+          await transaction.query('delete from crm_customer')
+        })
+        expect(await customers.all()).toEqual([])
+        const operator = { namespace: 'default', principal: 'operator' }
+        const [subscription] = (await subscriptions()) as [string]
+        await bench.broker.seek(operator, { subscription, to: 'beginning', effects })
+        await bench.environment.advance(100)
+        expect(await customers.all()).toEqual([{ id: 'c1', status: 'active' }])
+      },
+    )
   })
 
   describe('two processes of a service on one database', () => {

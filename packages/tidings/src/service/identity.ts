@@ -4,7 +4,7 @@ import type { Environment } from '../environment/index.ts'
 
 const scripts = {
   sqlite: 'create table tidings_database (only integer primary key check (only = 1), id text not null) strict',
-  postgres: 'create table tidings.database (only integer primary key check (only = 1), id text not null)',
+  postgres: 'create table tidings.database (only_row integer primary key check (only_row = 1), id text not null)',
 }
 
 /** Names this database, for as long as it and its copies exist. */

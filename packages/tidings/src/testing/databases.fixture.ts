@@ -1,9 +1,9 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
+import { openPool, postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
 import Libsql from 'libsql'
-import { Client, Pool, type PoolClient } from 'pg'
+import { Client, type Pool, type PoolClient } from 'pg'
 import type { TestContext } from 'vitest'
 import type { Database } from '../database/index.ts'
 import { postgresDatabase, type PostgresPool } from '../databases/postgres/index.ts'
@@ -58,9 +58,7 @@ export const onPostgres: OpenDatabase<PostgresBench> = async (context) => {
   const traffic = new Traffic()
   const environment = simulatedEnvironment(1, () => traffic.settle())
   const poolWith = (connectionString: string, options?: string): Pool => {
-    const pool = new Pool({ connectionString, ...(options !== undefined && { options }) })
-    // A connection that is ended under an idle pool is the pool's to report, and the test's to expect.
-    pool.on('error', () => undefined)
+    const pool = openPool({ connectionString, ...(options !== undefined && { options }) })
     context.onTestFinished(() => pool.end())
     return pool
   }
@@ -121,7 +119,16 @@ class Traffic {
   }
 
   watch(pool: Pool): PostgresPool {
-    return replaced(pool, { connect: async () => this.#watchClient(await this.#watched(pool.connect())) })
+    const connect: PostgresPool['connect'] = (take) => {
+      const lent = new Promise<void>((resolve) =>
+        pool.connect((error, client) => {
+          take(error, client && this.#watchClient(client))
+          resolve()
+        }),
+      )
+      void this.#watched(lent)
+    }
+    return replaced(pool, { connect }) as unknown as PostgresPool
   }
 
   #watchClient(client: PoolClient): PoolClient {

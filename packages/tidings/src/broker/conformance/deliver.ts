@@ -163,6 +163,22 @@ export const deliverCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: 'every answer to a pull tells how far everything is settled, and in which generation',
+    async run(context) {
+      const scene = await Scene.open(context)
+      await scene.publish(event('1', 'a'))
+      await scene.ack(...(await scene.pull(1)))
+      const { head } = await scene.broker.topic(context.caller, topic)
+      const told = async (): Promise<string> => {
+        const { floor, generation } = await scene.broker.pull(context.caller, { subscription })
+        return `${floor} of ${generation}`
+      }
+      await eventually(async () => (await told()) === `${head} of 1`, 'the floor is at the end')
+      await scene.broker.seek(context.caller, { subscription, to: 'end' })
+      await eventually(async () => (await told()) === `${head} of 2`, 'it is another generation')
+    },
+  },
+  {
     name: 'pull() waits for an event that is published meanwhile',
     async run(context) {
       const scene = await Scene.open(context)

@@ -150,7 +150,9 @@ export const operateCases: readonly BrokerCase[] = [
       stream.stream.grant(3)
       await stream.received(3)
       // Whoever polls has each pull as a holder of its own.
-      assertEqual(/^(worker-7|pull-\d+)$/.test(String((await explain('1'))['holder'])), true, 'who has it')
+      const held = await explain('1')
+      assertEqual(/^(worker-7|pull-\d+)$/.test(String(held['holder'])), true, 'who has it')
+      assertEqual(held['attempt'], 1, 'which attempt')
       stream.stream.grant(1)
       const { lease } = stream.deliveries.find(({ event: { id } }) => id === '1')!
       await scene.broker.settle(context.caller, {
@@ -180,7 +182,11 @@ export const operateCases: readonly BrokerCase[] = [
       const pull = { subscription, waitMs: 5_000, leaseMs: 600_000 }
       const [pulled] = (await scene.broker.pull(context.caller, pull)).deliveries
       const leased = await explain(pulled!.event.id)
-      assertEqual([leased['state'], leased['attempt']], ['leased', pulled!.attempt], 'which attempt')
+      assertEqual(
+        [leased['state'], leased['attempt']],
+        ['leased', pulled!.attempt],
+        'which attempt of one that may have ended its consumer',
+      )
       assertEqual(Number(leased['until']) > systemEnvironment.clock.now(), true, 'until when')
     },
   },

@@ -108,8 +108,10 @@ export const publishCases: readonly BrokerCase[] = [
       const scene = await Scene.open(context)
       const keys = ['a.b', 'a b', 'a*', 'a>', 'a%2Eb', '🎁', 'é', 'e\u0301', 'x'.repeat(512)]
       await scene.publish(...keys.map((key, index) => event(String(index), key)))
-      const deliveries = await scene.pull(keys.length)
-      assertEqual(deliveries.map((each) => each.event.key).sort(), [...keys].sort(), 'each key arrives as it was')
+      const found: (string | undefined)[] = []
+      // Each pull is a holder of its own, and a key has one holder at a time.
+      for (const _ of keys) found.push((await scene.pull(1))[0]?.event.key)
+      assertEqual(found.sort(), [...keys].sort(), 'each key arrives as it was, and holds up no other')
     },
   },
   {
@@ -213,6 +215,6 @@ function positions(answers: readonly { status: string; position?: string }[]): (
   return answers.map(({ position }) => position)
 }
 
-function bytes({ data }: Event): number[] {
-  return [...(data ?? [])]
+function bytes({ data }: Event): number[] | undefined {
+  return data && [...data]
 }

@@ -44,7 +44,7 @@ export const streamCases: readonly BrokerCase[] = [
       probe.stream.grant(1)
       await probe.received(1)
       await probe.stream.close()
-      const [again] = await scene.pull(1)
+      const [again] = await scene.pullNow()
       assertEqual([again?.event.id, again?.attempt], ['1', 1], 'it comes again as the first attempt')
     },
   },
@@ -121,11 +121,13 @@ export const streamCases: readonly BrokerCase[] = [
     restarts: true,
     async run(context) {
       const scene = await Scene.open(context)
-      await scene.publish(event('1', 'a'), event('2', 'b'))
-      const [first] = await scene.pull(2)
+      await scene.publish(event('1', 'a'))
+      const [first] = await scene.pull(1)
+      await scene.publish(event('2', 'b'))
+      await scene.broker.pull(context.caller, { subscription, waitMs: 3_000, leaseMs: 1_000 })
       scene.broker = await context.crash!()
-      assertEqual(ids(await scene.pullNow()), [], 'nobody else gets them')
-      assertEqual(await scene.settle(first!, { action: 'ack' }), 'settled', 'the lease is good')
+      assertEqual(ids(await scene.pull(1, 10_000)), ['2'], 'somebody else gets the one whose lease ends')
+      assertEqual(await scene.settle(first!, { action: 'ack' }), 'settled', 'the other lease is good')
     },
   },
   {

@@ -1,0 +1,49 @@
+const broker = ['broker/local-broker.test.ts']
+const json = ['event/cloudevents.test.ts']
+
+/**
+ * What is published arrives as it was.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const eventMutations = [
+  {
+    promise: 'A payload is bytes, not text.',
+    file: 'event/codec.ts',
+    from: 'if (hasData === 1) event.data = data',
+    to: 'if (hasData === 1) event.data = new TextEncoder().encode(new TextDecoder().decode(data))',
+    tests: broker,
+    name: 'over the memory engine payloads come back',
+  },
+  {
+    promise: 'An empty payload is a payload.',
+    file: 'event/codec.ts',
+    from: 'if (hasData === 1) event.data = data',
+    to: 'if (data.length > 0) event.data = data',
+    tests: broker,
+    name: 'over the memory engine payloads come back',
+  },
+  {
+    promise: 'The payload of a CloudEvent in JSON is its very text.',
+    file: 'event/cloudevents-json.ts',
+    from: "if (name === 'data') data = value",
+    to: "if (name === 'data') data = JSON.stringify(JSON.parse(value))",
+    tests: json,
+    name: 'keeps the very text',
+  },
+  {
+    promise: 'A payload that claims to be JSON and is none travels as it is.',
+    file: 'event/cloudevents-json.ts',
+    from: 'raw ? jsonText(data) : undefined',
+    to: 'raw ? new TextDecoder().decode(data) : undefined',
+    tests: json,
+  },
+  {
+    promise: 'Half of a surrogate pair is refused where it cannot be carried.',
+    file: 'event/cloudevents-json.ts',
+    from: 'if (hasLoneSurrogate(value)) {',
+    to: 'if (false) {',
+    tests: json,
+    name: 'surrogate',
+  },
+]
