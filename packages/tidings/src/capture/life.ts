@@ -1,0 +1,165 @@
+import type { PositionedEvent } from '../broker/port/events.ts'
+import type { Entity } from '../contract/index.ts'
+import type { Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
+import type { Position } from '../event/index.ts'
+import { latestPages, type BrokerListing } from './broker-listing.ts'
+import type { CapturePool } from './client.ts'
+import { lsnOf, parseLsn, type Lsn } from './lsn.ts'
+import { NewLife } from './new-life.ts'
+import type { Raise } from './report.ts'
+import { createSlot, dropSlot, readSlot, type Slot } from './server.ts'
+import { read } from './session.ts'
+import type { CaptureState, StateStore } from './state.ts'
+import type { CapturedTable } from './table.ts'
+
+export interface LifeOptions extends BrokerListing {
+  readonly pool: CapturePool
+  readonly environment: Environment
+  readonly entity: Entity
+  readonly store: StateStore
+  readonly slot: string
+  readonly raise: Raise
+}
+
+/** What the log that is read belongs to, as it is at present. */
+export interface Origin {
+  readonly system: string
+  readonly timeline: string
+  readonly table: CapturedTable
+  /** See `readPublication`. */
+  readonly publication: string
+}
+
+/**
+ * Goes on with the life of this capture, or begins another one where that would skip something: when the log belongs to
+ * another server, timeline, table, publication or key, when the slot is gone or is not the one that was left, when the
+ * broker has events that this database does not remember to have sent, or lacks some that it does.
+ */
+export async function settleLife(
+  options: LifeOptions,
+  origin: Origin,
+  asked: NewLife | undefined,
+): Promise<CaptureState> {
+  const state = await options.store.load()
+  const slot = await readSlot(options.pool, options.slot)
+  const identity = identityOf(origin)
+  const ended =
+    state && (asked ?? endedOrigin(state, identity) ?? endedSlot(state, slot) ?? (await endedTopic(options, state)))
+  if (state && !ended) return state
+  const begun = await beginLife(options, { state, slot: ended?.keepsSlot ? slot : undefined, identity })
+  if (ended) {
+    const message = `${ended.message} Everything of ${origin.table.name} is published again, in newer versions.`
+    options.raise({ alarm: 'listing', message, sourceepoch: begun.sourceepoch })
+  }
+  return begun
+}
+
+/** Its version says how versions and keys of events are made. */
+function identityOf({ system, timeline, table, publication }: Origin): string {
+  const key = table.key.map(({ name, typeName }) => `${name} ${typeName}`)
+  return JSON.stringify({ version: 1, system, timeline, table: table.oid, publication, key })
+}
+
+const lostOrigins: Readonly<Record<string, string>> = {
+  system: 'The database was restored or moved to another server.',
+  timeline: 'The database goes on from a standby or a backup.',
+  table: 'The table was dropped and created again.',
+  publication: 'The publication was changed, or the table was out of it for a while.',
+  key: 'The key of the table has changed.',
+}
+
+function endedOrigin(state: CaptureState, identity: string): NewLife | undefined {
+  if (state.identity === identity) return undefined
+  const [before, present] = [state.identity, identity].map((text) => JSON.parse(text) as Record<string, unknown>)
+  const changed = Object.keys(lostOrigins).find(
+    (name) => JSON.stringify(before![name]) !== JSON.stringify(present![name]),
+  )
+  return new NewLife(changed === undefined ? 'Versions are made differently.' : lostOrigins[changed]!, {
+    keepsSlot: false,
+  })
+}
+
+function endedSlot(state: CaptureState, slot: Slot | undefined): NewLife | undefined {
+  if (!slot) return new NewLife('The replication slot is gone.', { keepsSlot: false })
+  if (slot.status === 'lost') {
+    return new NewLife('The server has removed log that the replication slot needed (max_slot_wal_keep_size).', {
+      keepsSlot: false,
+    })
+  }
+  // What is confirmed to the slot is written down before; so a slot that is further is not the one that was left.
+  if (slot.confirmed > state.confirmed) {
+    return new NewLife('The replication slot was created again, or moved, by somebody else.', { keepsSlot: false })
+  }
+  return undefined
+}
+
+/**
+ * Reads what the broker was sent since this database last wrote down where the topic ended. Only this capture publishes
+ * there, so all of it comes from a place in the log which the database has reached, unless it was restored since.
+ */
+async function endedTopic(options: LifeOptions, state: CaptureState): Promise<NewLife | undefined> {
+  const { broker, caller, topic, pool } = options
+  const [row] = await read(pool, (session) => session.rows('select pg_current_wal_insert_lsn()'))
+  const reached = parseLsn(row![0]!)
+  try {
+    for (let after: Position = state.position, more = true; more;) {
+      const page = await broker.read(caller, { topic, after, limit: 1_000 })
+      if (page.events.some((event) => isAhead(event, state, reached))) {
+        return new NewLife('The database was restored to an older state.', { keepsSlot: false })
+      }
+      more = page.until !== page.head && page.until !== after
+      after = page.until
+    }
+  } catch (error) {
+    if (!(error instanceof TidingsError) || error.code !== 'position-unknown') throw error
+    return new NewLife(`The topic ${topic} has begun another life.`, { keepsSlot: true })
+  }
+  return undefined
+}
+
+function isAhead({ event }: PositionedEvent, state: CaptureState, reached: Lsn): boolean {
+  const { sourceepoch = 0, sequence = '0' } = event
+  return sourceepoch > state.sourceepoch || (sourceepoch === state.sourceepoch && lsnOf(sequence) > reached)
+}
+
+async function beginLife(
+  options: LifeOptions,
+  { state, slot, identity }: { state: CaptureState | undefined; slot: Slot | undefined; identity: string },
+): Promise<CaptureState> {
+  const { broker, caller, topic, environment, store } = options
+  const { head: position } = await broker.topic(caller, topic)
+  const known = await highestEpoch(options)
+  // Not one that a lost life may have used: minutes fit into the 32 bits of a CloudEvents integer.
+  const minutes = Math.floor(environment.clock.now() / 60_000)
+  const sourceepoch = Math.max(minutes, (state?.sourceepoch ?? 0) + 1, (known ?? 0) + 1)
+  const base = slot && state ? later(slot.confirmed, state.confirmed) : await renewSlot(options)
+  return store.begin({
+    identity,
+    sourceepoch,
+    confirmed: base,
+    position,
+    stage: 'table',
+    cursor: undefined,
+    base,
+    first: known === undefined,
+  })
+}
+
+async function renewSlot({ pool, slot }: LifeOptions): Promise<Lsn> {
+  await dropSlot(pool, slot)
+  return createSlot(pool, slot)
+}
+
+/** The highest `sourceepoch` in the topic; `undefined` for an empty one. */
+async function highestEpoch(options: LifeOptions): Promise<number | undefined> {
+  let highest: number | undefined
+  for await (const events of latestPages(options)) {
+    for (const { event } of events) highest = Math.max(highest ?? 0, event.sourceepoch ?? 0)
+  }
+  return highest
+}
+
+function later(left: Lsn, right: Lsn): Lsn {
+  return left > right ? left : right
+}
