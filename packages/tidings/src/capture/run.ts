@@ -151,7 +151,8 @@ export class CaptureRun {
         return this.#options.notes.isOurs(message) ? this.#note(message.content) : undefined
       case 'commit':
         return this.#commit(message.end)
-      default:
+      case 'origin':
+      case 'type':
         return undefined
     }
   }
@@ -162,8 +163,9 @@ export class CaptureRun {
       this.#transaction = undefined
       this.#reached = end
     }
-    if (transaction.size === 0) return void isOver()
-    return this.#collect(transaction).then(isOver)
+    if (transaction.size > 0) return this.#collect(transaction).then(isOver)
+    isOver()
+    return undefined
   }
 
   async #note(content: string): Promise<void> {
