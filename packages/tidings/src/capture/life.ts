@@ -100,8 +100,7 @@ function endedSlot(state: CaptureState, slot: Slot | undefined): NewLife | undef
  */
 async function endedTopic(options: LifeOptions, state: CaptureState): Promise<NewLife | undefined> {
   const { broker, caller, topic, pool } = options
-  const [row] = await read(pool, (session) => session.rows('select pg_current_wal_insert_lsn()'))
-  const reached = parseLsn(row![0]!)
+  const reached = await reachedLsn(pool)
   try {
     for (let after: Position = state.position, more = true; more;) {
       const page = await broker.read(caller, { topic, after, limit: 1_000 })
@@ -133,7 +132,8 @@ async function beginLife(
   // Not one that a lost life may have used: minutes fit into the 32 bits of a CloudEvents integer.
   const minutes = Math.floor(environment.clock.now() / 60_000)
   const sourceepoch = Math.max(minutes, (state?.sourceepoch ?? 0) + 1, (known ?? 0) + 1)
-  const base = slot && state ? later(slot.confirmed, state.confirmed) : await renewSlot(options)
+  // What was committed before is listed, so that nothing of it comes in the newer versions of this life once more.
+  const base = slot ? await reachedLsn(options.pool) : await renewSlot(options)
   return store.begin({
     identity,
     sourceepoch,
@@ -160,6 +160,8 @@ async function highestEpoch(options: LifeOptions): Promise<number | undefined> {
   return highest
 }
 
-function later(left: Lsn, right: Lsn): Lsn {
-  return left > right ? left : right
+/** Where the next record of the log will stand. */
+async function reachedLsn(pool: CapturePool): Promise<Lsn> {
+  const [row] = await read(pool, (session) => session.rows('select pg_current_wal_insert_lsn()'))
+  return parseLsn(row![0]!)
 }
