@@ -132,7 +132,7 @@ class TableCapture implements Capture {
     return {
       streaming: this.#connection?.isStreaming ?? false,
       sourceepoch: state?.sourceepoch,
-      listing: state !== undefined && state.stage !== 'done',
+      listing: state?.stage !== 'done',
       published: this.#published,
       refused: this.#refused,
       behindMs: this.#watch.behindMs,

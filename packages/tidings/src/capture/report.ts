@@ -20,7 +20,7 @@ export interface CaptureStats {
   /** Whether the log is being read at present. */
   readonly streaming: boolean
   readonly sourceepoch: number | undefined
-  /** Whether the table is being published completely, and is not yet. */
+  /** Whether the table has yet to be published completely. */
   readonly listing: boolean
   /** Events that the broker took, and that it refused, since this object was created. */
   readonly published: number
