@@ -1,11 +1,11 @@
 import { postgresDatabase } from '@tidings/tools/postgres'
-import { Client, Pool } from 'pg'
+import { Client, Pool, type QueryConfig } from 'pg'
 import { expect, type TestContext } from 'vitest'
 import { allowAll, createBroker, type Broker, type PositionedEvent } from '../broker/index.ts'
 import { defineContract, defineEntity, type Entity, type StandardSchemaV1 } from '../contract/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { compareVersions, versionOf } from '../event/index.ts'
-import { captureTable, type Capture, type CaptureAlarm, type CaptureOptions } from './index.ts'
+import { captureTable, type Capture, type CaptureAlarm, type CaptureOptions, type CapturePool } from './index.ts'
 
 export const caller = { namespace: 'default', principal: 'crm' }
 
@@ -27,6 +27,8 @@ export interface Bench {
   readonly role: string
   /** The database as the capturing role has it. */
   readonly url: string
+  /** The capture's own way to it. */
+  readonly pool: Pool
   readonly broker: Broker
   readonly alarms: CaptureAlarm[]
   /** Methods of the broker that captures get instead; a test puts some here to do damage. */
@@ -37,13 +39,16 @@ export interface Bench {
   wipe(): Promise<void>
 }
 
+const plainTable = 'create table customer (id integer primary key, name text)'
+
 let roles = 0
 
-export async function captureBench(
-  context: TestContext,
-  tables = 'create table customer (id integer primary key, name text)',
-): Promise<Bench> {
-  const { url } = await postgresDatabase(context)
+export async function captureBench(context: TestContext, tables = plainTable): Promise<Bench> {
+  return benchOn(context, (await postgresDatabase(context)).url, tables)
+}
+
+/** The same in a database that is the test's own to damage. */
+export async function benchOn(context: TestContext, url: string, tables = plainTable): Promise<Bench> {
   const owner = poolOf(context, url)
   const role = `capturing_${process.pid}_${++roles}`
   await owner.query(`create role ${role} login replication; create schema tidings authorization ${role}; ${tables}`)
@@ -64,6 +69,7 @@ export async function captureBench(
     owner,
     role,
     url: ordinary.href,
+    pool,
     broker,
     alarms,
     faults,
@@ -118,9 +124,32 @@ async function dropSlots(owner: Pool): Promise<void> {
   }
 }
 
+/** A pool whose statements a test is told of before they run. */
+export function hooked(pool: Pool, before: (text: string) => Promise<void>): CapturePool {
+  return {
+    async connect() {
+      const client = await pool.connect()
+      return {
+        async query(query) {
+          await before(query.text)
+          return client.query(query as QueryConfig)
+        },
+        release: (destroy) => client.release(destroy),
+        on: (event, listener) => client.on(event, listener),
+        off: (event, listener) => client.off(event, listener),
+      }
+    },
+  }
+}
+
 /** Lets the owner create the publication, as somebody has to where the role may not. */
 export async function publish(owner: Pool, table = 'customer', name = 'tidings_crm_customer'): Promise<void> {
   await owner.query(`create publication ${name} for table ${table}`)
+}
+
+/** Resolves when the table was published completely. */
+export async function listed(capture: Capture): Promise<void> {
+  await expect.poll(async () => (await capture.stats()).listing, { timeout: 20_000, interval: 20 }).toBe(false)
 }
 
 /** What the newest events of all keys say: the state of each entity that is not deleted, by key. */

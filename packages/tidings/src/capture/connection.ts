@@ -1,6 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
 import { codeOf, messageOf, quoted, refusal, type CapturePool, type ReplicationClient } from './client.ts'
 import { settleLife } from './life.ts'
 import { NewLife } from './new-life.ts'
@@ -47,6 +48,7 @@ export class Connection {
   readonly #ending = new AbortController()
   #reason: Error | undefined
   #stream: ReplicationStream | undefined
+  #publisher: Publisher | undefined
   #publication: string | undefined
 
   constructor(options: ConnectionOptions) {
@@ -85,14 +87,24 @@ export class Connection {
     this.#stream?.close(reason)
   }
 
-  /** Sends a heartbeat, and looks whether the publication is still the one that it was. */
+  /** Sends a heartbeat, and looks whether publication and topic are still the ones that they were. */
   async look(): Promise<void> {
     if (!this.isStreaming) return
     await this.#notes.beat()
+    const ended = (await this.#endedPublication()) ?? (await this.#publisher?.endedTopic())
+    if (ended) this.end(ended)
+  }
+
+  async #endedPublication(): Promise<Error | undefined> {
     const { pool, slot, table } = this.#options
-    const present = await readPublication(pool, slot, table)
-    if (present !== this.#publication) {
-      this.end(new NewLife(`The publication ${slot} was changed.`, { keepsSlot: false }))
+    try {
+      const present = await readPublication(pool, slot, table)
+      if (present === this.#publication) return undefined
+      return new NewLife(`The publication ${slot} was changed.`, { keepsSlot: false })
+    } catch (error) {
+      // It does not have the table any more, or not all of its changes.
+      if (error instanceof TidingsError && error.code === 'bad-request') return error
+      throw error
     }
   }
 
@@ -126,6 +138,7 @@ export class Connection {
       position,
       count,
     })
+    this.#publisher = publisher
     const run = new CaptureRun({
       ...this.#options,
       state,

@@ -64,6 +64,18 @@ export class Publisher {
     if (events.length > start) await this.#publishCall(start === 0 ? events : events.slice(start))
   }
 
+  /** Whether the topic is another one than that of which something was published, which else shows with the next event. */
+  async endedTopic(): Promise<NewLife | undefined> {
+    const { broker, caller, topic } = this.#options
+    try {
+      const { head } = await broker.topic(caller, topic)
+      return lifeOf(head) === lifeOf(this.position) ? undefined : this.#topicEnded()
+    } catch (error) {
+      if (error instanceof TidingsError && error.code === 'topic-unknown') return this.#topicEnded()
+      throw error
+    }
+  }
+
   async #publishCall(events: readonly Event[]): Promise<void> {
     let waiting = events
     while (waiting.length > 0) {
@@ -85,9 +97,7 @@ export class Publisher {
       } catch (error) {
         if (signal.aborted) throw new TidingsError('stopped', 'The capture was stopped before the broker answered.')
         const code = error instanceof TidingsError ? error.code : undefined
-        if (code === 'topic-unknown') {
-          throw new NewLife(`The broker does not have the topic ${topic} any more.`, { keepsSlot: true })
-        }
+        if (code === 'topic-unknown') throw this.#topicEnded()
         if (code !== undefined && perhapsOneEvent.has(code)) {
           if (events.length === 1) return [{ status: 'refused', code, message: messageOf(error) }]
           const half = Math.ceil(events.length / 2)
@@ -127,10 +137,12 @@ export class Publisher {
   }
 
   #saw(position: Position): void {
-    if (position.split('.')[0] !== this.position.split('.')[0]) {
-      throw new NewLife(`The topic ${this.#options.topic} has begun another life.`, { keepsSlot: true })
-    }
+    if (lifeOf(position) !== lifeOf(this.position)) throw this.#topicEnded()
     this.position = position
+  }
+
+  #topicEnded(): NewLife {
+    return new NewLife(`The topic ${this.#options.topic} has begun another life, or is gone.`, { keepsSlot: true })
   }
 
   async #within<Result>(promise: Promise<Result>): Promise<Result> {
@@ -142,4 +154,8 @@ export class Publisher {
     late.catch(() => undefined)
     return Promise.race([promise, late]).finally(() => answered.abort())
   }
+}
+
+function lifeOf(position: Position): string {
+  return position.split('.')[0]!
 }
