@@ -55,7 +55,7 @@ class TableCapture implements Capture {
     this.#name = name
     this.#environment = environment
     this.#caller = options.caller ?? { namespace: 'default', principal: entity.service }
-    this.#store = new StateStore(pool, name)
+    this.#store = new StateStore({ pool, name, topic: entity.topic })
     this.#tableOptions = { pool, types: new ColumnTypes(pool), table, columns, keyProperty: entity.key }
     this.#backoff = new Backoff(environment)
     this.#watch = new Watch({

@@ -44,7 +44,14 @@ const plainTable = 'create table customer (id integer primary key, name text)'
 let roles = 0
 
 export async function captureBench(context: TestContext, tables = plainTable): Promise<Bench> {
-  return benchOn(context, (await postgresDatabase(context)).url, tables)
+  const bench = await benchOn(context, (await postgresDatabase(context)).url, tables)
+  const { owner, role } = bench
+  // The server outlives the test, and with it slots and roles.
+  context.onTestFinished(async () => {
+    await dropSlots(owner)
+    await owner.query(`drop owned by ${role}; drop role ${role}`)
+  })
+  return bench
 }
 
 /** The same in a database that is the test's own to damage. */
@@ -53,10 +60,6 @@ export async function benchOn(context: TestContext, url: string, tables = plainT
   const role = `capturing_${process.pid}_${++roles}`
   await owner.query(`create role ${role} login replication; create schema tidings authorization ${role}; ${tables}`)
   await owner.query(`grant select on all tables in schema public to ${role}`)
-  context.onTestFinished(async () => {
-    await dropSlots(owner)
-    await owner.query(`drop owned by ${role}; drop role ${role}`)
-  })
   const ordinary = new URL(url)
   ordinary.username = role
   const pool = poolOf(context, ordinary.href)

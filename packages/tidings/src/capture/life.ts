@@ -41,8 +41,9 @@ export async function settleLife(
   origin: Origin,
   asked: NewLife | undefined,
 ): Promise<CaptureState> {
-  const state = await options.store.load()
+  // In this order: another process may confirm meanwhile, to the database first and then to the slot.
   const slot = await readSlot(options.pool, options.slot)
+  const state = await options.store.load()
   const identity = identityOf(origin)
   const ended =
     state && (asked ?? endedOrigin(state, identity) ?? endedSlot(state, slot) ?? (await endedTopic(options, state)))

@@ -105,10 +105,11 @@ export class CaptureRun {
     const { store, stream, publisher, environment } = this.#options
     this.#confirmedAt = environment.clock.monotonic()
     if (this.#published <= this.#state.confirmed) return
-    const progress = { confirmed: this.#published, position: publisher.position }
-    await store.confirm(progress)
-    this.#state = { ...this.#state, ...progress }
-    stream.confirm(this.#published)
+    const confirmed = this.#published
+    const state = { ...this.#state, confirmed, position: publisher.position }
+    await store.confirm(state)
+    this.#state = state
+    stream.confirm(confirmed)
   }
 
   async #take(): Promise<void> {
@@ -283,8 +284,9 @@ export class CaptureRun {
   }
 
   async #save(progress: Pick<CaptureState, 'stage' | 'cursor'>): Promise<void> {
-    await this.#options.store.list(progress)
-    this.#state = { ...this.#state, ...progress }
+    const state = { ...this.#state, ...progress }
+    await this.#options.store.list(state)
+    this.#state = state
   }
 }
 

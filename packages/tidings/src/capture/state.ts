@@ -28,6 +28,7 @@ export interface CaptureState {
 const createTable = `
   create table if not exists tidings.capture (
     name text primary key,
+    topic text not null unique,
     identity text not null,
     sourceepoch bigint not null,
     confirmed pg_lsn not null,
@@ -43,10 +44,12 @@ const createTable = `
 export class StateStore {
   readonly #pool: CapturePool
   readonly #name: string
+  readonly #topic: string
 
-  constructor(pool: CapturePool, name: string) {
+  constructor({ pool, name, topic }: { readonly pool: CapturePool; readonly name: string; readonly topic: string }) {
     this.#pool = pool
     this.#name = name
+    this.#topic = topic
   }
 
   /** Creates the table where it is missing. */
@@ -103,38 +106,47 @@ export class StateStore {
       formatLsn(base),
       first,
     ]
-    await write(this.#pool, (session) =>
-      session.rows(
-        `insert into tidings.capture
-           (name, identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, pg_current_xact_id()::text, $9)
-         on conflict (name) do update set (identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first)
-           = row (excluded.identity, excluded.sourceepoch, excluded.confirmed, excluded.position, excluded.stage,
-                  excluded.cursor, excluded.base, excluded.horizon, excluded.first)`,
-        [this.#name, ...values],
-      ),
-    )
+    const columns = 'identity, sourceepoch, confirmed, position, stage, cursor, base, first, horizon'
+    try {
+      await write(this.#pool, (session) =>
+        session.rows(
+          `insert into tidings.capture as c (name, topic, ${columns})
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, pg_current_xact_id()::text)
+           on conflict (name) do update set (topic, ${columns}) = (select excluded.topic, ${columns
+             .split(', ')
+             .map((column) => `excluded.${column}`)
+             .join(', ')})`,
+          [this.#name, this.#topic, ...values],
+        ),
+      )
+    } catch (error) {
+      if (codeOf(error) !== '23505') throw error
+      throw refusal(
+        `Another capture in this database publishes ${this.#topic} (select name from tidings.capture where topic = ${literal(this.#topic)}); remove() it first, or give this one its name.`,
+        error,
+      )
+    }
     return (await this.load())!
   }
 
-  async confirm({ confirmed, position }: Pick<CaptureState, 'confirmed' | 'position'>): Promise<void> {
-    await write(this.#pool, (session) =>
-      session.rows('update tidings.capture set confirmed = $2, position = $3 where name = $1', [
-        this.#name,
-        formatLsn(confirmed),
-        position,
-      ]),
-    )
+  async confirm(state: CaptureState): Promise<void> {
+    const { confirmed, position } = state
+    await this.#update(state, 'confirmed = $3, position = $4', [formatLsn(confirmed), position])
   }
 
-  async list({ stage, cursor }: Pick<CaptureState, 'stage' | 'cursor'>): Promise<void> {
-    await write(this.#pool, (session) =>
-      session.rows('update tidings.capture set stage = $2, cursor = $3 where name = $1', [
+  async list(state: CaptureState): Promise<void> {
+    await this.#update(state, 'stage = $3, cursor = $4', [state.stage, state.cursor ?? null])
+  }
+
+  async #update({ sourceepoch }: CaptureState, set: string, values: readonly unknown[]): Promise<void> {
+    const rows = await write(this.#pool, (session) =>
+      session.rows(`update tidings.capture set ${set} where name = $1 and sourceepoch = $2 returning name`, [
         this.#name,
-        stage,
-        cursor ?? null,
+        sourceepoch,
+        ...values,
       ]),
     )
+    if (rows.length === 0) throw new Error('Another process has begun another life of this capture.')
   }
 
   async remove(): Promise<void> {

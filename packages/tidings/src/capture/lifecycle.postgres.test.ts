@@ -1,0 +1,87 @@
+import { Client } from 'pg'
+import { expect, test } from 'vitest'
+import { allEvents, captureBench, expectLatest, listed, publish } from './capture.fixture.ts'
+
+test('start and stop may be called in any order, as often as one likes', async (context) => {
+  const { owner, broker, capture, alarms } = await captureBench(context)
+  await publish(owner)
+  await owner.query("insert into customer values (1, 'Ann')")
+  const capturing = capture()
+  await capturing.stop()
+  await Promise.all([capturing.start(), capturing.start()])
+  await Promise.all([capturing.stop(), capturing.start(), capturing.stop()])
+  await capturing.start()
+  await listed(capturing)
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+  await capturing[Symbol.asyncDispose]()
+  await capturing.stop()
+  await owner.query("insert into customer values (2, 'Bob')")
+  await expect(capturing.relist()).rejects.toMatchObject({ code: 'stopped' })
+  expect(await allEvents(broker)).toHaveLength(1)
+  await capturing.start()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bob' } })
+  expect(alarms.map(({ alarm }) => alarm)).not.toContain('listing')
+})
+
+test('start() may fail and be tried again', async (context) => {
+  const { owner, broker, capture } = await captureBench(context)
+  const capturing = capture()
+  await expect(capturing.start()).rejects.toMatchObject({ code: 'bad-request' })
+  await publish(owner)
+  await capturing.start()
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})
+
+test('a connection that cannot be opened is told once, and tried again', async (context) => {
+  const { owner, broker, capture, alarms, url } = await captureBench(context)
+  await publish(owner)
+  let fails = 3
+  const wrong = new URL(url)
+  wrong.username = 'nobody_at_all'
+  await capture({
+    replication: () => {
+      const connectionString = fails-- > 0 ? wrong.href : url
+      return new Client({ connectionString, replication: 'database' } as object)
+    },
+  }).start()
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+  expect(alarms.map(({ alarm }) => alarm)).toEqual(['failing'])
+})
+
+test('a second capture of an entity is refused, and the first goes on', async (context) => {
+  const { owner, broker, capture, alarms } = await captureBench(context)
+  await publish(owner)
+  await publish(owner, 'customer', 'tidings_second')
+  const capturing = capture()
+  await capturing.start()
+  await listed(capturing)
+  await capture({ name: 'second' }).start()
+  await expect
+    .poll(() => alarms, { timeout: 20_000 })
+    .toMatchObject([
+      { alarm: 'failing', message: expect.stringMatching(/Another capture in this database publishes crm\.customer/) },
+    ])
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})
+
+test('of two processes with one capture, the second waits until the first has ended', async (context) => {
+  const { owner, broker, capture, alarms } = await captureBench(context)
+  await publish(owner)
+  const first = capture()
+  await first.start()
+  await listed(first)
+  const second = capture()
+  await second.start()
+  await expect
+    .poll(() => alarms.map(({ message }) => message), { timeout: 20_000 })
+    .toEqual([expect.stringMatching(/is active for PID/)])
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+  await first.stop()
+  await owner.query("insert into customer values (2, 'Bob')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bob' } })
+  expect(await allEvents(broker)).toHaveLength(2)
+})
