@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { allEvents, captureBench, expectLatest, inShort, listed, publish, type Bench } from './capture.fixture.ts'
+import {
+  allEvents,
+  caller,
+  captureBench,
+  expectLatest,
+  inShort,
+  listed,
+  publish,
+  type Bench,
+} from './capture.fixture.ts'
 import type { Capture } from './index.ts'
 
 const slot = 'tidings_crm_customer'
@@ -152,7 +161,6 @@ test('a broker that begins again while nothing changes gets everything, too', as
 test('events of another publisher before are older, and those of rows that are not there end', async (context) => {
   const bench = await captureBench(context)
   const { broker } = bench
-  const caller = { namespace: 'default', principal: 'crm' }
   await broker.putTopic(caller, { topic: 'crm.customer', kind: 'entity', owner: 'crm' })
   const event = (key: string, sourceepoch: number): object => ({
     event: {

@@ -85,3 +85,17 @@ test('of two processes with one capture, the second waits until the first has en
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bob' } })
   expect(await allEvents(broker)).toHaveLength(2)
 })
+
+test('a process whose capture another one has begun anew writes nothing down for it', async (context) => {
+  const { owner, broker, capture, alarms } = await captureBench(context)
+  await publish(owner)
+  const capturing = capture()
+  await capturing.start()
+  await listed(capturing)
+  await owner.query('update tidings.capture set sourceepoch = sourceepoch + 1')
+  await expect
+    .poll(() => alarms, { timeout: 20_000 })
+    .toMatchObject([{ alarm: 'failing', message: expect.stringMatching(/begun another life/) }])
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})

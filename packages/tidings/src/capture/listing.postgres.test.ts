@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
 import {
   allEvents,
+  caller,
   captureBench,
   delivered,
   expectLatest,
@@ -124,7 +125,7 @@ test('relist() publishes all rows in newer versions, and the end of what only th
   const capturing = capture()
   await capturing.start()
   await listed(capturing)
-  const { events } = await broker.latest({ namespace: 'default', principal: 'crm' }, { topic: 'crm.customer' })
+  const { events } = await broker.latest(caller, { topic: 'crm.customer' })
   const { sourceepoch, sequence } = events[0]!.event
   // As if it had been there from before.
   const stray = {
@@ -135,10 +136,10 @@ test('relist() publishes all rows in newer versions, and the end of what only th
     sourceepoch: sourceepoch!,
     sequence: sequence!,
   }
-  await broker.publish(
-    { namespace: 'default', principal: 'crm' },
-    { topic: 'crm.customer', events: [{ event: { ...stray, data: new TextEncoder().encode('{"id":9}') } }] },
-  )
+  await broker.publish(caller, {
+    topic: 'crm.customer',
+    events: [{ event: { ...stray, data: new TextEncoder().encode('{"id":9}') } }],
+  })
   await owner.query("alter table customer add column city text default 'Bern'")
   await capturing.relist()
   await listed(capturing)
