@@ -114,7 +114,7 @@ export class Connection {
     this.#publication = await ensurePublication(pool, slot, table)
     const lifeOptions = { pool, environment, entity, broker, caller, topic: entity.topic, store, slot, raise }
     const origin = { ...system, table, publication: this.#publication }
-    const state = await settleLife(lifeOptions, origin, this.#options.asked)
+    const { state, ahead } = await settleLife(lifeOptions, origin, this.#options.asked)
     this.#options.onBegun(this.#options.asked)
     const signal = this.#ending.signal
     signal.throwIfAborted()
@@ -142,6 +142,7 @@ export class Connection {
     const run = new CaptureRun({
       ...this.#options,
       state,
+      ahead,
       stream,
       publisher,
       notes: this.#notes,

@@ -1,8 +1,7 @@
-import type { PositionedEvent } from '../broker/port/events.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import type { Position } from '../event/index.ts'
+import type { Event, Position } from '../event/index.ts'
 import { latestPages, type BrokerListing } from './broker-listing.ts'
 import type { CapturePool } from './client.ts'
 import { lsnOf, parseLsn, type Lsn } from './lsn.ts'
@@ -31,29 +30,34 @@ export interface Origin {
   readonly publication: string
 }
 
+export interface SettledLife {
+  readonly state: CaptureState
+  /** Commits of which the broker has something already; the log has to have every one of them. */
+  readonly ahead: ReadonlySet<Lsn>
+}
+
 /**
  * Goes on with the life of this capture, or begins another one where that would skip something: when the log belongs to
  * another server, timeline, table, publication or key, when the slot is gone or is not the one that was left, when the
- * broker has events that this database does not remember to have sent, or lacks some that it does.
+ * broker lacks events that it had, or has some of a time that this database does not know.
  */
 export async function settleLife(
   options: LifeOptions,
   origin: Origin,
   asked: NewLife | undefined,
-): Promise<CaptureState> {
+): Promise<SettledLife> {
   // In this order: another process may confirm meanwhile, to the database first and then to the slot.
   const slot = await readSlot(options.pool, options.slot)
   const state = await options.store.load()
   const identity = identityOf(origin)
-  const ended =
-    state && (asked ?? endedOrigin(state, identity) ?? endedSlot(state, slot) ?? (await endedTopic(options, state)))
-  if (state && !ended) return state
+  const ended = state && (asked ?? endedOrigin(state, identity) ?? endedSlot(state, slot))
+  if (state && !ended) return { state, ahead: await commitsAhead(options, state) }
   const begun = await beginLife(options, { state, slot: ended?.keepsSlot ? slot : undefined, identity })
   if (ended) {
     const message = `${ended.message} Everything of ${origin.table.name} is published again, in newer versions.`
     options.raise({ alarm: 'listing', message, sourceepoch: begun.sourceepoch })
   }
-  return begun
+  return { state: begun, ahead: new Set() }
 }
 
 /** Its version says how versions and keys of events are made. */
@@ -97,30 +101,40 @@ function endedSlot(state: CaptureState, slot: Slot | undefined): NewLife | undef
 
 /**
  * Reads what the broker was sent since this database last wrote down where the topic ended. Only this capture publishes
- * there, so all of it comes from a place in the log which the database has reached, unless it was restored since.
+ * there, so every commit of which the broker has something comes from the log once more, unless the database was
+ * restored since: answers where in the log they have to be.
  */
-async function endedTopic(options: LifeOptions, state: CaptureState): Promise<NewLife | undefined> {
-  const { broker, caller, topic, pool } = options
-  const reached = await reachedLsn(pool)
+async function commitsAhead(options: LifeOptions, state: CaptureState): Promise<ReadonlySet<Lsn>> {
+  const { broker, caller, topic } = options
+  const commits = new Set<Lsn>()
   try {
     for (let after: Position = state.position, more = true; more;) {
       const page = await broker.read(caller, { topic, after, limit: 1_000 })
-      if (page.events.some((event) => isAhead(event, state, reached))) {
-        return new NewLife('The database was restored to an older state.', { keepsSlot: false })
-      }
+      for (const { event } of page.events) addCommit(commits, event, state)
       more = page.until !== page.head && page.until !== after
       after = page.until
     }
   } catch (error) {
     if (!(error instanceof TidingsError) || error.code !== 'position-unknown') throw error
-    return new NewLife(`The topic ${topic} has begun another life.`, { keepsSlot: true })
+    throw new NewLife(`The topic ${topic} has begun another life.`, { keepsSlot: true })
   }
-  return undefined
+  return commits
 }
 
-function isAhead({ event }: PositionedEvent, state: CaptureState, reached: Lsn): boolean {
-  const { sourceepoch = 0, sequence = '0' } = event
-  return sourceepoch > state.sourceepoch || (sourceepoch === state.sourceepoch && lsnOf(sequence) > reached)
+/** More than what is on its way at any time. */
+const mostCommits = 100_000
+
+function addCommit(commits: Set<Lsn>, { sourceepoch = 0, sequence = '0' }: Event, state: CaptureState): void {
+  if (sourceepoch < state.sourceepoch) return
+  const commit = lsnOf(sequence)
+  // What is older was listed, or came late from a process that has ended.
+  if (sourceepoch === state.sourceepoch && commit >= state.confirmed) commits.add(commit)
+  if (sourceepoch > state.sourceepoch || commits.size > mostCommits) throw restored()
+}
+
+/** The broker has something that this database has never had. */
+export function restored(): NewLife {
+  return new NewLife('The database was restored to an older state.', { keepsSlot: true })
 }
 
 async function beginLife(

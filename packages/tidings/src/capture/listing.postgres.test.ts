@@ -158,7 +158,9 @@ test('a transaction that is open since before delays the listing, and no change 
   const { owner, broker, capture } = bench
   await publish(owner)
   await owner.query("insert into customer values (1, 'Ann')")
-  const capturing = capture()
+  let reads = 0
+  const pool = hooked(bench.pool, async () => void (reads += 1))
+  const capturing = capture({ pool, heartbeatMs: 3_600_000 })
   await capturing.start()
   await listed(capturing)
   const client = await owner.connect()
@@ -166,6 +168,8 @@ test('a transaction that is open since before delays the listing, and no change 
   await capturing.relist()
   await owner.query("insert into customer values (3, 'Cid')")
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 3: { id: 3, name: 'Cid' } })
+  const before = reads
+  await expect.poll(() => reads - before, { timeout: 20_000 }).toBeGreaterThan(20)
   expect((await capturing.stats()).listing).toBe(true)
   await client.query('commit')
   client.release()

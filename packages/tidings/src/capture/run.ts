@@ -5,6 +5,7 @@ import { isTombstone, type Event } from '../event/index.ts'
 import { latestPages } from './broker-listing.ts'
 import type { CapturePool } from './client.ts'
 import { changeEvent, truncatedEvent, type Life } from './events.ts'
+import { restored } from './life.ts'
 import { Listing } from './listing.ts'
 import type { Lsn } from './lsn.ts'
 import { NewLife } from './new-life.ts'
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly table: CapturedTable
   readonly store: StateStore
   readonly state: CaptureState
+  /** See `SettledLife`. */
+  readonly ahead: ReadonlySet<Lsn>
   readonly stream: ReplicationStream
   readonly publisher: Publisher
   readonly notes: Notes
@@ -69,12 +72,14 @@ export class CaptureRun {
   #published: Lsn
   #confirmedAt: number
   readonly #ended = new AbortController()
+  readonly #ahead: Set<Lsn>
 
   constructor(options: RunOptions) {
     const { state, table, environment, entity } = options
     this.#options = options
     this.#state = state
     this.#table = table
+    this.#ahead = new Set(options.ahead)
     this.#life = { entity, sourceepoch: state.sourceepoch }
     this.#reached = state.confirmed
     this.#published = state.confirmed
@@ -104,7 +109,8 @@ export class CaptureRun {
   async confirm(): Promise<void> {
     const { store, stream, publisher, environment } = this.#options
     this.#confirmedAt = environment.clock.monotonic()
-    if (this.#published <= this.#state.confirmed) return
+    // What the broker has of another time must be found again after a crash.
+    if (this.#published <= this.#state.confirmed || this.#ahead.size > 0) return
     const confirmed = this.#published
     const state = { ...this.#state, confirmed, position: publisher.position }
     await store.confirm(state)
@@ -124,7 +130,11 @@ export class CaptureRun {
     const isDue = environment.clock.monotonic() - this.#confirmedAt >= confirmEveryMs
     const hasPublished = publisher.position !== this.#state.position
     const hasHeartbeat = notes.takeHeartbeat()
-    if (hasHeartbeat) this.#options.onFlowing()
+    if (hasHeartbeat) {
+      // Everything that was in the log when this stream began has come.
+      if (this.#ahead.size > 0) throw restored()
+      this.#options.onFlowing()
+    }
     if (hasHeartbeat || (isDue && hasPublished)) await this.confirm()
   }
 
@@ -164,6 +174,7 @@ export class CaptureRun {
       this.#transaction = undefined
       this.#reached = end
     }
+    if (transaction.hasChanges) this.#ahead.delete(transaction.commit)
     if (transaction.size > 0) return this.#collect(transaction).then(isOver)
     isOver()
     return undefined

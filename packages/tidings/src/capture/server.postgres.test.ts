@@ -19,11 +19,15 @@ test('a database that was restored from a copy of its files: copies follow what 
   const restore = await cluster.backup()
   await cluster.run()
   await owner.query("update customer set name = 'lost' where id = 1; insert into customer values (3, 'lost')")
-  await owner.query("insert into customer select id, 'lost' from generate_series(10, 3000) id")
-  await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBeGreaterThan(2_990)
+  await expectLatest(broker, { 1: { id: 1, name: 'lost' }, 2: { id: 2, name: 'Bob' }, 3: { id: 3, name: 'lost' } })
+  await capturing.stop()
   await cluster.stop()
   await restore()
   await cluster.run()
+  // By the place in the log alone nobody could tell any more.
+  await owner.query('create table noise (text text)')
+  await owner.query('insert into noise select md5(n::text) from generate_series(1, 20000) n')
+  await capturing.start()
   await owner.query("update customer set name = 'Bea' where id = 2")
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bea' } })
   expect(alarms).toContainEqual(

@@ -34,6 +34,11 @@ export class TransactionChanges {
     this.xid = xid
   }
 
+  /** Whether the table was changed at all. */
+  get hasChanges(): boolean {
+    return this.#count > 0
+  }
+
   get size(): number {
     return this.#changes.size
   }

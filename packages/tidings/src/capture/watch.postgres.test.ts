@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
-import { captureBench, expectLatest, listed, publish } from './capture.fixture.ts'
+import { captureBench, expectLatest, latestOf, listed, publish } from './capture.fixture.ts'
 
 const noise = 'insert into noise select repeat(md5(n::text), 20) from generate_series(1, 1000) n'
 const tables = 'create table customer (id integer primary key, name text); create table noise (text text)'
@@ -81,4 +81,6 @@ test('a broker that is slow holds up the stream, and not this process', async (c
   expect(BigInt(rows[0]!.sent)).toBeLessThan(BigInt(rows[0]!.written))
   goOn()
   await expect.poll(async () => (await capturing.stats()).published, { timeout: 25_000 }).toBe(40_000)
+  const names = await owner.query<{ id: number; name: string }>('select id, name from customer')
+  expect(await latestOf(broker)).toEqual(Object.fromEntries(names.rows.map((row) => [String(row.id), row])))
 })
