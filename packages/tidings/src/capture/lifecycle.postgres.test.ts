@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
+import { TidingsError } from '../errors.ts'
 import { allEvents, captureBench, expectLatest, listed, publish } from './capture.fixture.ts'
 
 test('start and stop may be called in any order, as often as one likes', async (context) => {
@@ -21,6 +22,25 @@ test('start and stop may be called in any order, as often as one likes', async (
   await capturing.start()
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bob' } })
   expect(alarms.map(({ alarm }) => alarm)).not.toContain('listing')
+})
+
+test('what the broker has not answered when it stops comes after the next start', async (context) => {
+  const { owner, broker, capture, faults } = await captureBench(context)
+  await publish(owner)
+  const capturing = capture()
+  await capturing.start()
+  await listed(capturing)
+  let calls = 0
+  faults.publish = async () => {
+    calls += 1
+    throw new TidingsError('unavailable', 'the connection was lost')
+  }
+  await owner.query("insert into customer values (1, 'Ann')")
+  await expect.poll(() => calls, { timeout: 20_000 }).toBeGreaterThan(0)
+  await capturing.stop()
+  delete faults.publish
+  await capturing.start()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
 })
 
 test('start() may fail and be tried again', async (context) => {
