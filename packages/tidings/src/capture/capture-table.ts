@@ -45,7 +45,10 @@ class TableCapture implements Capture {
   #heartbeatAt = 0
   /** What has to be begun, in place of going on. */
   #asked: NewLife | undefined
-  #begun: (() => void)[] = []
+  /** Those who asked for it. */
+  #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
+  /** Somebody was told that nothing is captured, and it has not been since. */
+  #isTold = false
   #published = 0
   #refused = 0
 
@@ -96,7 +99,9 @@ class TableCapture implements Capture {
     await this.#starting?.catch(() => undefined)
     this.#starting = undefined
     this.#stopping.abort()
-    this.#connection?.end(new TidingsError('stopped', 'The capture was stopped.'))
+    const stopped = new TidingsError('stopped', 'The capture was stopped.')
+    this.#connection?.end(stopped)
+    for (const { reject } of this.#waiting.splice(0)) reject(stopped)
     await Promise.all([this.#loop, this.#watch.stop()])
     this.#letGo?.()
     this.#letGo = undefined
@@ -108,8 +113,8 @@ class TableCapture implements Capture {
 
   relist(): Promise<void> {
     if (!this.#starting) return Promise.reject(new TidingsError('stopped', 'The capture does not run; start it first.'))
-    return new Promise((resolve) => {
-      this.#begun.push(resolve)
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
       this.#asked = new NewLife('It was asked for.', { keepsSlot: true })
       this.#connection?.end(this.#asked)
     })
@@ -182,7 +187,7 @@ class TableCapture implements Capture {
       asked: this.#asked,
       raise: (alarm) => this.#raise(alarm),
       onBegun: (asked) => this.#onBegun(asked),
-      onFlowing: () => this.#backoff.succeed(),
+      onFlowing: () => this.#onFlowing(),
       count: (answered) => (answered === 'published' ? this.#published++ : this.#refused++),
     })
     this.#connection = connection
@@ -198,15 +203,18 @@ class TableCapture implements Capture {
   #onBegun(asked: NewLife | undefined): void {
     if (asked !== this.#asked) return
     this.#asked = undefined
-    for (const resolve of this.#begun.splice(0)) resolve()
+    for (const { resolve } of this.#waiting.splice(0)) resolve()
+  }
+
+  #onFlowing(): void {
+    this.#backoff.succeed()
+    this.#isTold = false
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
-    if (error instanceof NewLife) {
-      this.#asked = error
-      return
-    }
-    if (this.#backoff.failures === 0) {
+    if (error instanceof NewLife) this.#asked = error
+    else if (!this.#isTold) {
+      this.#isTold = true
       const { table } = this.#options
       const message = `Changes of ${table} are not captured at present: ${messageOf(error)} It goes on by itself.`
       this.#raise({ alarm: 'failing', message, error })

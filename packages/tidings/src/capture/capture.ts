@@ -51,7 +51,8 @@ export interface Capture {
    * decided for good; the listing then goes on by itself, across restarts too.
    */
   relist(): Promise<void>
-  /** Stops, and takes back what the capture has in the database: its slot, its publication and its state. */
+  /** Stops, and takes back what the capture has in the database since it was started: its slot, its publication and its state. */
   remove(): Promise<void>
+  /** Where it stands, once it was started for the first time. */
   stats(): Promise<CaptureStats>
 }

@@ -171,6 +171,12 @@ test('a transaction that is larger than memory should hold comes in pieces, and 
     update customer set name = 'second' where id % 2 = 0;
     delete from customer where id % 3 = 0;
     update customer set id = -id where id % 5 = 0;
+    do $$ begin
+      for number in 20001 .. 32000 loop
+        insert into customer values (number, 'first');
+        update customer set name = 'second' where id = number;
+      end loop;
+    end $$;
     commit`)
   const { rows } = await owner.query<{ id: number; name: string }>('select * from customer')
   await expectLatest(broker, Object.fromEntries(rows.map((row) => [String(row.id), row])))

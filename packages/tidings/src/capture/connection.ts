@@ -110,14 +110,13 @@ export class Connection {
 
   async #run(client: ReplicationClient): Promise<void> {
     const { pool, broker, caller, environment, entity, slot, store, table, raise, count } = this.#options
-    const system = await identify(client)
+    const system = await this.#unlessEnded(identify(client))
     this.#publication = await ensurePublication(pool, slot, table)
     const lifeOptions = { pool, environment, entity, broker, caller, topic: entity.topic, store, slot, raise }
     const origin = { ...system, table, publication: this.#publication }
-    const { state, ahead } = await settleLife(lifeOptions, origin, this.#options.asked)
+    const { state, ahead } = await this.#unlessEnded(settleLife(lifeOptions, origin, this.#options.asked))
     this.#options.onBegun(this.#options.asked)
     const signal = this.#ending.signal
-    signal.throwIfAborted()
     const { position, confirmed } = state
     const stream = new ReplicationStream({
       slot,
@@ -155,6 +154,25 @@ export class Connection {
     } finally {
       // Only spares reading it again: what fails here has failed before.
       await run.confirm().catch(() => undefined)
+    }
+  }
+
+  /**
+   * What comes out of work that may take as long as somebody else's transaction is open, unless the connection is ended
+   * before: then what the work still does is what another process might do, and is noticed like that.
+   */
+  async #unlessEnded<Result>(work: Promise<Result>): Promise<Result> {
+    const { signal } = this.#ending
+    let stopWaiting = (): void => undefined
+    const ended = new Promise<never>((_, reject) => {
+      stopWaiting = () => reject(this.#reason ?? new Error('The connection has ended.'))
+      signal.addEventListener('abort', stopWaiting, { once: true })
+      if (signal.aborted) stopWaiting()
+    })
+    try {
+      return await Promise.race([work, ended])
+    } finally {
+      signal.removeEventListener('abort', stopWaiting)
     }
   }
 }

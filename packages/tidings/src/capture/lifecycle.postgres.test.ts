@@ -43,6 +43,24 @@ test('what the broker has not answered when it stops comes after the next start'
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
 })
 
+test('it may be stopped while it waits for a transaction that is open in the database', async (context) => {
+  const { owner, broker, capture } = await captureBench(context)
+  await publish(owner)
+  const client = await owner.connect()
+  await client.query("begin; insert into customer values (1, 'Ann')")
+  const capturing = capture()
+  await capturing.start()
+  const waits = "select 1 from pg_stat_activity where query like '%pg_create_logical%' and wait_event_type = 'Lock'"
+  await expect.poll(async () => (await owner.query(waits)).rowCount, { timeout: 20_000 }).toBe(1)
+  const asked = expect(capturing.relist()).rejects.toMatchObject({ code: 'stopped' })
+  await capturing.stop()
+  await asked
+  await client.query('commit')
+  client.release()
+  await capturing.start()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})
+
 test('start() may fail and be tried again', async (context) => {
   const { owner, broker, capture } = await captureBench(context)
   const capturing = capture()

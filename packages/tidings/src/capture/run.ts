@@ -266,10 +266,10 @@ export class CaptureRun {
     const added = columns.filter((column) => !before.includes(column))
     const dropped = before.filter((column) => !columns.includes(column))
     if (added.length + dropped.length === 0) return
-    this.#table = await inspectTable(tableOptions)
     const left = unmapped.length > 0 ? ` Not published, because they have no form in JSON: ${unmapped.join(', ')}.` : ''
     const message = `The columns of ${name} have changed: added ${list(added)}, dropped ${list(dropped)}. Rows are published with them when they change; relist() publishes all.${left}`
     raise({ alarm: 'columns', message, added, dropped })
+    this.#table = await inspectTable(tableOptions)
   }
 
   // -------------------------------------------------------------------------------------------------------- the listing

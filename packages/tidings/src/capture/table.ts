@@ -163,7 +163,8 @@ async function readColumns(
     type: Number(type),
     typeName: typeName!,
     generated: generated === 't',
-    readable: readable === 't',
+    // Absent for a column that is being dropped while it is looked at.
+    readable: readable !== 'f',
   }))
 }
 
