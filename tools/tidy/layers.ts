@@ -45,6 +45,7 @@ export const layers: readonly Layer[] = [
   { path: 'outbox', imports: pattern },
   { path: 'inbox', imports: pattern },
   { path: 'replica', imports: pattern },
+  { path: 'capture', imports: ['broker/port', 'contract', 'event'], node: true },
   { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
 
   { path: 'protocol', imports: ['contract', 'event'] },
