@@ -13,7 +13,7 @@ export async function databaseIdentity(database: Database, environment: Environm
   const table = name === 'sqlite' ? 'tidings_database' : 'tidings.database'
   await database.migrate({ name: 'tidings_service', migrations: [scripts[name]] })
   const [row] = await ownTransaction(database, async (transaction) => {
-    await transaction.query(`insert into ${table} (only, id) values (1, ${placeholder(1)}) on conflict do nothing`, [
+    await transaction.query(`insert into ${table} values (1, ${placeholder(1)}) on conflict do nothing`, [
       environment.ids.next(),
     ])
     return await transaction.query<{ id: string }>(`select id from ${table}`)

@@ -75,7 +75,7 @@ test('a change in one database is in the copy of another, with what is joined to
   await vi.waitFor(async () => expect(await copies.all()).toEqual([{ id: 'c1', email: 'anna@example.org', vip: true }]))
   await reader.pool.query("insert into orders values (1, 'c1')")
   const joined = await reader.pool.query(
-    'select orders.id, customer.email from orders join customer on customer.id = orders.customer_id',
+    'select orders.id, copy.email from orders join crm_customer copy on copy.id = orders.customer_id',
   )
   expect(joined.rows).toEqual([{ id: 1, email: 'anna@example.org' }])
 })
