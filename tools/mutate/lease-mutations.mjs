@@ -294,4 +294,13 @@ export const leaseMutations = [
     tests: ['../../server/src/stopped.test.ts'],
     name: 'a consumer that stood still',
   },
+  // ------------------------------------------------------------------------------------------------------------ schemas
+  {
+    promise: 'What is parked is not judged by a later schema.',
+    file: 'broker/operators.ts',
+    from: '    return deadLetters.redrive(runner, offsets, edit)',
+    to: "    const namespace = await this.#entrance.subscription(caller, 'operate', subscription)\n    const publisher = await namespace.publisher((await namespace.subscription(subscription)).topic)\n    for (const { event } of (await this.deadLetters(caller, { subscription })).deadLetters) publisher.check(event)\n    return deadLetters.redrive(runner, offsets, edit)",
+    tests: broker,
+    name: 'over the memory engine what is parked stays',
+  },
 ]
