@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
@@ -39,6 +40,7 @@ export const mutations = [
     ...deliveryMutations,
     ...eventMutations,
     ...leaseMutations,
+    ...attemptMutations,
     ...standingMutations,
     ...flowMutations,
     ...filterMutations,

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openBench } from './bench.fixture.ts'
 import { nextDue } from './next-due.ts'
+import { compileSchema } from './schemas.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 const transports: readonly { transport: string; options: ConnectOptions }[] = [
@@ -25,7 +26,7 @@ describe.each(transports)('remote broker over $transport', ({ options }) => {
         const { engine, cut } = cuttable(store)
         crash = cut
         const bench = await openBench({
-          broker: createBroker({ engine, authorize: allowAll, nextDue, retentionEveryMs: 20 }),
+          broker: createBroker({ engine, authorize: allowAll, compileSchema, nextDue, retentionEveryMs: 20 }),
         })
         const broker = connect(bench.server.url, options)
         opened.unshift(broker, bench)

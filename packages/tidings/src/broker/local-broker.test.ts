@@ -5,11 +5,19 @@ import { describe, expect, it } from 'vitest'
 import type { Engine } from '../engine/index.ts'
 import { embeddedEngine } from '../engines/embedded/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
+import type { CompileSchema } from './check-event.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
 import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, ownersOnly } from './index.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
+
+/** Of a schema only `required` counts. */
+const compileSchema: CompileSchema = (schema) => (data) => {
+  const required = (schema as { readonly required?: readonly string[] }).required ?? []
+  const payload = JSON.parse(new TextDecoder().decode(data)) as object
+  return required.every((name) => name in payload) ? undefined : `one of ${required.join(', ')} is missing`
+}
 
 interface Subject {
   readonly engine: Engine
@@ -32,11 +40,12 @@ describe.each(Object.entries(subjects))('local broker over the %s', (_, open) =>
   for (const brokerCase of brokerConformance) {
     it.concurrent(brokerCase.name, async () => {
       const { engine, dispose } = await open()
-      let broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue, retentionEveryMs: 20 })
+      const options = { engine, authorize: allowAll, nextDue: simpleDue, compileSchema, retentionEveryMs: 20 }
+      let broker = createBroker(options)
       await broker.start()
       const crash = async () => {
         // The old broker is simply left behind: the new one owns the ledgers from here on.
-        broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue, retentionEveryMs: 20 })
+        broker = createBroker(options)
         await broker.start()
         return broker
       }

@@ -14,7 +14,7 @@ export interface BrokerCase {
 }
 
 export interface BrokerContext {
-  /** A started broker without topics. */
+  /** A started broker without topics, which checks schemas. */
   readonly broker: Broker
   readonly caller: Caller
   /** Ends the broker without a good-bye, as a crash would, and answers another one on the same store. */

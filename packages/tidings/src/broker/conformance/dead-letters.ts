@@ -181,6 +181,8 @@ export const deadLetterCases: readonly BrokerCase[] = [
       await scene.publish(event('1', 'a'), event('2', 'a'))
       await scene.kill('1')
       await demand('total')
+      const [refused] = await broker.publish(caller, { topic, events: [{ event: event('3', 'b') }] })
+      assertEqual(refused?.status === 'refused' && refused.code, 'schema-violation', 'the new schema holds')
       await broker.redrive(caller, { subscription, positions: 'all' })
       for (const id of ['1', '2']) {
         const [delivery] = await scene.pull(1)
