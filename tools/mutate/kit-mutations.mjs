@@ -187,6 +187,63 @@ export const kitMutations = [
     to: '',
     tests: ['replica/rebuild.test.ts'],
   },
+  // ----------------------------------------------------------------------------------- inbox and replicas, PostgreSQL
+  {
+    promise: 'Two that apply one event of two generations at once have one effect.',
+    file: 'inbox/postgres.ts',
+    from: 'create unique index inbox_once',
+    to: 'create index inbox_once',
+    tests: ['inbox/inbox.postgres.test.ts'],
+  },
+  {
+    promise: 'What is told with an effect is not reached by a database that lacks it.',
+    file: 'inbox/inbox.ts',
+    from: 'if (applied === undefined || !this.#tables.countsInOrder) await this.#mark()',
+    to: 'if (applied === undefined) await this.#mark()',
+    tests: ['inbox/inbox.postgres.test.ts'],
+  },
+  {
+    promise: 'A database that is set back while it is in use is noticed.',
+    file: 'inbox/inbox.ts',
+    from: 'if (reached >= known) return',
+    to: 'return',
+    tests: ['inbox/inbox.postgres.test.ts'],
+  },
+  {
+    promise: 'Who sleeps in a transaction has no effect after the inbox has forgotten the delivery.',
+    file: 'inbox/inbox.ts',
+    from: 'return rows.length > 0\n  }\n\n  /**\n   * Writes down',
+    to: 'return false\n  }\n\n  /**\n   * Writes down',
+    tests: ['service/handlers.postgres.test.ts'],
+  },
+  {
+    promise: "The kit's own transactions see what others committed, whatever the isolation.",
+    file: 'database/own-transaction.ts',
+    from: "await transaction.query('set transaction isolation level read committed')",
+    to: 'void 0',
+    tests: ['inbox/inbox.postgres.test.ts'],
+  },
+  {
+    promise: 'Nobody empties a replica.',
+    file: 'replica/postgres.ts',
+    from: 'before insert or update or delete or truncate on',
+    to: 'before insert or update or delete on',
+    tests: ['replica/replica.postgres.test.ts'],
+  },
+  {
+    promise: 'The switch of a copy holds up no reader.',
+    file: 'replica/postgres.ts',
+    from: "[`set local lock_timeout = '50ms'`]",
+    to: '[]',
+    tests: ['replica/replica.postgres.test.ts'],
+  },
+  {
+    promise: 'A process takes over the copy that another has completed.',
+    file: 'replica/build-run.ts',
+    from: 'if (present?.presentTable !== build.presentTable) {',
+    to: 'if (!present) {',
+    tests: ['replica/rebuild.test.ts'],
+  },
   // -------------------------------------------------------------------------------------------------------- databases
   {
     promise: 'A database whose commits do not survive a power loss is refused.',

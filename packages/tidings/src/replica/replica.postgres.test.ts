@@ -4,10 +4,6 @@ import { z } from 'zod'
 import { defineContract, defineEntity } from '../contract/index.ts'
 import { postgresDatabase } from '../databases/postgres/index.ts'
 import { onPostgres, type PostgresBench } from '../testing/databases.fixture.ts'
-import { Applier } from './applier.ts'
-import { insertBuild, loadBuilds } from './build.ts'
-import type { Change } from './change.ts'
-import { migrations } from './postgres.ts'
 import { replicaBench, type ReplicaBench } from './replica.fixture.ts'
 
 const { customer } = defineContract('crm', {
@@ -245,29 +241,6 @@ describe('two processes of a service', () => {
       expect(bench.notices.filter(({ level }) => level !== 'info')).toEqual([])
     },
   )
-})
-
-it('two appliers of one build overlook nothing that the other is about to commit', async () => {
-  const second = await opened.another()
-  await opened.database.migrate(migrations)
-  const [name, presentTable] = ['crm.customer', 'crm_customer__1']
-  const made = { name, number: 1, topic: name, columns: ['id', 'status'], finalTable: 'crm_customer', presentTable }
-  await insertBuild(opened.database, { ...made, subscription: 'marketing.replica.crm.customer.1' })
-  const [build] = await loadBuilds(opened.database, name)
-  const [here, there] = [opened.database, second].map(
-    (database) => new Applier({ database, build: build!, onApplied: () => undefined }),
-  )
-  const change = (index: number, version: number): Change => ({
-    key: `c${index}`,
-    number: version,
-    version: `0000000000.0000000000000000000${version}`,
-    ...(version < 3 && { data: state(`c${index}`, `v${version}`) }),
-  })
-  for (let index = 0; index < 30; index++) {
-    await here!.apply(change(index, 1))
-    await Promise.all([here!.apply(change(index, 3)), there!.apply(change(index, 2))])
-  }
-  expect((await pool.query('select * from crm_customer__1')).rows).toEqual([])
 })
 
 describe('a replica whose database', () => {

@@ -186,7 +186,7 @@ test.for(['read committed', 'serializable'])(
     const databases = await Promise.all([connect(), connect(), connect()])
     const set = { name: 'test', migrations: ['create table entry (name text); select pg_sleep(0.05)'] }
     await Promise.all(databases.map((database) => database.migrate(set)))
-    expect(await databases[0]!.query('select * from entry')).toEqual([])
+    expect(await databases[0].query('select * from entry')).toEqual([])
   },
 )
 
