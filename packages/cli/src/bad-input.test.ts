@@ -107,7 +107,7 @@ describe('bad input on the command line says what is wrong and what to do, and l
       writeFileSync(file, whole)
       damage()
       const damaged = readFileSync(file)
-      const refused = await bench.tidings('server', '--port', '0', '--data', 'store')
+      const refused = await bench.run(['server', '--port', '0', '--data', 'store'])
       expect(refused).toMatchObject({ code: 1, stdout: '' })
       expect(refused.stderr).toMatch(
         /store\/data\.mdb is damaged: .*Restore the folder from a backup; nothing in it was changed/,

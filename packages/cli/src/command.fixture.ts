@@ -4,17 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startServer, type RunningServer } from '@tidings/server'
 import type { Broker, Caller } from 'tidings/broker'
+import { runAtTerminal } from './terminal.fixture.ts'
 
-/** The real command in a process of its own, against a real server in this one. */
+/** The command against a real server in this process. */
 export interface Bench extends AsyncDisposable {
   readonly server: RunningServer
   readonly broker: Broker
   readonly caller: Caller
   /** An empty folder, which is also the home of the commands. */
   readonly folder: string
-  /** Runs `tidings` with these words against the server. */
+  /** Runs `tidings` with these words in this process: many times as fast, for what needs no more than words. */
   tidings(...words: readonly string[]): Promise<Result>
-  /** The same, with more of its surroundings. */
+  /** Runs the real command in a process of its own, in the folder. */
   run(words: readonly string[], surroundings?: Surroundings): Promise<Result>
   start(words: readonly string[], surroundings?: Surroundings): RunningCommand
 }
@@ -62,7 +63,7 @@ export async function openBench(): Promise<Bench> {
     folder,
     start,
     run,
-    tidings: (...words) => run(words),
+    tidings: (...words) => runAtTerminal(words, { variables: { ...homeIn(folder), TIDINGS_URL: server.url } }),
     async [Symbol.asyncDispose]() {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })
@@ -119,8 +120,12 @@ function printed(
 /** Nothing of the machine's own settings; its home is the folder. */
 function environmentOf(given: Readonly<Record<string, string | undefined>>, folder: string): NodeJS.ProcessEnv {
   const { PATH } = process.env
-  const variables = { PATH, HOME: folder, XDG_CONFIG_HOME: folder, ...given }
+  const variables = { PATH, ...homeIn(folder), ...given }
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined))
+}
+
+function homeIn(folder: string): { readonly HOME: string; readonly XDG_CONFIG_HOME: string } {
+  return { HOME: folder, XDG_CONFIG_HOME: folder }
 }
 
 /** The lines of an output, as JSON. */

@@ -55,13 +55,13 @@ describe('wrong arguments end with exit code 2 and one line that helps', () => {
 })
 
 test('a wrong argument ends the real process the same way', async () => {
-  const { code, stdout, stderr } = await bench.tidings('topics', 'lst')
+  const { code, stdout, stderr } = await bench.run(['topics', 'lst'])
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toBe("error: unknown command 'lst' (Did you mean list?). See: tidings topics --help\n")
 })
 
 test('an error of the broker ends with exit code 1 and says what to type next', async () => {
-  expect(await bench.tidings('topics', 'show', 'no.such')).toEqual({
+  expect(await bench.run(['topics', 'show', 'no.such'])).toEqual({
     code: 1,
     stdout: '',
     stderr: expect.stringMatching(/^error: There is no topic no\.such .*\n.*tidings topics list/),
@@ -69,13 +69,13 @@ test('an error of the broker ends with exit code 1 and says what to type next', 
 })
 
 test('a server that is not there is said with its address and with what to start', async () => {
-  const { code, stderr } = await bench.tidings('topics', 'list', '--url', 'http://127.0.0.1:65534')
+  const { code, stderr } = await bench.run(['topics', 'list', '--url', 'http://127.0.0.1:65534'])
   expect(code).toBe(1)
   expect(stderr).toMatch(/http:\/\/127\.0\.0\.1:65534 is out of reach[\s\S]*tidings server/)
 })
 
 test('with --json an error is one JSON document on stderr', async () => {
-  const { code, stdout, stderr } = await bench.tidings('--json', 'topics', 'show', 'no.such')
+  const { code, stdout, stderr } = await bench.run(['--json', 'topics', 'show', 'no.such'])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(jsonLines(stderr)).toEqual([
     {
@@ -88,7 +88,7 @@ test('with --json an error is one JSON document on stderr', async () => {
       },
     },
   ])
-  const usage = await bench.tidings('topcis', '--json')
+  const usage = await bench.run(['topcis', '--json'])
   expect(jsonLines(usage.stderr)).toMatchObject([{ error: { code: 'usage' } }])
   expect(usage.code).toBe(2)
 })
@@ -98,13 +98,13 @@ test('the version is that of the package', async () => {
     version: string
   }
   expect(commandVersion).toBe(version)
-  expect(await bench.tidings('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  expect(await bench.run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
 describe('help', () => {
   test('is what a bare tidings shows', async () => {
-    const bare = await bench.tidings()
-    expect(bare).toEqual(await bench.tidings('--help'))
+    const bare = await bench.run([])
+    expect(bare).toEqual(await bench.run(['--help']))
     expect(bare).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Usage: tidings') })
   })
 
@@ -123,7 +123,7 @@ describe('help', () => {
   )
 
   test('says nothing of the command that completion scripts ask', async () => {
-    expect((await bench.tidings('--help')).stdout).not.toMatch(/^ {2}complete /m)
-    expect((await bench.tidings('topics')).stderr).not.toContain('complete')
+    expect((await bench.run(['--help'])).stdout).not.toMatch(/^ {2}complete /m)
+    expect((await bench.run(['topics'])).stderr).not.toContain('complete')
   })
 })

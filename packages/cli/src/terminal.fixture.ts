@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { run } from './run.ts'
 
@@ -15,16 +16,18 @@ export async function runAtTerminal(
   words: readonly string[],
   { isTTY = false, typed = '', variables = {} }: TerminalOptions = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [stdin, stdout, stderr] = [0, 1, 2].map(() => Object.assign(new PassThrough(), { isTTY }))
-  stdin!.end(typed)
-  const code = await run(words, {
-    stdin: stdin!,
-    stdout: stdout!,
-    stderr: stderr!,
-    env: { HOME: '/nowhere', ...variables },
-  })
-  const text = (stream: PassThrough | undefined): string => (stream!.read() as Buffer | null)?.toString('utf8') ?? ''
-  return { code, stdout: text(stdout), stderr: text(stderr) }
+  const [stdin, stdout, stderr] = [terminalStream(isTTY), terminalStream(isTTY), terminalStream(isTTY)]
+  stdin.end(typed)
+  const printed = { stdout: '', stderr: '' }
+  stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text))
+  stderr.setEncoding('utf8').on('data', (text: string) => (printed.stderr += text))
+  const code = await run(words, { stdin, stdout, stderr, env: { HOME: '/nowhere', ...variables } })
+  for (const stream of [stdout, stderr]) await finished(stream.end())
+  return { code, ...printed }
+}
+
+function terminalStream(isTTY: boolean): PassThrough & { readonly isTTY: boolean } {
+  return Object.assign(new PassThrough(), { isTTY })
 }
 
 /** Every command below that does something, as it is typed after `tidings`. */

@@ -39,7 +39,7 @@ describe('alarms', () => {
   })
 
   test('are told to no address that is none', async () => {
-    const refused = await bench.tidings('server', '--engine', 'memory', '--port', '0', '--alarm-webhook', 'pager')
+    const refused = await bench.run(['server', '--engine', 'memory', '--port', '0', '--alarm-webhook', 'pager'])
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--alarm-webhook needs an address') })
   })
 })

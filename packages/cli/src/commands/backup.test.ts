@@ -32,13 +32,13 @@ describe('backup and restore', () => {
     await bench.tidings('topics', 'create', 'a.b', ...first.at)
     await bench.tidings('publish', 'a.b', '1', '--id', 'e1', ...first.at)
     await mkdir(join(bench.folder, 'backups'))
-    const taken = await bench.tidings('backup', 'backups', '--json', ...first.at)
+    const taken = await bench.run(['backup', 'backups', '--json', ...first.at])
     const [{ file = '' } = {}] = jsonLines(taken.stdout) as { file?: string }[]
     expect(readdirSync(join(bench.folder, 'backups')).map((name) => join('backups', name))).toEqual([file])
     const [before] = jsonLines((await bench.tidings('topics', 'show', 'a.b', '--json', ...first.at)).stdout)
     await stop(first)
 
-    const restored = await bench.tidings('restore', file, '--data', 'second')
+    const restored = await bench.run(['restore', file, '--data', 'second'])
     expect(restored).toMatchObject({ code: 0, stdout: expect.stringMatching(/second holds the 1 topics of 20/) })
     const second = await startServer('second')
     expect(await ids(second.at)).toEqual(['e1'])
@@ -51,12 +51,12 @@ describe('backup and restore', () => {
   test('work on a store whose server was stopped, and not beside one that runs', async () => {
     const running = await startServer('stopped')
     await bench.tidings('topics', 'create', 'a.b', ...running.at)
-    const beside = await bench.tidings('backup', 'beside.backup', '--data', 'stopped')
+    const beside = await bench.run(['backup', 'beside.backup', '--data', 'stopped'])
     expect(beside).toMatchObject({ code: 1, stderr: expect.stringContaining('in use by process') })
     await stop(running)
-    expect(await bench.tidings('backup', 'stopped.backup', '--data', 'stopped')).toMatchObject({ code: 0 })
-    expect(await bench.tidings('restore', 'stopped.backup', '--data', 'again')).toMatchObject({ code: 0 })
-    expect(await bench.tidings('backup', 'nothing.backup', '--data', 'nowhere')).toMatchObject({
+    expect(await bench.run(['backup', 'stopped.backup', '--data', 'stopped'])).toMatchObject({ code: 0 })
+    expect(await bench.run(['restore', 'stopped.backup', '--data', 'again'])).toMatchObject({ code: 0 })
+    expect(await bench.run(['backup', 'nothing.backup', '--data', 'nowhere'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('There is no store in nowhere'),
     })
@@ -65,13 +65,13 @@ describe('backup and restore', () => {
   test('replace no backup and no store, and take no file for a backup that is none or was cut short', async () => {
     const running = await startServer('kept')
     writeFileSync(join(bench.folder, 'there.backup'), 'mine')
-    expect(await bench.tidings('backup', 'there.backup', ...running.at)).toMatchObject({
+    expect(await bench.run(['backup', 'there.backup', ...running.at])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('is there already'),
     })
-    await bench.tidings('backup', 'whole.backup', ...running.at)
+    await bench.run(['backup', 'whole.backup', ...running.at])
     await stop(running)
-    expect(await bench.tidings('restore', 'whole.backup', '--data', 'kept')).toMatchObject({
+    expect(await bench.run(['restore', 'whole.backup', '--data', 'kept'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('There is a store in kept'),
     })
@@ -82,16 +82,16 @@ describe('backup and restore', () => {
       ['cut.backup', 'it was cut short'],
       ['missing.backup', 'There is no backup'],
     ] as const) {
-      const refused = await bench.tidings('restore', file, '--data', 'new')
+      const refused = await bench.run(['restore', file, '--data', 'new'])
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(message) })
     }
-    const started = await bench.tidings('server', '--port', '0', '--data', 'new')
+    const started = await bench.run(['server', '--port', '0', '--data', 'new'])
     expect(started).toMatchObject({ code: 1, stderr: expect.stringContaining('restore it again') })
   })
 
   test('of a server that does not answer, or keeps nothing, say so and leave no file', async () => {
-    expect(await bench.tidings('backup', 'none.backup', '--url', 'http://127.0.0.1:9')).toMatchObject({ code: 1 })
-    expect(await bench.tidings('backup', 'none.backup')).toMatchObject({
+    expect(await bench.run(['backup', 'none.backup', '--url', 'http://127.0.0.1:9'])).toMatchObject({ code: 1 })
+    expect(await bench.run(['backup', 'none.backup'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('in memory'),
     })

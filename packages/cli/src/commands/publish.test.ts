@@ -40,7 +40,7 @@ describe('publish one', () => {
     const topic = await freshTopic()
     const bytes = Uint8Array.of(0, 255, 10, 13)
     writeFileSync(join(bench.folder, 'payload.bin'), bytes)
-    await bench.tidings('publish', topic, '--file', 'payload.bin', '--content-type', 'image/x')
+    await bench.run(['publish', topic, '--file', 'payload.bin', '--content-type', 'image/x'])
     await bench.run(['publish', topic, '--content-type', 'image/x'], { stdin: bytes })
     const { events } = await bench.broker.read(bench.caller, { topic })
     expect(events.map(({ event }) => event.data)).toEqual([bytes, bytes])
@@ -114,7 +114,7 @@ describe('publish many', () => {
   test('answers each line as NDJSON, and takes a last line without its end', async () => {
     const topic = await freshTopic()
     writeFileSync(join(bench.folder, 'lines.ndjson'), '1\r\n\n  \n"three"')
-    const { code, stdout } = await bench.tidings('publish', topic, '--ndjson', '--file', 'lines.ndjson', '--json')
+    const { code, stdout } = await bench.run(['publish', topic, '--ndjson', '--file', 'lines.ndjson', '--json'])
     expect(code).toBe(0)
     expect(jsonLines(stdout)).toEqual([
       { line: 1, id: expect.any(String), source: 'operator', status: 'stored', position: expect.any(String) },

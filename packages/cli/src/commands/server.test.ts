@@ -82,7 +82,7 @@ describe('server', () => {
     [['--tokens', 'nowhere.json'], 2, /tokens cannot be read from nowhere\.json/],
     [['--engine', 'oracle'], 2, /Allowed choices are embedded, memory/],
   ])('refuses %j', async (words, expected, message) => {
-    const { code, stdout, stderr } = await bench.tidings('server', '--port', '0', ...words)
+    const { code, stdout, stderr } = await bench.run(['server', '--port', '0', ...words])
     expect({ code, stdout, stderr }).toEqual({ code: expected, stdout: '', stderr: expect.stringMatching(message) })
   })
 
@@ -90,7 +90,7 @@ describe('server', () => {
     'refuses a tokens file with %j and never shows its secret',
     async (members) => {
       writeFileSync(join(bench.folder, 'wrong.json'), JSON.stringify([{ token, ...members }]))
-      const { code, stderr } = await bench.tidings(
+      const { code, stderr } = await bench.run([
         'server',
         '--engine',
         'memory',
@@ -98,7 +98,7 @@ describe('server', () => {
         '0',
         '--tokens',
         'wrong.json',
-      )
+      ])
       expect(code).toBe(2)
       expect(stderr).toMatch(/Entry 0 of wrong\.json/)
       expect(stderr).not.toContain(token)
@@ -107,10 +107,10 @@ describe('server', () => {
 
   test('says which port is taken and who holds a store', async () => {
     const { port } = new URL(bench.server.url)
-    const taken = await bench.tidings('server', '--engine', 'memory', '--port', port)
+    const taken = await bench.run(['server', '--engine', 'memory', '--port', port])
     expect(taken).toMatchObject({ code: 1, stderr: expect.stringMatching(/Port \d+ .* is taken[\s\S]*--port/) })
     const running = await startServer(['--data', 'held'])
-    const locked = await bench.tidings('server', '--port', '0', '--data', 'held')
+    const locked = await bench.run(['server', '--port', '0', '--data', 'held'])
     expect(locked.code).toBe(1)
     expect(locked.stderr).toContain(`in use by process ${running.child.pid}`)
     running.child.kill('SIGTERM')
