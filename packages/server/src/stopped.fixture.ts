@@ -117,6 +117,28 @@ async function first<Result>(find: () => Result | undefined): Promise<Result> {
   }
 }
 
+/** Whether others are told of what a process held when it was stopped. They are not where it had settled just before. */
+async function goesToAnother(
+  broker: Broker,
+  stopped: {
+    readonly subscription: string
+    readonly held: readonly string[]
+    /** What others are told of, each time it is asked. */
+    readonly told: () => readonly string[]
+  },
+): Promise<boolean> {
+  for (;;) {
+    if (stopped.told().some((id) => stopped.held.includes(id))) return true
+    const explained = await Promise.all(
+      stopped.held.map((id) =>
+        broker.explain(caller, { subscription: stopped.subscription, event: { source: '/load', id } }),
+      ),
+    )
+    if (explained.every(({ state }) => state === 'settled')) return false
+    await pause(2)
+  }
+}
+
 /** Pullers that stand still until another has what they hold: each event is settled by one of them, once. */
 export async function playStoppedPullers(seed: number, { stops }: { readonly stops: number }): Promise<RoundFigures> {
   const random = mulberry32(seed)
@@ -130,10 +152,13 @@ export async function playStoppedPullers(seed: number, { stops }: { readonly sto
       const one = pullers[Math.floor(random() * pullers.length)]!
       const others = pullers.filter((puller) => puller !== one).map((puller) => listen(puller))
       const said = listen(one)
-      const held = await first(() => idsGot(said()).at(-1))
-      one.signal('SIGSTOP')
-      await first(() => others.flatMap((other) => idsGot(other()).flat()).find((id) => held.includes(id)))
-      one.signal('SIGCONT')
+      const told = (): readonly string[] => others.flatMap((other) => idsGot(other()).flat())
+      for (let wentOn = false; !wentOn;) {
+        const held = await first(() => idsGot(said()).at(-1))
+        one.signal('SIGSTOP')
+        wentOn = await goesToAnother(server.broker, { subscription, held, told })
+        one.signal('SIGCONT')
+      }
       await first(() => said().find((line) => !line.startsWith('got ')))
     }
     await publishing.stop()
@@ -185,22 +210,26 @@ export async function playStoppedServices(seed: number, size: StoppedServicesSiz
     const turns = [...Array<'stop'>(size.stops).fill('stop'), ...Array<'kill'>(size.kills).fill('kill')]
     for (const [turn, what] of turns.entries()) {
       const index = Math.floor(random() * 2)
-      const [one, other] = [instances[index]!, instances[1 - index]!]
-      const [said, heard] = [listen(one), listen(other)]
-      const held = await first(() => idsBegun(said()).at(-1))
-      const at = performance.now()
-      one.signal(what === 'kill' ? 'SIGKILL' : 'SIGSTOP')
-      await first(() => idsBegun(heard()).find((id) => id === held))
-      if (what === 'kill') {
-        redelivered.push(performance.now() - at)
-        instances[index] = await startProcess(serviceProgram, server.url, file)
-        continue
+      const heard = listen(instances[1 - index]!)
+      const told = (): readonly string[] => idsBegun(heard())
+      for (let wentOn = false; !wentOn;) {
+        const one = instances[index]!
+        const said = listen(one)
+        const held = await first(() => idsBegun(said()).at(-1))
+        const at = performance.now()
+        one.signal(what === 'kill' ? 'SIGKILL' : 'SIGSTOP')
+        wentOn = await goesToAnother(server.broker, { subscription: effectsSubscription, held: [held], told })
+        if (what === 'kill') {
+          if (wentOn) redelivered.push(performance.now() - at)
+          instances[index] = await startProcess(serviceProgram, server.url, file)
+          continue
+        }
+        if (wentOn && (turn === 0 || random() < 0.3)) {
+          await first(() => (isForgotten(database, held) ? true : undefined))
+          forgotten++
+        }
+        one.signal('SIGCONT')
       }
-      if (turn === 0 || random() < 0.3) {
-        await first(() => (isForgotten(database, held) ? true : undefined))
-        forgotten++
-      }
-      one.signal('SIGCONT')
     }
     await publishing.stop()
     await untilHandled(server.broker, publishing.published.length)
