@@ -4,7 +4,15 @@ import type { Database } from '../database/index.ts'
 import { TerminalError } from '../errors.ts'
 import { instead } from '../testing/instead.fixture.ts'
 import { createService, type Service } from './index.ts'
-import { marketing, sales, serviceBench, type ServiceBench } from './service.fixture.ts'
+import {
+  type ServiceBench,
+  emailsDatabase,
+  emailsIn,
+  inboxRowsIn,
+  marketing,
+  sales,
+  serviceBench,
+} from './service.fixture.ts'
 
 const operator = { namespace: 'default', principal: 'operator' }
 const asSales = { namespace: 'default', principal: 'sales' }
@@ -14,10 +22,7 @@ let database: Database
 
 beforeEach(async () => {
   bench = await serviceBench()
-  database = bench.database()
-  await database.start()
-  await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
-  await bench.broker.putTopic(asSales, { topic: 'sales.returned', kind: 'event', owner: 'sales' })
+  database = await emailsDatabase(bench)
 })
 afterEach(() => bench.stop())
 
@@ -28,9 +33,8 @@ async function publish(orderId: string): Promise<void> {
   await bench.environment.advance(10)
 }
 
-const emails = async () =>
-  (await database.query('select order_id from emails order by order_id')).map((row) => row['order_id'])
-const inboxRows = async () => (await database.query('select * from tidings_inbox')).length
+const emails = () => emailsIn(database)
+const inboxRows = () => inboxRowsIn(database)
 
 describe('an echo: a delivery that the network says again long after it was settled', () => {
   /** The broker, and all that its streams handed out, to be said again to whoever has the newest stream. */

@@ -6,7 +6,16 @@ import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { TerminalError } from '../errors.ts'
 import { lineTo } from '../testing/line.ts'
 import { createService, type Service } from './index.ts'
-import { crm, marketing, sales, serviceBench, type ServiceBench } from './service.fixture.ts'
+import {
+  crm,
+  emailsDatabase,
+  emailsIn,
+  inboxRowsIn,
+  marketing,
+  sales,
+  serviceBench,
+  type ServiceBench,
+} from './service.fixture.ts'
 
 const operator = { namespace: 'default', principal: 'operator' }
 const asSales = { namespace: 'default', principal: 'sales' }
@@ -18,10 +27,7 @@ let events = 0
 
 beforeEach(async () => {
   bench = await serviceBench()
-  database = bench.database()
-  await database.start()
-  await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
-  await bench.broker.putTopic(asSales, { topic: 'sales.returned', kind: 'event', owner: 'sales' })
+  database = await emailsDatabase(bench)
   service = bench.use(createService({ contract: marketing, ...bench, database }))
 })
 afterEach(() => bench.stop())
@@ -33,9 +39,8 @@ async function publish(orderId: string, more: object = {}): Promise<void> {
   await bench.environment.advance(10)
 }
 
-const emails = async () =>
-  (await database.query('select order_id from emails order by order_id')).map((row) => row['order_id'])
-const inboxRows = async () => (await database.query('select * from tidings_inbox')).length
+const emails = () => emailsIn(database)
+const inboxRows = () => inboxRowsIn(database)
 const stats = () => bench.broker.stats(operator, subscription)
 const errors = () => bench.notices.filter(({ level }) => level === 'error').map(({ message }) => message)
 
@@ -127,8 +132,7 @@ describe('a handler', () => {
       })
       await instance.start()
     }
-    await shared.start()
-    await shared.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+    await emailsDatabase(bench, shared)
     await start('slow', line.broker, held)
     await publish('o1')
     line.cut()

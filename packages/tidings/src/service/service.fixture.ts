@@ -73,3 +73,22 @@ export async function serviceBench(): Promise<ServiceBench> {
     },
   }
 }
+
+/** Starts a database of marketing with a table for emails, and makes the topic of the returns that they answer. */
+export async function emailsDatabase(bench: ServiceBench, database = bench.database()): Promise<Database> {
+  await database.start()
+  await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+  const asSales = { namespace: 'default', principal: 'sales' }
+  await bench.broker.putTopic(asSales, { topic: 'sales.returned', kind: 'event', owner: 'sales' })
+  return database
+}
+
+/** The orders for which there are emails. */
+export async function emailsIn(database: Database): Promise<unknown[]> {
+  return (await database.query('select order_id from emails order by order_id')).map((row) => row['order_id'])
+}
+
+/** How many deliveries its inbox remembers. */
+export async function inboxRowsIn(database: Database): Promise<number> {
+  return (await database.query('select * from tidings_inbox')).length
+}
