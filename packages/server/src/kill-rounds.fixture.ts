@@ -7,7 +7,7 @@ import { connect } from 'tidings'
 import type { Broker } from 'tidings/broker'
 import { mulberry32 } from 'tidings/testing'
 import { expect } from 'vitest'
-import { serverProgram, startProcess, untilAnswered, type RunningProcess } from './kill.fixture.ts'
+import { readAll, serverProgram, startProcess, untilAnswered, type RunningProcess } from './kill.fixture.ts'
 
 const caller = { namespace: 'default', principal: 'operator' }
 const topic = 'load.event'
@@ -103,7 +103,7 @@ export async function playKills(seed: number, { kills, backlog }: KillSize): Pro
     await crew.stopProducers()
     while ((await broker.stats(caller, subscription)).pending > 0) await pause(20)
     await crew.stopConsumers()
-    const stored = await readAll(broker)
+    const stored = await readAll(broker, caller, topic)
     expectKept(crew, stored)
     return {
       counts: {
@@ -239,15 +239,4 @@ async function stopAll(processes: readonly RunningProcess[]): Promise<void> {
 
 function numberOf(id: string): number {
   return Number(id.split('-')[1])
-}
-
-async function readAll(broker: Broker): Promise<string[]> {
-  const ids: string[] = []
-  for (let after = 'beginning', head = ''; after !== head;) {
-    const page = await broker.read(caller, { topic, after, limit: 1_000 })
-    ids.push(...page.events.map(({ event }) => event.id))
-    after = page.until
-    head = page.head
-  }
-  return ids
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Broker, Caller } from 'tidings/broker'
 
 /** The built server in a process of its own, as users run it. */
 export const serverProgram = `
@@ -20,6 +21,18 @@ export async function untilAnswered<Answer>(call: () => Promise<Answer>): Promis
       await pause(10)
     }
   }
+}
+
+/** The ids of everything that a topic holds, in its order. */
+export async function readAll(broker: Broker, caller: Caller, topic: string): Promise<string[]> {
+  const ids: string[] = []
+  for (let after = 'beginning', head = ''; after !== head;) {
+    const page = await broker.read(caller, { topic, after, limit: 1_000 })
+    ids.push(...page.events.map(({ event }) => event.id))
+    after = page.until
+    head = page.head
+  }
+  return ids
 }
 
 export interface RunningProcess {

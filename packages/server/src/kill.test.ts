@@ -9,7 +9,7 @@ import type { Event } from 'tidings/event'
 import { mulberry32 } from 'tidings/testing'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { serverProgram, startProcess, untilAnswered } from './kill.fixture.ts'
+import { readAll, serverProgram, startProcess, untilAnswered } from './kill.fixture.ts'
 
 /**
  * A service whose handler writes a row for each event; nothing in its table keeps the same row from being there twice.
@@ -81,7 +81,7 @@ it(
         while (effects.isAlive() && (await broker.stats(caller, each)).pending > 0) await pause(20)
       await consumer.stop()
 
-      const stored = await readAll(broker)
+      const stored = await readAll(broker, caller, topic)
       const distinct = new Set(stored)
       expect(stored.length).toBe(distinct.size)
       expect(load.refused).toEqual([])
@@ -190,15 +190,4 @@ const data = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(90) }))
 function eventOf(producer: number, number: number): Event {
   // Each has a key of its own: what a killed service holds must not hold up everything else.
   return { id: `${producer}-${number}`, source: '/load', type: topic, key: `${producer}-${number}`, data }
-}
-
-async function readAll(broker: Broker): Promise<string[]> {
-  const ids: string[] = []
-  for (let after = 'beginning', head = ''; after !== head;) {
-    const page = await broker.read(caller, { topic, after, limit: 1_000 })
-    ids.push(...page.events.map(({ event }) => event.id))
-    after = page.until
-    head = page.head
-  }
-  return ids
 }

@@ -1,48 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { notRun } from '@tidings/tools/not-run'
 import Client from 'libsql'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Database } from '../../database/index.ts'
-import { sqliteDatabase, type SqliteClient, type SqliteDatabaseOptions } from './index.ts'
+import { describe, expect, test } from 'vitest'
+import { sqliteDatabase, type SqliteClient } from './index.ts'
+import { add, folderOfEachTest, names } from './folder.fixture.ts'
 
-let folder = ''
-let opened: InstanceType<typeof Client>[] = []
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tidings-sqlite-'))
-})
-
-afterEach(() => {
-  for (const client of opened) client.close()
-  opened = []
-  rmSync(folder, { recursive: true })
-})
-
-function connect(...pragmas: string[]): InstanceType<typeof Client> {
-  const client = new Client(join(folder, 'service.db'))
-  for (const pragma of pragmas) client.exec(`pragma ${pragma}`)
-  opened.push(client)
-  return client
-}
-
-async function started(options: Partial<SqliteDatabaseOptions> = {}): Promise<Database> {
-  const client = options.client ?? connect('journal_mode = wal')
-  client.exec('create table if not exists entry (name text primary key)')
-  const database = sqliteDatabase({ client, busyTimeoutMs: 1_000, ...options })
-  await database.start()
-  return database
-}
-
-function add(database: Database, name: string): Promise<unknown> {
-  return database.transaction((transaction) => transaction.query('insert into entry values (?)', [name]))
-}
-
-async function names(database: Database): Promise<unknown[]> {
-  return (await database.query('select name from entry order by name')).map(({ name }) => name)
-}
+const { file, connect, connectTo, started } = folderOfEachTest()
 
 /** `better-sqlite3` has to be compiled on many machines, so it may be missing, or be there for another Node. */
 function betterSqlite3(): (new (file: string) => SqliteClient & { close(): unknown }) | undefined {
@@ -80,7 +44,7 @@ describe('start()', () => {
         reason: 'it does not load here',
         help: 'npm rebuild better-sqlite3',
       })
-    const client = new Other(join(folder, 'service.db'))
+    const client = new Other(file('service.db'))
     await expect(sqliteDatabase({ client }).start()).rejects.toMatchObject({ code: 'database-not-durable' })
     client.close()
   })
@@ -94,18 +58,16 @@ describe('start()', () => {
   })
 
   test('refuses a file that is no database and a connection inside a transaction', async () => {
-    writeFileSync(join(folder, 'service.db'), 'not a database '.repeat(1000))
+    writeFileSync(file('service.db'), 'not a database '.repeat(1000))
     await expect(sqliteDatabase({ client: connect() }).start()).rejects.toMatchObject({ code: 'store-corrupt' })
-    const client = new Client(join(folder, 'other.db'))
-    opened.push(client)
+    const client = connectTo('other.db')
     client.exec('begin')
     await expect(sqliteDatabase({ client }).start()).rejects.toMatchObject({ code: 'transaction-misuse' })
   })
 
   test('refuses a reader that is not a second connection to the same file', async () => {
     const client = connect()
-    const elsewhere = new Client(join(folder, 'other.db'))
-    opened.push(elsewhere)
+    const elsewhere = connectTo('other.db')
     for (const reader of [client, elsewhere, new Client(':memory:')]) {
       await expect(sqliteDatabase({ client, reader }).start()).rejects.toMatchObject({ code: 'bad-request' })
     }
@@ -122,7 +84,7 @@ describe('start()', () => {
   })
 
   test('a client that was closed under the kit is an error, not a crash', async () => {
-    const client = new Client(join(folder, 'service.db'))
+    const client = new Client(file('service.db'))
     const database = await started({ client })
     client.close()
     await expect(add(database, 'a')).rejects.toMatchObject({ code: 'database-failed' })

@@ -1,49 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Client from 'libsql'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { gate } from '../../database/conformance/scene.ts'
-import type { Database } from '../../database/index.ts'
 import { simulatedEnvironment } from '../../testing/index.ts'
-import { sqliteDatabase, type SqliteClient, type SqliteDatabaseOptions } from './index.ts'
+import type { SqliteClient } from './index.ts'
+import { add, folderOfEachTest, names } from './folder.fixture.ts'
 
-let folder = ''
-let opened: InstanceType<typeof Client>[] = []
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tidings-sqlite-'))
-})
-
-afterEach(() => {
-  for (const client of opened) client.close()
-  opened = []
-  rmSync(folder, { recursive: true })
-})
-
-function connect(...pragmas: string[]): InstanceType<typeof Client> {
-  const client = new Client(join(folder, 'service.db'))
-  for (const pragma of pragmas) client.exec(`pragma ${pragma}`)
-  opened.push(client)
-  return client
-}
-
-async function started(options: Partial<SqliteDatabaseOptions> = {}): Promise<Database> {
-  const client = options.client ?? connect('journal_mode = wal')
-  client.exec('create table if not exists entry (name text primary key)')
-  const database = sqliteDatabase({ client, busyTimeoutMs: 1_000, ...options })
-  await database.start()
-  return database
-}
-
-function add(database: Database, name: string): Promise<unknown> {
-  return database.transaction((transaction) => transaction.query('insert into entry values (?)', [name]))
-}
-
-async function names(database: Database): Promise<unknown[]> {
-  return (await database.query('select name from entry order by name')).map(({ name }) => name)
-}
+const { connect, started } = folderOfEachTest()
 
 /** The same connection, with something happening before each script that the kit executes. */
 function watched(client: SqliteClient, before: (script: string) => void): SqliteClient {
