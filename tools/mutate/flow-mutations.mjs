@@ -14,6 +14,13 @@ export const flowMutations = [
     tests: broker,
   },
   {
+    promise: 'What a rate lets through while the broker is at work is handed out as soon.',
+    file: 'broker/gate.ts',
+    from: 'const now = this.#present',
+    to: 'const now = this.#now()',
+    tests: ['broker/gate.test.ts'],
+  },
+  {
     promise: 'A pause outlives the broker.',
     file: 'broker/gate.ts',
     from: 'this.#flow = new Flow({ policy, paused: paused !== undefined, fresh, outage }, this.#now())',

@@ -206,23 +206,22 @@ export async function playStoppedServices(seed: number, size: StoppedServicesSiz
   const publishing = publishOn(server.broker)
   const redelivered: number[] = []
   let forgotten = 0
-  const database = new Libsql(file)
+  const database = new Libsql(file, { timeout: 0 })
   try {
     const turns = [...Array<'stop'>(size.stops).fill('stop'), ...Array<'kill'>(size.kills).fill('kill')]
     for (const [turn, what] of turns.entries()) {
       const index = Math.floor(random() * 2)
       const heard = listen(instances[1 - index]!)
+      const told = (): readonly string[] => idsBegun(heard())
       for (let wentOn = false; !wentOn;) {
         const one = instances[index]!
         const said = listen(one)
         const held = await first(() => idsBegun(said()).at(-1))
         const at = performance.now()
         one.signal(what === 'kill' ? 'SIGKILL' : 'SIGSTOP')
-        wentOn = await goesToAnother(server.broker, {
-          subscription: effectsSubscription,
-          held: [held],
-          told: () => idsBegun(heard()),
-        })
+        wentOn =
+          (what === 'kill' || !(await isLocked(database))) &&
+          (await goesToAnother(server.broker, { subscription: effectsSubscription, held: [held], told }))
         if (what === 'kill') {
           if (wentOn) redelivered.push(performance.now() - at)
           instances[index] = await startProcess(serviceProgram, server.url, file)
@@ -259,6 +258,20 @@ export async function playStoppedServices(seed: number, size: StoppedServicesSiz
 
 function idsBegun(lines: readonly string[]): string[] {
   return lines.flatMap((line) => (line.startsWith('begun ') ? [line.slice(6)] : []))
+}
+
+/** Whether nobody can write for two seconds: as when a process was stopped within its commit. */
+async function isLocked(database: Libsql.Database): Promise<boolean> {
+  for (let look = 0; look < 100; look++) {
+    try {
+      database.exec('begin immediate; rollback')
+      return false
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
+      await pause(20)
+    }
+  }
+  return true
 }
 
 /** The effect is there, and the row of the inbox that said so is gone. */

@@ -18,6 +18,8 @@ export class Gate {
   readonly #flow: Flow
   #seekRate: StoredSeekRate | undefined
   #seekGeneration: number | undefined
+  /** The moment for which `allowance` answers, and from which `comeBack` looks ahead. */
+  #present: Moment
   #cancelTimer: () => void = () => undefined
 
   constructor(options: GateOptions) {
@@ -25,6 +27,7 @@ export class Gate {
     this.#options = options
     const fresh = shards.every(({ machine: { state } }) => state.generation === 1 && state.leaseMark === state.start)
     const { policy, paused, seekRate } = definition
+    this.#present = this.#now()
     this.#seekRate = seekRate
     this.#seekGeneration = seekRate?.generation
     this.#flow = new Flow({ policy, paused: paused !== undefined, fresh, outage }, this.#now())
@@ -56,14 +59,22 @@ export class Gate {
     return this.#seekRate !== undefined
   }
 
+  /**
+   * Begins to serve everybody who waits. Until `comeBack` that is one moment: what time let through in between would have
+   * been refused, and would not be come back for either.
+   */
+  look(): void {
+    this.#present = this.#now()
+  }
+
   /** How many more events may be handed out at present. */
   allowance(): number {
-    return this.#boundFlow().allowance(this.#inFlight(), this.#now())
+    return this.#boundFlow(this.#present).allowance(this.#inFlight(), this.#present)
   }
 
   /** So many events were handed out. */
   spend(count: number): void {
-    this.#flow.spend(count, this.#now())
+    this.#flow.spend(count, this.#present)
   }
 
   get outage(): OutageStatus | undefined {
@@ -71,15 +82,16 @@ export class Gate {
   }
 
   heldBack(): HeldBack | undefined {
-    return this.#boundFlow().heldBack(this.#inFlight(), this.#now())
+    const now = this.#now()
+    return this.#boundFlow(now).heldBack(this.#inFlight(), now)
   }
 
   /** Sees to it that `onOpen` is called when time lets more through. */
   comeBack(): void {
     this.close()
     const { environment, onOpen } = this.#options
-    const now = this.#now()
-    const at = this.#boundFlow().nextAt(now)
+    const now = this.#present
+    const at = this.#boundFlow(now).nextAt(now)
     if (at === Infinity) return
     this.#cancelTimer = environment.timers.after(Math.max(1, Math.ceil(at - now.monotonic)), onOpen)
   }
@@ -88,9 +100,9 @@ export class Gate {
     this.#cancelTimer()
   }
 
-  #boundFlow(): Flow {
+  #boundFlow(now: Moment): Flow {
     const { seekRate } = this
-    this.#flow.bound(seekRate && { ...seekRate, burst: Math.max(1, Math.ceil(seekRate.perSecond)) }, this.#now())
+    this.#flow.bound(seekRate && { ...seekRate, burst: Math.max(1, Math.ceil(seekRate.perSecond)) }, now)
     return this.#flow
   }
 

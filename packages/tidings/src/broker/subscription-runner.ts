@@ -113,6 +113,7 @@ export class SubscriptionRunner {
     this.#pumping = true
     try {
       for (const shard of this.shards) shard.tick()
+      this.gate.look()
       for (const puller of this.#pullers) {
         const claimed = this.#claim(`pull-${++this.#pulls}`, puller.max, puller.leaseMs)
         if (!claimed) break

@@ -7,7 +7,6 @@ import { TerminalError } from '../errors.ts'
 import { lineTo } from '../testing/line.ts'
 import { createService, type Service } from './index.ts'
 import {
-  type ServiceBench,
   crm,
   emailsDatabase,
   emailsIn,
@@ -15,6 +14,7 @@ import {
   marketing,
   sales,
   serviceBench,
+  type ServiceBench,
 } from './service.fixture.ts'
 
 const operator = { namespace: 'default', principal: 'operator' }
@@ -132,8 +132,7 @@ describe('a handler', () => {
       })
       await instance.start()
     }
-    await shared.start()
-    await shared.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
+    await emailsDatabase(bench, shared)
     await start('slow', line.broker, held)
     await publish('o1')
     line.cut()

@@ -75,8 +75,7 @@ export async function serviceBench(): Promise<ServiceBench> {
 }
 
 /** Starts a database of marketing with a table for emails, and makes the topic of the returns that they answer. */
-export async function emailsDatabase(bench: ServiceBench): Promise<Database> {
-  const database = bench.database()
+export async function emailsDatabase(bench: ServiceBench, database = bench.database()): Promise<Database> {
   await database.start()
   await database.migrate({ name: 'marketing', migrations: ['create table emails (order_id text)'] })
   const asSales = { namespace: 'default', principal: 'sales' }

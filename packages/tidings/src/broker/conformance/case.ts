@@ -175,9 +175,9 @@ export class StreamProbe {
 
 /** Waits until something holds; a generous limit ends the wait, never the speed of the machine. */
 export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const until = systemEnvironment.clock.monotonic() + 10_000
+  const until = systemEnvironment.clock.monotonic() + 20_000
   while (!(await holds())) {
-    if (systemEnvironment.clock.monotonic() > until) throw new Error(`Required within ten seconds: ${what}.`)
+    if (systemEnvironment.clock.monotonic() > until) throw new Error(`Required within twenty seconds: ${what}.`)
     await sleep(systemEnvironment, 10)
   }
 }

@@ -21,12 +21,12 @@ export class TaskScene {
     this.caller = caller
   }
 
-  static async open(context: BrokerContext): Promise<TaskScene> {
+  static async open(context: BrokerContext, { maxAttempts = 2 } = {}): Promise<TaskScene> {
     const scene = new TaskScene(context)
     const { broker, caller } = scene
     await broker.putTopic(caller, { topic: tasksTopic, kind: 'task', owner: 'crm' })
     await broker.putTopic(caller, { topic: replies, kind: 'event', owner: caller.principal, replies: true })
-    const retry = { quickDelaysMs: [1], minDelayMs: 1, maxDelayMs: 1, maxAttempts: 2 }
+    const retry = { quickDelaysMs: [1], minDelayMs: 1, maxDelayMs: 1, maxAttempts }
     await broker.putSubscription(caller, {
       subscription: work,
       topic: tasksTopic,
