@@ -128,7 +128,7 @@ class Traffic {
       )
       void this.#watched(lent)
     }
-    return replaced(pool, { connect }) as unknown as PostgresPool
+    return replaced(pool, { connect })
   }
 
   #watchClient(client: PoolClient): PoolClient {
