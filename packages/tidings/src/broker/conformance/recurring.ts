@@ -18,6 +18,8 @@ export const recurringCases: readonly BrokerCase[] = [
     name: 'a schedule publishes at each due time: its name is the source, the due time the id, never early',
     async run(context) {
       const scene = await Scene.open(context)
+      // The `next` of the answer may be another one by the time that it is answered.
+      const putAt = systemEnvironment.clock.now()
       const { next } = await scene.broker.putSchedule(context.caller, everySecond)
       assertEqual(next! % 1_000, 0, 'a whole second')
       const [first] = await scene.pull(1, 10_000)
@@ -30,7 +32,7 @@ export const recurringCases: readonly BrokerCase[] = [
         assertEqual(new Date(due).toISOString(), event.id, 'the due time')
         assertEqual(appendedAt >= due, true, 'not early')
       }
-      assertEqual(Date.parse(first!.event.id) >= next!, true, 'nothing from before it was put')
+      assertEqual(Date.parse(first!.event.id) >= putAt, true, 'nothing from before it was put')
       assertEqual(first!.event.id < second!.event.id, true, 'in order')
       const listed = await scene.broker.schedules(context.caller)
       assertEqual(
