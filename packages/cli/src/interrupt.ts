@@ -20,3 +20,9 @@ export async function untilInterrupted<Result>(body: (signal: AbortSignal) => Pr
     stopListening()
   }
 }
+
+/** Resolves when the signal is there. */
+export function interrupted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((finish) => signal.addEventListener('abort', () => finish(), { once: true }))
+}

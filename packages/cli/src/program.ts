@@ -12,6 +12,7 @@ import { addPublish } from './commands/publish.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchedules } from './commands/schedules.ts'
 import { addRedrives } from './commands/redrives.ts'
+import { addRelay } from './commands/relay.ts'
 import { addScheduled } from './commands/scheduled.ts'
 import { addServer } from './commands/server.ts'
 import { addServices } from './commands/services.ts'
@@ -58,6 +59,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addExplain(program)
   addSchedules(program)
   addServices(program)
+  addRelay(program)
   addAlarms(program)
   addBackup(program)
   addRestore(program)

@@ -45,6 +45,7 @@ export { sleep, systemEnvironment, type Environment } from './environment/index.
 export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
 export type { Duration, Replica, ReplicaStatus, ReplicateOptions } from './replica/index.ts'
 export {
+  createRelay,
   createService,
   waitFor,
   type EventOf,
@@ -53,6 +54,8 @@ export {
   type HandlerPoint,
   type OwnsOptions,
   type PublishOptions,
+  type Relay,
+  type RelayOptions,
   type Service,
   type ServiceDescription,
   type ServiceOptions,

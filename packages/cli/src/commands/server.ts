@@ -4,7 +4,7 @@ import { Option } from 'commander'
 import { repeated, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
-import { untilInterrupted } from '../interrupt.ts'
+import { interrupted, untilInterrupted } from '../interrupt.ts'
 import { serverLog, type ServerLog } from '../server/log.ts'
 import { readTokens } from '../server/tokens.ts'
 import type { Session } from '../session.ts'
@@ -121,9 +121,4 @@ function endOnDefect(log: ServerLog): () => void {
   }
   process.once('uncaughtException', end)
   return () => process.removeListener('uncaughtException', end)
-}
-
-function interrupted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((finish) => signal.addEventListener('abort', () => finish(), { once: true }))
 }

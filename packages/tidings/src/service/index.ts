@@ -1,3 +1,4 @@
+export { createRelay, type Relay, type RelayOptions } from './relay.ts'
 export { createService } from './create-service.ts'
 export type {
   EventOf,

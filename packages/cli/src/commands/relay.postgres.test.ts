@@ -1,0 +1,64 @@
+import { postgresDatabase } from '@tidings/tools/postgres'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { openBench, type Bench, type RunningCommand } from '../command.fixture.ts'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await openBench()
+})
+afterAll(() => bench[Symbol.asyncDispose]())
+
+const published = async (): Promise<unknown[]> => {
+  const { events } = await bench.broker.read(bench.caller, { topic: 'crm.mail', limit: 100 })
+  return events.map(({ event }) => JSON.parse(new TextDecoder().decode(event.data)))
+}
+
+async function startRelay(words: readonly string[], url: string): Promise<RunningCommand> {
+  const running = bench.start(['relay', 'crm', ...words], { variables: { TIDINGS_DATABASE: url } })
+  await running.printed(/Relaying for crm/)
+  return running
+}
+
+test('relay carries what any client has written with its transaction, killed and started again', async (context) => {
+  const { url } = await postgresDatabase(context)
+  await bench.broker.putTopic(bench.caller, { topic: 'crm.mail', kind: 'event', owner: 'crm' })
+  const first = await startRelay([], url)
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  context.onTestFinished(() => client.end())
+  const publish = (number: number) => client.query("select tidings.publish('crm.mail', $1::jsonb)", [`${number}`])
+  await publish(1)
+  await vi.waitFor(async () => expect(await published()).toEqual([1]), 20_000)
+  first.child.kill('SIGKILL')
+  await first.ended
+  await client.query('begin')
+  await publish(2)
+  await client.query('rollback')
+  await publish(3)
+  const second = await startRelay([], url)
+  await vi.waitFor(async () => expect(await published()).toEqual([1, 3]), 20_000)
+  second.child.kill('SIGTERM')
+  expect(await second.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/Stopping\.\nStopped\.\n$/) })
+})
+
+test('relay says what is wrong with its database', async (context) => {
+  const { url } = await postgresDatabase(context)
+  expect(await bench.tidings('relay', 'crm')).toMatchObject({ code: 2, stderr: expect.stringContaining('--database') })
+  expect(await bench.tidings('relay', 'CRM', '--database', url)).toMatchObject({ code: 2 })
+  const [nobody, nothing] = [new URL(url), new URL(url)]
+  nobody.username = 'nobody_of_this_name'
+  nothing.pathname = 'no_such_database'
+  expect(await bench.tidings('relay', 'crm', '--database', nobody.href)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('check the credentials'),
+  })
+  expect(await bench.tidings('relay', 'crm', '--database', nothing.href)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there is no such database'),
+  })
+  expect(await bench.tidings('relay', 'crm', '--database', 'mysql://localhost/crm')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('postgres://'),
+  })
+})

@@ -1,0 +1,64 @@
+import { connect, createRelay } from 'tidings'
+import { postgresDatabase } from 'tidings/databases/postgres'
+import type { TidingsCommand } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { interrupted, untilInterrupted } from '../interrupt.ts'
+import type { Session } from '../session.ts'
+
+interface RelayOptions {
+  readonly database?: string
+}
+
+export function addRelay(program: TidingsCommand): void {
+  program
+    .command('relay')
+    .description(
+      'Publishes what transactions of a PostgreSQL database have written with tidings.publish(), until interrupted.',
+    )
+    .example('tidings relay crm --database postgres://crm@localhost/crm', 'the database of the service crm')
+    .argument('<service>', 'whose database it is')
+    .option('--database <url>', 'where it is (TIDINGS_DATABASE, which keeps a password off the list of processes)')
+    .runs<[service: string], RelayOptions>((session, [service], { database }) => {
+      const url = database ?? session.terminal.env['TIDINGS_DATABASE']
+      if (url === undefined) throw new UsageError('Say where the database is: --database postgres://…')
+      if (!/^postgres(ql)?:/.test(url)) throw new UsageError('A relay needs PostgreSQL: --database postgres://…')
+      return untilInterrupted((signal) => relay(session, { service, url, signal }))
+    })
+}
+
+async function relay(
+  session: Session,
+  { service, url, signal }: { readonly service: string; readonly url: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { output } = session
+  // pg is loaded by those who need it only.
+  const { default: pg } = await import('pg')
+  const pool = new pg.Pool({ connectionString: url, max: 4 })
+  pool.on('error', (error) => output.error(`The database has ended a connection: ${error.message}`))
+  const { token, url: server } = session.settings
+  const broker = connect(server, { ...(token !== undefined && { token }) })
+  const database = postgresDatabase({ pool })
+  const { namespace } = session.caller
+  try {
+    const relaying = createRelay({
+      service,
+      broker,
+      database,
+      namespace,
+      report: ({ level, message }) => {
+        if (level === 'warning') output.warn(message)
+        else output.error(message)
+      },
+    })
+    await relaying.start()
+    output.note(`Relaying for ${service} to ${server}.`)
+    await interrupted(signal)
+    output.note('Stopping.')
+    await relaying.stop()
+    output.note('Stopped.')
+  } finally {
+    await database.stop()
+    await broker.stop()
+    await pool.end()
+  }
+}
