@@ -64,7 +64,7 @@ describe('--json', () => {
       'scheduled cancel',
       'subscriptions wake',
     ]
-    const elsewhere = ['server', 'backup', 'restore', 'completion', ...streams, ...ofPositions]
+    const elsewhere = ['server', 'relay', 'backup', 'restore', 'completion', ...streams, ...ofPositions]
     expect(
       lines
         .map(([command]) => command)

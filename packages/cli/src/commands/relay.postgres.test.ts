@@ -1,7 +1,7 @@
 import { postgresDatabase } from '@tidings/tools/postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { openBench, type Bench, type RunningCommand } from '../command.fixture.ts'
+import { jsonLines, openBench, type Bench, type RunningCommand } from '../command.fixture.ts'
 
 let bench: Bench
 beforeAll(async () => {
@@ -40,6 +40,15 @@ test('relay carries what any client has written with its transaction, killed and
   await vi.waitFor(async () => expect(await published()).toEqual([1, 3]), 20_000)
   second.child.kill('SIGTERM')
   expect(await second.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/Stopping\.\nStopped\.\n$/) })
+})
+
+test('relay --json says for whom it relays, for programs', async (context) => {
+  const { url } = await postgresDatabase(context)
+  const running = bench.start(['relay', 'crm', '--database', url, '--json'])
+  await running.printed(/\n/)
+  running.child.kill('SIGINT')
+  const { code, stdout } = await running.ended
+  expect([code, jsonLines(stdout)]).toEqual([0, [{ service: 'crm', url: bench.server.url, pid: running.child.pid }]])
 })
 
 test('relay says what is wrong with its database', async (context) => {

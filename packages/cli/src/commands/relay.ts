@@ -51,7 +51,7 @@ async function relay(
       },
     })
     await relaying.start()
-    output.note(`Relaying for ${service} to ${server}.`)
+    await output.show({ service, url: server, pid: process.pid }, () => `Relaying for ${service} to ${server}.`)
     await interrupted(signal)
     output.note('Stopping.')
     await relaying.stop()
