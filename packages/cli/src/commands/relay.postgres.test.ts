@@ -1,3 +1,5 @@
+import { createServer } from 'node:net'
+import { startServer } from '@tidings/server'
 import { postgresDatabase } from '@tidings/tools/postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -42,13 +44,33 @@ test('relay carries what any client has written with its transaction, killed and
   expect(await second.ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/Stopping\.\nStopped\.\n$/) })
 })
 
+test('relay waits for a server that is not there yet', async (context) => {
+  const { url } = await postgresDatabase(context)
+  const port = await freePort()
+  const running = bench.start(['relay', 'late', '--database', url, '--url', `http://127.0.0.1:${port}`])
+  await running.printed(/out of reach.*tried again/s)
+  await using server = await startServer({ engine: 'memory', port })
+  const caller = { namespace: 'default', principal: 'late' }
+  await server.broker.putTopic(caller, { topic: 'late.mail', kind: 'event', owner: 'late' })
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await vi.waitFor(async () => {
+    await client.query("select tidings.publish('late.mail', '1')")
+    const { events } = await server.broker.read(caller, { topic: 'late.mail', limit: 1 })
+    expect(events).toHaveLength(1)
+  }, 30_000)
+  await client.end()
+  running.child.kill('SIGTERM')
+  expect(await running.ended).toMatchObject({ code: 0 })
+})
+
 test('relay --json says for whom it relays, for programs', async (context) => {
   const { url } = await postgresDatabase(context)
-  const running = bench.start(['relay', 'crm', '--database', url, '--json'])
+  const running = bench.start(['relay', 'shop', '--database', url, '--json'])
   await running.printed(/\n/)
   running.child.kill('SIGINT')
   const { code, stdout } = await running.ended
-  expect([code, jsonLines(stdout)]).toEqual([0, [{ service: 'crm', url: bench.server.url, pid: running.child.pid }]])
+  expect([code, jsonLines(stdout)]).toEqual([0, [{ service: 'shop', url: bench.server.url, pid: running.child.pid }]])
 })
 
 test('relay says what is wrong with its database', async (context) => {
@@ -71,3 +93,12 @@ test('relay says what is wrong with its database', async (context) => {
     stderr: expect.stringContaining('postgres://'),
   })
 })
+
+/** A port at which nobody listens. */
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

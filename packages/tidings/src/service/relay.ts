@@ -1,7 +1,8 @@
-import type { Broker } from '../broker/port/broker.ts'
-import type { Report } from '../consumer/index.ts'
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import { Backoff, type Report } from '../consumer/index.ts'
 import type { Database } from '../database/index.ts'
 import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
 import { createOutbox, type Outbox, type OutboxStats } from '../outbox/index.ts'
 import { databaseIdentity } from './identity.ts'
@@ -20,7 +21,10 @@ export interface RelayOptions {
 
 /** Publishes what other programs write into the outbox of a database, such as with `tidings.publish()` in PostgreSQL. */
 export interface Relay {
-  /** Says whose database it is, which the broker refuses where it knows another one, and relays until `stop`. Idempotent. */
+  /**
+   * Says whose database it is, which the broker refuses where it knows another one, and relays until `stop`. The
+   * database must be running; the broker need not be.
+   */
   start(): Promise<void>
   stop(): Promise<void>
   stats(): Promise<OutboxStats>
@@ -39,15 +43,21 @@ export function createRelay(options: RelayOptions): Relay {
 
 class StandaloneRelay implements Relay {
   readonly #options: RelayOptions
+  readonly #environment: Environment
+  readonly #caller: Caller
   readonly #outbox: Outbox
+  #stopping = new AbortController()
+  #connecting: Promise<void> | undefined
 
   constructor(options: RelayOptions) {
     const { service, broker, database, namespace = 'default', report, environment = systemEnvironment } = options
     this.#options = options
+    this.#environment = environment
+    this.#caller = { namespace, principal: service }
     this.#outbox = createOutbox({
       broker,
       database,
-      caller: { namespace, principal: service },
+      caller: this.#caller,
       service,
       environment,
       onAlarm: ({ message, ...details }) =>
@@ -56,16 +66,48 @@ class StandaloneRelay implements Relay {
   }
 
   async start(): Promise<void> {
-    const { service, broker, database, namespace = 'default', environment = systemEnvironment } = this.#options
+    const { database, report } = this.#options
+    this.#stopping = new AbortController()
     await database.start()
-    const identity = await databaseIdentity(database, environment)
+    const identity = await databaseIdentity(database, this.#environment)
+    try {
+      await this.#begin(identity)
+    } catch (error) {
+      if (!(error instanceof TidingsError) || !error.retryable) throw error
+      report({ level: 'warning', message: `${error.message} It is tried again until it succeeds.`, error })
+      this.#connecting = this.#keepTrying(identity)
+    }
+  }
+
+  /** Nothing is published before the broker knows that this is the database of the service. */
+  async #begin(identity: string): Promise<void> {
+    const { service, broker } = this.#options
     await broker.start()
-    await broker.registerService({ namespace, principal: service }, { service, database: identity })
+    await broker.registerService(this.#caller, { service, database: identity })
     await this.#outbox.start()
   }
 
-  stop(): Promise<void> {
-    return this.#outbox.stop()
+  async #keepTrying(identity: string): Promise<void> {
+    const backoff = new Backoff(this.#environment)
+    const { signal } = this.#stopping
+    for (;;) {
+      await backoff.pause(signal)
+      if (signal.aborted) return
+      try {
+        return await this.#begin(identity)
+      } catch (error) {
+        if (error instanceof TidingsError && error.retryable) continue
+        const message = `Nothing is relayed: ${error instanceof Error ? error.message : String(error)}`
+        this.#options.report({ level: 'error', message, error })
+        return
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#connecting
+    await this.#outbox.stop()
   }
 
   stats(): Promise<OutboxStats> {
