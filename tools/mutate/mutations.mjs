@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { backupMutations } from './backup-mutations.mjs'
+import { captureMutations } from './capture-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
@@ -37,6 +38,7 @@ export const mutations = [
     ...taskMutations,
     ...operatorMutations,
     ...scheduleMutations,
+    ...captureMutations,
     ...backupMutations,
     ...followMutations,
     ...spoolMutations,
