@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
+import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
@@ -47,6 +48,7 @@ export const mutations = [
     ...taskMutations,
     ...operatorMutations,
     ...scheduleMutations,
+    ...captureMutations,
     ...backupMutations,
     ...followMutations,
     ...spoolMutations,

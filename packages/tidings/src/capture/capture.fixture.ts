@@ -105,7 +105,7 @@ function poolOf(context: TestContext, url: string): Pool {
 }
 
 async function emptyBroker(context: TestContext): Promise<Broker> {
-  const broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
+  const broker = createBroker({ engine: memoryEngine(), authorize: allowAll, maxPayloadBytes: 100_000 })
   await broker.start()
   context.onTestFinished(() => broker.stop())
   return broker

@@ -131,17 +131,26 @@ test('a long value that did not change is published with the row', async (contex
   await expectLatest(broker, { 1: { id: 1, name: 'Anna', long: first }, 3: { id: 3, name: 'Bea', long: second } })
 })
 
-test('a long value is read where the transaction has it, without the table', async (context) => {
+test('a long value that the log has is not read from the table', async (context) => {
   const bench = await captureBench(context, long)
   const { owner } = bench
   await publish(owner)
-  await captured(bench)
+  let reads = 0
+  const pool = hooked(bench.pool, async (text) => {
+    if (/unnest\(\$1/.test(text)) reads += 1
+  })
+  const capture = bench.capture({ pool })
+  await capture.start()
+  await listed(capture)
   const value = 'x'.repeat(10_000)
+  // Earlier in the same transaction.
   await owner.query(`begin; insert into customer values (1, 'A', '${value}'); update customer set name = 'Ann'; commit`)
   expect(await published(bench, 0, 1)).toEqual([`created 1 {"id":1,"name":"Ann","long":"${value}"}`])
+  // In the row before.
   await owner.query('alter table customer replica identity full')
-  await owner.query("begin; update customer set name = 'Anna'; delete from customer; commit")
-  expect(await published(bench, 1, 1)).toEqual(['deleted 1 {"id":1}'])
+  await owner.query("update customer set name = 'Anna'")
+  expect(await published(bench, 1, 1)).toEqual([`updated 1 {"id":1,"name":"Anna","long":"${value}"}`])
+  expect(reads).toBe(0)
 })
 
 test('a row whose long value cannot be read any more, because it is gone, ends with its deletion', async (context) => {
@@ -241,10 +250,36 @@ test('a row that the broker refuses is told, and neither its later states nor ot
   await publish(owner)
   await captured(bench)
   // Larger than what a broker takes.
-  await owner.query(`begin; insert into customer values (1, repeat('x', 2000000)), (2, 'Bob'); commit`)
+  await owner.query(`begin; insert into customer values (1, repeat('x', 200000)), (2, 'Bob'); commit`)
   await expectLatest(broker, { 2: { id: 2, name: 'Bob' } })
   expect(alarms).toMatchObject([{ alarm: 'refused', key: '1', code: 'payload-too-large' }])
   await owner.query("update customer set name = 'Ann' where id = 1")
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 2: { id: 2, name: 'Bob' } })
   expect(textOf((await allEvents(broker)).at(-1)!.event.data)).toBe('{"id":1,"name":"Ann"}')
+})
+
+test('a newer state of a row that was refused in the same call is published after it', async (context) => {
+  const bench = await captureBench(context)
+  const { owner, broker, faults } = bench
+  await publish(owner)
+  await captured(bench)
+  let calls = 0
+  let goOn = (): void => undefined
+  const held = new Promise<void>((resolve) => (goOn = resolve))
+  faults.publish = async (...call) => {
+    calls += 1
+    await held
+    return broker.publish(...call)
+  }
+  await owner.query("insert into customer values (9, 'Iris')")
+  await expect.poll(() => calls, { timeout: 20_000 }).toBe(1)
+  // These wait for the answer, and then go out together.
+  await owner.query("insert into customer values (1, repeat('x', 200000))")
+  await owner.query("update customer set name = 'Ann' where id = 1")
+  const { rows } = await owner.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
+  const sent = `select 1 from pg_stat_replication join pg_replication_slots on active_pid = pid
+    where slot_name = 'tidings_crm_customer' and sent_lsn >= $1`
+  await expect.poll(async () => (await owner.query(sent, [rows[0]!.lsn])).rowCount, { timeout: 20_000 }).toBe(1)
+  goOn()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 9: { id: 9, name: 'Iris' } })
 })

@@ -9,16 +9,16 @@ import {
   publish,
   type Bench,
 } from './capture.fixture.ts'
-import type { Capture } from './index.ts'
+import type { Capture, CaptureOptions } from './index.ts'
 
 const slot = 'tidings_crm_customer'
 const dropSlot = `select pg_drop_replication_slot('${slot}')`
 
 /** A capture of two rows that has listed them. */
-async function running(bench: Bench): Promise<Capture> {
+async function running(bench: Bench, options: Partial<CaptureOptions> = {}): Promise<Capture> {
   await publish(bench.owner)
   await bench.owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
-  const capture = bench.capture()
+  const capture = bench.capture(options)
   await capture.start()
   await listed(capture)
   return capture
@@ -100,9 +100,23 @@ test('a table that was out of the publication for a while is listed again', asyn
   const bench = await captureBench(context)
   const { owner } = bench
   await running(bench)
+  const client = await owner.connect()
+  // Nobody sees it without the table.
+  await client.query(`begin; alter publication ${slot} drop table customer`)
+  await client.query(`alter publication ${slot} add table customer; commit`)
+  client.release()
+  await change(bench)
+  await expectListing(bench, /publication/)
+})
+
+test('a table that was out of the publication while nothing was captured is listed again', async (context) => {
+  const bench = await captureBench(context)
+  const { owner } = bench
+  await (await running(bench)).stop()
   await owner.query(`alter publication ${slot} drop table customer`)
   await change(bench)
   await owner.query(`alter publication ${slot} add table customer`)
+  await bench.capture().start()
   await expectListing(bench, /publication/)
 })
 
@@ -145,8 +159,17 @@ test('another key of the table begins other keys of events', async (context) => 
 
 test('a broker that begins again with nothing gets everything', async (context) => {
   const bench = await captureBench(context)
-  await running(bench)
+  await running(bench, { heartbeatMs: 3_600_000 })
   await bench.wipe()
+  await change(bench)
+  await expectListing(bench, /another life/)
+})
+
+test('a topic that was made again gets everything', async (context) => {
+  const bench = await captureBench(context)
+  await running(bench, { heartbeatMs: 3_600_000 })
+  await bench.wipe()
+  await bench.broker.putTopic(caller, { topic: 'crm.customer', kind: 'entity', owner: 'crm' })
   await change(bench)
   await expectListing(bench, /another life/)
 })

@@ -20,6 +20,10 @@ const refusals: Readonly<Record<string, readonly [tables: string, message: RegEx
     'create table customer (id integer, number integer primary key)',
     /column .* but not its key \(number\)/,
   ],
+  'a key that is computed': [
+    'create table customer (number integer, id integer primary key generated always as (number + 1) stored)',
+    /generated column 'id' .* part of its key/,
+  ],
   'a view': ['create view customer as select 1 as id', /no table of its own/],
   'a partitioned table': [
     'create table customer (id integer primary key) partition by hash (id)',

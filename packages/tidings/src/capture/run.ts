@@ -1,9 +1,10 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Entity } from '../contract/index.ts'
-import { sleep, type Environment } from '../environment/index.ts'
+import type { Environment } from '../environment/index.ts'
 import { isTombstone, type Event } from '../event/index.ts'
 import { latestPages } from './broker-listing.ts'
 import type { CapturePool } from './client.ts'
+import { completeRows } from './complete-rows.ts'
 import { changeEvent, truncatedEvent, type Life } from './events.ts'
 import { restored } from './life.ts'
 import { Listing } from './listing.ts'
@@ -14,7 +15,6 @@ import { decodeMessage, type LogMessage, type Relation } from './pgoutput.ts'
 import type { Publisher } from './publisher.ts'
 import type { Raise } from './report.ts'
 import type { RowForm } from './row-form.ts'
-import { readRows } from './rows.ts'
 import type { CaptureState, StateStore } from './state.ts'
 import type { ReplicationStream } from './stream.ts'
 import { formOfRelation, inspectTable, type CapturedTable, type TableOptions } from './table.ts'
@@ -49,7 +49,6 @@ const mostKeys = 5_000
 const mostBytes = 4 * 1_048_576
 /** Rows whose stored-apart values are read at once. */
 const reread = 50
-const lookAgainMs = 20
 const confirmEveryMs = 1_000
 
 /**
@@ -204,35 +203,14 @@ export class CaptureRun {
     }
     const partial = changes.filter((change) => !isWhole(change))
     for (let start = 0; start < partial.length; start += reread) {
-      await this.#complete(partial.slice(start, start + reread), transaction)
+      const whole = await completeRows(
+        { ...this.#options, table: this.#table },
+        { changes: partial.slice(start, start + reread), xid: transaction.xid },
+      )
+      for (const change of whole) this.#batch.push(changeEvent(this.#life, change, commit, committedAt))
       await this.#publish()
     }
     if (this.#batch.length >= batchEvents) await this.#publish()
-  }
-
-  /**
-   * Publishes rows of which the log leaves out values that did not change (stored apart, without `replica identity
-   * full`) as they are at present. What is read is the state after this change or after a later one, which the log has
-   * too: its event follows with a higher version, so that a copy ends with the last state; until then it may have it a
-   * little too early, but never a mixture that was no state at all. A row that is gone by now is left out: the log goes
-   * on with its deletion, or with the change of its key.
-   */
-  async #complete(changes: readonly Change[], { xid, commit, committedAt }: TransactionChanges): Promise<void> {
-    const { pool, environment, signal } = this.#options
-    const table = this.#table
-    const keys = changes.map(({ form, row }) => form.keyTexts(row!))
-    let rows = await readRows(pool, table, { keys, xid })
-    while (!rows) {
-      await sleep(environment, lookAgainMs, signal)
-      signal.throwIfAborted()
-      rows = await readRows(pool, table, { keys, xid })
-    }
-    const found = new Map(rows.map((row) => [table.form.key(row), row]))
-    for (const change of changes) {
-      const row = found.get(change.key)
-      if (!row) continue
-      this.#batch.push(changeEvent(this.#life, { ...change, row, form: table.form }, commit, committedAt))
-    }
   }
 
   /** Publishes the end of every entity that the broker has. */

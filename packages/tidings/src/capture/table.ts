@@ -99,6 +99,12 @@ async function findTable(session: Session, options: TableOptions): Promise<Found
       )
     }
   }
+  const computed = key.find(({ generated }) => generated)
+  if (computed) {
+    throw refusal(
+      `The log does not have the generated column ${literal(computed.name)} of ${name}, which is part of its key; choose another replica identity.`,
+    )
+  }
   const shape = columns.filter(
     (column) => !column.generated && ((wanted?.includes(column.name) ?? true) || names.includes(column.name)),
   )
