@@ -227,7 +227,8 @@ export class BuildRun {
     const { build, report } = this.#options
     const code = error instanceof TidingsError ? error.code : undefined
     if (code === 'subscription-unknown' || code === 'topic-unknown') this.#reconnect?.()
-    if (this.#stopping.signal.aborted) return
+    // What has become of it is told by whoever finds that out, which is the next to connect.
+    if (this.#stopping.signal.aborted || error instanceof BuildLost) return
     const message = error instanceof Error ? error.message : String(error)
     report({
       level: 'warning',

@@ -238,7 +238,7 @@ describe('two processes of a service', () => {
         expect(replica.status().state).toBe('ready')
         expect(await replica.all()).toHaveLength(10)
       }
-      expect(bench.notices.filter(({ level }) => level !== 'info')).toEqual([])
+      expect(bench.notices.filter(({ level }) => level !== 'info').map(({ message }) => message)).toEqual([])
     },
   )
 })
