@@ -7,6 +7,7 @@ import { followMutations } from './follow-mutations.mjs'
 import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
+import { postgresMutations } from './postgres-mutations.mjs'
 import { pushMutations } from './push-mutations.mjs'
 import { scheduleMutations } from './schedule-mutations.mjs'
 import { serverMutations } from './server-mutations.mjs'
@@ -38,6 +39,7 @@ export const mutations = [
     ...operatorMutations,
     ...scheduleMutations,
     ...backupMutations,
+    ...postgresMutations,
     ...followMutations,
     ...spoolMutations,
     ...kitMutations,
