@@ -21,7 +21,7 @@ export const postgresMutations = [
     from: 'and epoch = $4 and not removed for update',
     to: 'and $4::bigint > 0 and not removed for update',
     tests: conformance,
-    name: 'takes over',
+    name: 'two engines: commits',
   },
   {
     promise: 'A commit of which nothing is known is waited for before the next one of its ledger.',
@@ -79,7 +79,7 @@ export const postgresMutations = [
     from: 'batch.replaced.filter((offset) => offset <= topic.trimmed)',
     to: '[]',
     tests: conformance,
-    name: 'replaced since',
+    name: 'lets go of what a newer',
   },
   {
     promise: 'What is known of the catalogue stays known while it is loaded again.',
