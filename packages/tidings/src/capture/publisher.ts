@@ -147,12 +147,20 @@ export class Publisher {
 
   async #within<Result>(promise: Promise<Result>): Promise<Result> {
     const { environment, signal } = this.#options
-    const answered = new AbortController()
-    const late = sleep(environment, answerWithinMs, AbortSignal.any([signal, answered.signal])).then(() => {
+    signal.throwIfAborted()
+    const waiting = new AbortController()
+    const stopWaiting = (): void => waiting.abort()
+    signal.addEventListener('abort', stopWaiting, { once: true })
+    const late = sleep(environment, answerWithinMs, waiting.signal).then(() => {
       throw new TidingsError('unavailable', `The broker did not answer within ${answerWithinMs} ms.`)
     })
     late.catch(() => undefined)
-    return Promise.race([promise, late]).finally(() => answered.abort())
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      signal.removeEventListener('abort', stopWaiting)
+      stopWaiting()
+    }
   }
 }
 
