@@ -91,7 +91,7 @@ export class Publisher {
     for (;;) {
       try {
         const request = { topic, events: events.map((event) => ({ event })) }
-        const answers = await this.#within(broker.publish(caller, request))
+        const answers = await this.#within(() => broker.publish(caller, request))
         this.#backoff.succeed()
         return answers
       } catch (error) {
@@ -145,7 +145,7 @@ export class Publisher {
     return new NewLife(`The topic ${this.#options.topic} has begun another life, or is gone.`, { keepsSlot: true })
   }
 
-  async #within<Result>(promise: Promise<Result>): Promise<Result> {
+  async #within<Result>(call: () => Promise<Result>): Promise<Result> {
     const { environment, signal } = this.#options
     signal.throwIfAborted()
     const waiting = new AbortController()
@@ -156,7 +156,7 @@ export class Publisher {
     })
     late.catch(() => undefined)
     try {
-      return await Promise.race([promise, late])
+      return await Promise.race([call(), late])
     } finally {
       signal.removeEventListener('abort', stopWaiting)
       stopWaiting()
