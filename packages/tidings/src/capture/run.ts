@@ -85,10 +85,6 @@ export class CaptureRun {
     this.#confirmedAt = environment.clock.monotonic()
   }
 
-  get state(): CaptureState {
-    return this.#state
-  }
-
   /** Goes on until the stream ends or something fails, and rejects with the reason. */
   async run(): Promise<never> {
     const { stream, notes } = this.#options
