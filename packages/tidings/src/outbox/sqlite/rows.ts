@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../../database/index.ts'
 import type { Environment } from '../../environment/index.ts'
 import { countWithin, rowsOf } from '../batch.ts'
 import { storable } from '../held.ts'
-import type { Batch, Outcome, OutboxRows, ReadOptions, Refusal, Row, Settled } from '../rows.ts'
+import type { Batch, Outcome, OutboxRows, ReadOptions, Row, Settled } from '../rows.ts'
 import { statements } from './statements.ts'
 
 /**
@@ -112,17 +112,12 @@ async function settle(
   const held = [...outcome.refused.values()]
   const waiting = new Map(rows.filter(({ fate }) => fate === 'wait').map(({ key }) => [key!.join(), key!]))
   if (accepted.size > 0) await transaction.query(statements.remove, [JSON.stringify([...accepted])])
-  for (const refusal of held) await hold(transaction, refusal, heldAt)
+  for (const { id, code, reason } of held) {
+    await transaction.query(statements.holdOne, [heldAt, code, storable(reason), id])
+    await transaction.query(statements.removeOne, [id])
+  }
   for (const key of waiting.values()) await holdBehind(transaction, { topic, key, heldAt })
   return { held, passed: accepted.size + held.length + waiting.size }
-}
-
-/** Sets a refused event aside, with all later ones of its key. */
-async function hold(transaction: Transaction, refusal: Refusal, heldAt: number): Promise<void> {
-  const { id, topic, key, code, reason } = refusal
-  await transaction.query(statements.holdOne, [heldAt, code, storable(reason), id])
-  await transaction.query(statements.removeOne, [id])
-  if (key) await holdBehind(transaction, { topic, key, heldAt })
 }
 
 /** Sets everything aside that waits in the outbox for a key of which something is held. */
