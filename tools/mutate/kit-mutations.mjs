@@ -43,8 +43,8 @@ export const kitMutations = [
   {
     promise: 'Copies follow the table: commit order is version order.',
     file: 'outbox/writer.ts',
-    from: 'const { sequence, present } = row!',
-    to: 'const { present } = row!; const sequence = 1',
+    from: 'before: locked[index]!.sequence',
+    to: 'before: 1, sequence: 1',
     tests: ['outbox/writer.test.ts'],
   },
   {
@@ -223,8 +223,8 @@ export const kitMutations = [
   {
     promise: "The kit's own transactions see what others committed, whatever the isolation.",
     file: 'database/own-transaction.ts',
-    from: "await transaction.query('set transaction isolation level read committed')",
-    to: 'void 0',
+    from: "{ isolation: 'read committed' }",
+    to: '{}',
     tests: ['inbox/inbox.postgres.test.ts'],
   },
   {
