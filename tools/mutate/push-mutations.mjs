@@ -1,4 +1,5 @@
 const endpoint = ['push/endpoint.test.ts']
+const handshake = ['push/handshake.test.ts']
 const delivery = ['push/delivery.test.ts']
 const push = ['push/push.test.ts']
 const chaos = ['push/chaos.test.ts']
@@ -101,7 +102,7 @@ export const pushMutations = [
     file: 'push/endpoint.ts',
     from: 'Math.max(delaysMs[attempt - 1]!, afterMs)',
     to: 'delaysMs[attempt - 1]!',
-    tests: endpoint,
+    tests: handshake,
     name: 'the handshake is tried again',
   },
   {
@@ -221,7 +222,7 @@ export const pushMutations = [
     file: 'push/handshake.ts',
     from: "if (allowed !== '*' && allowed?.toLowerCase() !== origin.toLowerCase()) {",
     to: 'if (false) {',
-    tests: endpoint,
+    tests: handshake,
     name: 'the handshake (comes before|takes)',
   },
   {
@@ -237,7 +238,7 @@ export const pushMutations = [
     file: 'push/endpoint.ts',
     from: "if (consent.gone) return this.#disable('The endpoint answered 410 Gone.')",
     to: '',
-    tests: endpoint,
+    tests: handshake,
     name: 'the handshake is over',
   },
   {
@@ -245,7 +246,7 @@ export const pushMutations = [
     file: 'push/pace.ts',
     from: 'this.#nextAt = now + this.#spacingMs',
     to: 'this.#nextAt = now',
-    tests: endpoint,
+    tests: handshake,
     name: 'sends no faster',
   },
 ]

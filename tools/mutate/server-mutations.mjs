@@ -185,7 +185,7 @@ export const serverMutations = [
     file: 'connection-follows.ts',
     from: 'await open.answered\n',
     to: '\n',
-    tests: live,
+    tests: ['live-socket.test.ts'],
     name: 'told where a topic begins',
   },
   {
@@ -193,7 +193,7 @@ export const serverMutations = [
     file: 'connection-follows.ts',
     from: 'for (const stream of this.#open.keys()) this.close(stream)',
     to: '',
-    tests: live,
+    tests: ['live-socket.test.ts'],
     name: 'gone without a good-bye',
   },
   // -------------------------------------------------------------------------------------------------------------- lines
@@ -202,7 +202,7 @@ export const serverMutations = [
     file: 'connection-follows.ts',
     from: 'return json ? textOf(message, false) : encodeFrame(message)',
     to: 'return encodeFrame(message)',
-    tests: ['live.test.ts'],
+    tests: ['live-socket.test.ts'],
     name: 'a client in any language',
   },
   {
@@ -210,7 +210,7 @@ export const serverMutations = [
     file: 'connection-follows.ts',
     from: '      ...(filter && { filter }),\n',
     to: '',
-    tests: ['live.test.ts'],
+    tests: ['live-socket.test.ts'],
     name: 'a client in any language',
   },
   {

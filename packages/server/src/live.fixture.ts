@@ -2,10 +2,32 @@ import type { Broker, Caller, FollowReset } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import type { ServerMessage } from 'tidings/protocol'
 import { WebSocket } from 'ws'
-import type { Bench } from './bench.fixture.ts'
+import { openBench, type Bench } from './bench.fixture.ts'
 
 export const caller: Caller = { namespace: 'default', principal: 'tester' }
 export const topic = 'things.odd'
+
+export const limits = { pingIntervalMs: 300 }
+
+/** Publishes events whose key is the first letter of their id; answers their positions. */
+export async function publish(broker: Broker, ...ids: string[]): Promise<string[]> {
+  const data = new TextEncoder().encode('{\n "big": 9223372036854775807 }')
+  const events = ids.map((id) => ({
+    event: { id, source: 's', type: topic, key: id[0]!, data, extensions: { correlationid: `c${id}` } },
+  }))
+  const answers = await broker.publish(caller, { topic, events })
+  return answers.map((answer) => (answer.status === 'stored' ? answer.position : ''))
+}
+
+export async function openShop(options: Parameters<typeof openBench>[0] = {}): Promise<Bench> {
+  const bench = await openBench({ limits, ...options })
+  await bench.broker.putTopic(caller, { topic, kind: 'event', owner: 'tester' })
+  return bench
+}
+
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
 
 /** What came of server-sent events, as the text that it is. */
 export class Source implements AsyncDisposable {

@@ -1,38 +1,31 @@
 import { connect } from 'tidings'
-import { allowAll, createBroker, type Broker } from 'tidings/broker'
+import { allowAll, createBroker } from 'tidings/broker'
 import { memoryEngine } from 'tidings/engines/memory'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { openBench, type Bench } from './bench.fixture.ts'
 import { blackHole } from './black-hole.fixture.ts'
-import { caller, counted, flood, floodEvents, Plain, settled, Source, topic, watch } from './live.fixture.ts'
+import {
+  caller,
+  counted,
+  flood,
+  floodEvents,
+  limits,
+  openShop,
+  Plain,
+  publish,
+  settled,
+  Source,
+  topic,
+  until,
+  watch,
+} from './live.fixture.ts'
 import { createServer } from './server.ts'
 
 const live = `/topics/${topic}/live`
-const limits = { pingIntervalMs: 300 }
 const transports = [
   { transport: 'server-sent events', options: { WebSocket: null, timeoutMs: 1_000 } },
   { transport: 'WebSocket', options: { WebSocket, timeoutMs: 1_000 } },
 ]
-
-async function publish(broker: Broker, ...ids: string[]): Promise<string[]> {
-  const data = new TextEncoder().encode('{\n "big": 9223372036854775807 }')
-  const events = ids.map((id) => ({
-    event: { id, source: 's', type: topic, key: id[0]!, data, extensions: { correlationid: `c${id}` } },
-  }))
-  const answers = await broker.publish(caller, { topic, events })
-  return answers.map((answer) => (answer.status === 'stored' ? answer.position : ''))
-}
-
-async function openShop(options: Parameters<typeof openBench>[0] = {}): Promise<Bench> {
-  const bench = await openBench({ limits, ...options })
-  await bench.broker.putTopic(caller, { topic, kind: 'event', owner: 'tester' })
-  return bench
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 describe(`GET ${live}`, () => {
   it('sends each event with its position as id, its payload untouched, and then what comes', async () => {
@@ -237,62 +230,6 @@ describe.each(transports)('follow() of a remote broker over $transport', ({ opti
     expect([seen.closed, other.closed?.message]).toEqual([undefined, expect.stringMatching(/was stopped here/)])
     await until(() => reads.watching === 0)
   })
-})
-
-it('a client on a WebSocket that is gone without a good-bye leaves nothing at the server', async () => {
-  const { engine, reads } = counted(memoryEngine())
-  await using bench = await openShop({ broker: createBroker({ engine, authorize: allowAll }) })
-  const socket = await Plain.open(bench)
-  for (const stream of [1, 2]) socket.send({ type: 'follow', id: stream, stream, topic, json: true })
-  await until(() => reads.watching === 2)
-  socket.webSocket.terminate()
-  await until(() => reads.watching === 0)
-})
-
-it('a client on a WebSocket is told where a topic begins before it gets anything of it', async () => {
-  const broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
-  const follow = broker.follow.bind(broker)
-  // Events are there before the answer is.
-  broker.follow = async (who, request) => {
-    let came = (): void => undefined
-    const first = new Promise<void>((resolve) => (came = resolve))
-    const onEvents: typeof request.onEvents = (...page) => {
-      const sent = request.onEvents(...page)
-      setImmediate(came)
-      return sent
-    }
-    const follower = await follow(who, { ...request, onEvents })
-    await first
-    return follower
-  }
-  await using bench = await openShop({ broker })
-  await publish(bench.broker, 'a1')
-  const socket = await Plain.open(bench)
-  const order: unknown[] = []
-  socket.webSocket.on('message', (data: Buffer) => order.push((JSON.parse(data.toString()) as { type: string }).type))
-  socket.send({ type: 'follow', id: 1, stream: 1, topic, after: 'beginning', json: true })
-  await socket.next('events')
-  expect(order.filter((type) => type === 'answer' || type === 'events')).toEqual(['answer', 'events'])
-  socket.webSocket.terminate()
-})
-
-it('a client in any language sends a task and gets what comes of it on one socket, in JSON', async () => {
-  await using bench = await openShop()
-  await bench.broker.putTopic(caller, { topic: 'shop.tasks', kind: 'task', owner: 'shop' })
-  const socket = await Plain.open(bench)
-  const filter = { exact: { correlationid: 'c1' } }
-  socket.send({ type: 'follow', id: 1, stream: 1, topic, filter, json: true })
-  const text = '{"specversion":"1.0","id":"t1","source":"page","type":"shop.do","partitionkey":"k","data":{"n":1.0}}'
-  socket.send({ type: 'publish', id: 2, topic: 'shop.tasks', events: [text] })
-  socket.send({ type: 'publish', id: 3, topic: 'shop.tasks', events: ['{"specversion":"1.0"}'] })
-  expect(await socket.next('answer')).toMatchObject({ id: 1 })
-  expect(await socket.next('answer')).toMatchObject({ id: 2, result: { results: [{ status: 'stored' }] } })
-  expect(await socket.next('error')).toMatchObject({ id: 3, problem: { code: 'event-invalid' } })
-  const { events } = await bench.broker.read(caller, { topic: 'shop.tasks' })
-  expect(new TextDecoder().decode(events[0]!.event.data)).toBe('{"n":1.0}')
-  await publish(bench.broker, '2', '1')
-  expect(await socket.next('events')).toMatchObject({ stream: 1, events: [{ event: { id: '1', data: {} } }] })
-  socket.webSocket.terminate()
 })
 
 it('pages of an allowed origin may call, and are told so; others may not', async () => {
