@@ -13,6 +13,7 @@ import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 import { leaseMutations } from './lease-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
+import { outboxMutations } from './outbox-mutations.mjs'
 import { postgresMutations } from './postgres-mutations.mjs'
 import { pushMutations } from './push-mutations.mjs'
 import { scheduleMutations } from './schedule-mutations.mjs'
@@ -54,6 +55,7 @@ export const mutations = [
     ...postgresMutations,
     ...followMutations,
     ...spoolMutations,
+    ...outboxMutations,
     ...kitMutations,
     ...retentionMutations,
   ]),

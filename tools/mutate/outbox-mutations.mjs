@@ -1,0 +1,116 @@
+/**
+ * What a service sends: the outbox in its database, and the relay.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const outboxMutations = [
+  {
+    promise: 'Nothing leaves the outbox but what the broker took.',
+    file: 'outbox/sqlite/statements.ts',
+    from: "remove: 'delete from tidings_outbox where id in (select value from json_each(?))',",
+    to: "remove: 'delete from tidings_outbox where id <= (select max(value) from json_each(?))',",
+    tests: ['outbox/relay.test.ts'],
+    name: 'sqlite: a topic that fails holds up no other topic',
+  },
+  {
+    promise: 'A refused event holds the later ones of its key.',
+    file: 'outbox/sqlite/statements.ts',
+    from: 'held.topic = unsent.topic and held.key = unsent.key',
+    to: 'false',
+    tests: ['outbox/held.test.ts'],
+    name: 'sqlite: a refused event',
+  },
+  {
+    promise: 'A relay that was paused longer than its lease removes nothing.',
+    file: 'outbox/relay.ts',
+    from: 'await ownership.ensure(transaction)\n      return batch.settle(',
+    to: 'return batch.settle(',
+    tests: ['outbox/ownership.test.ts'],
+  },
+  {
+    promise: 'No living relay is replaced because of one stale read.',
+    file: 'outbox/ownership.ts',
+    from: 'if (!first || mark !== this.#seen.mark) this.#seen = { mark, at: now }',
+    to: 'if (!first || this.#seen.mark === undefined) this.#seen = { mark, at: now }',
+    tests: ['outbox/loop.test.ts'],
+  },
+  {
+    promise: 'Somebody is told of a refused event.',
+    file: 'outbox/relay.ts',
+    from: "this.#options.alarm({ alarm: 'held', message, topic, key: text, id, code })",
+    to: '',
+    tests: ['outbox/held.test.ts'],
+  },
+  {
+    promise: 'Copies follow the table: commit order is version order.',
+    file: 'outbox/writer.ts',
+    from: 'before: locked[index]!.sequence',
+    to: 'before: 1, sequence: 1',
+    tests: ['outbox/writer.test.ts'],
+  },
+  {
+    promise: 'A restored database is noticed.',
+    file: 'outbox/sqlite/rows.ts',
+    from: 'return next === undefined || state.counter > next.assigned',
+    to: 'return false',
+    tests: ['outbox/restore.test.ts'],
+  },
+  {
+    promise: 'Copies do not stick to the lost state of a restored database.',
+    file: 'outbox/restore.ts',
+    from: 'await transaction.query(statements.raiseSource, [Math.max(minutes, next)])',
+    to: '',
+    tests: ['outbox/restore.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: a transaction that commits late is not skipped.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'where topic = ${topic} and xid = any (array(select pg_snapshot_xip(${done})))`',
+    to: 'where false`',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: nothing of a key is published before what is held of it.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'and (held.released is null or not pg_visible_in_snapshot(held.released, p.goal))',
+    to: 'and false',
+    tests: ['outbox/held.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: what was written behind a held key while it was released follows it.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'for (const key of waiting.values()) await transaction.query(statements.releaseBehind, [topic, key])',
+    to: '',
+    tests: ['outbox/held.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: no table is emptied that holds something unsent.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'if ((await transaction.query(statements.holdsUnsent(table))).length > 0) return false',
+    to: '',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+    name: 'stays as long as something of its table',
+  },
+  {
+    promise: 'PostgreSQL: a restored database is noticed.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'state.counter > (reach?.counter ?? 0)',
+    to: 'false',
+    tests: ['outbox/restore.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: an empty database of a service that published before is not taken for a repeat.',
+    file: 'outbox/postgres/statements.ts',
+    from: 'select p.topic, p.done, p.goal, p.at, greatest(p.counter, source.counter) as counter',
+    to: 'select p.topic, p.done, p.goal, p.at, p.counter',
+    tests: ['outbox/listing.test.ts'],
+    name: 'of a service that published before',
+  },
+  {
+    promise: 'PostgreSQL: a database that was moved to another server sends everything again.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'return (await this.#database.query(statements.isElsewhere)).length > 0',
+    to: 'return false',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+  },
+]
