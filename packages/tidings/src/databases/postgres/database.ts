@@ -8,14 +8,14 @@ import {
   checkServer,
   connectRefusal,
   isClient,
-  LentClient,
   messageOf,
   postgresCode,
   type PostgresPool,
 } from '../../postgres/index.ts'
-import { Connection, readFailure } from './connection.ts'
 import { databaseError } from './client.ts'
-import { PostgresTransaction } from './transaction.ts'
+import { pgClient, PgConnection } from './clients/pg.ts'
+import { readFailure, type Client, type LentConnection } from './connection.ts'
+import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
 export interface PostgresDatabaseOptions {
   /** The pool of `pg` that the kit takes its connections from; it stays its owner's to end. */
@@ -49,18 +49,18 @@ export function postgresDatabase(options: PostgresDatabaseOptions): Database {
 
 class PostgresDatabase implements Database {
   readonly dialect = dialect
-  readonly #pool: PostgresPool
+  readonly #client: Client
   readonly #environment: Environment
-  readonly #begin: string
-  readonly #context = new AsyncLocalStorage<PostgresTransaction>()
+  readonly #settings: string
+  readonly #context = new AsyncLocalStorage<OwnTransaction>()
   readonly #open = new Set<Promise<unknown>>()
   #running = false
   #starting: Promise<void> | undefined
 
   constructor({ pool, environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
-    this.#pool = pool
+    this.#client = pgClient(pool)
     this.#environment = environment
-    this.#begin = lockTimeoutMs === undefined ? 'begin' : `begin; set local lock_timeout = ${lockTimeoutMs}`
+    this.#settings = lockTimeoutMs === undefined ? '' : `set local lock_timeout = ${lockTimeoutMs}`
   }
 
   start(): Promise<void> {
@@ -72,7 +72,7 @@ class PostgresDatabase implements Database {
 
   async #start(): Promise<void> {
     if (this.#running) return
-    await this.#connected(({ client }) => checkServer(client))
+    await this.#reading((connection) => checkServer((text) => connection.run(text, [])))
     this.#running = true
   }
 
@@ -92,14 +92,14 @@ class PostgresDatabase implements Database {
   }
 
   /** The transaction in whose async context the caller runs, while it is running. */
-  get #current(): PostgresTransaction | undefined {
+  get #current(): OwnTransaction | undefined {
     const transaction = this.#context.getStore()
     return transaction?.ended === false ? transaction : undefined
   }
 
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
     this.#ensureOutside()
-    return this.#connected((connection) => this.#transaction(connection, work))
+    return this.#connected(false, (connection) => this.#transaction(connection, work))
   }
 
   #ensureOutside(): void {
@@ -113,11 +113,10 @@ class PostgresDatabase implements Database {
   }
 
   async #transaction<Result>(
-    connection: Connection,
+    connection: LentConnection,
     work: (transaction: Transaction) => Promise<Result> | Result,
   ): Promise<Result> {
-    await connection.execute(this.#begin)
-    const transaction = new PostgresTransaction(connection)
+    const transaction = new OwnTransaction(connection)
     let result: Result
     try {
       result = await this.#context.run(transaction, work, transaction)
@@ -136,23 +135,27 @@ class PostgresDatabase implements Database {
     const current = this.#current
     if (current) return (await current.read(text, values)) as Row[]
     this.#ensureOutside()
-    const rows = await this.#connected(async (connection) => {
-      await connection.execute('begin read only')
+    const rows = await this.#reading((connection) => connection.run(text, values)).catch((error: unknown) => {
+      throw readFailure(error, text)
+    })
+    return rows as Row[]
+  }
+
+  /** Lends a connection in a transaction in which nothing can be written. */
+  #reading<Result>(work: (connection: LentConnection) => Promise<Result>): Promise<Result> {
+    return this.#connected(true, async (connection) => {
       try {
-        return await connection.run(text, values)
-      } catch (error) {
-        throw readFailure(error, text)
+        return await work(connection)
       } finally {
         if (!connection.lost) await connection.execute('rollback')
       }
     })
-    return rows as Row[]
   }
 
   async migrate(set: MigrationSet): Promise<void> {
     this.#ensureOutside()
     const now = Math.floor(this.#environment.clock.now())
-    await this.#connected((connection) =>
+    await this.#connected(false, (connection) =>
       this.#transaction(connection, async (transaction) => {
         // Whoever waits for the others must see what they did, whatever isolation transactions have by default.
         await transaction.query('set transaction isolation level read committed')
@@ -173,15 +176,15 @@ class PostgresDatabase implements Database {
 
   async join(handle: unknown): Promise<Transaction> {
     if (!isClient(handle)) throw misuse('the handle is no client of `pg`')
-    const connection = new Connection(handle)
+    const connection = PgConnection.join(handle)
     if (!connection.inTransaction) throw misuse('the client is in no transaction; run "begin" on it first')
     return new PostgresTransaction(connection)
   }
 
-  /** Lends a connection; whoever stops waits until it is back. */
-  #connected<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+  /** Lends a connection in a transaction; whoever stops waits until it is back. */
+  #connected<Result>(readOnly: boolean, work: (connection: LentConnection) => Promise<Result>): Promise<Result> {
     const run = async (): Promise<Result> => {
-      const connection = await this.#connect()
+      const connection = await this.#begin(readOnly)
       try {
         return await work(connection)
       } finally {
@@ -193,9 +196,9 @@ class PostgresDatabase implements Database {
     return running
   }
 
-  async #connect(): Promise<Connection> {
+  async #begin(readOnly: boolean): Promise<LentConnection> {
     try {
-      return await LentClient.lend(this.#pool, (client) => new Connection(client))
+      return await this.#client.begin({ readOnly, settings: readOnly ? '' : this.#settings })
     } catch (error) {
       throw connectRefusal(error) ?? databaseError(error, 'connecting')
     }
@@ -222,7 +225,7 @@ async function createSchema(transaction: Transaction): Promise<void> {
   if (!there) await transaction.query('create schema tidings')
 }
 
-async function commit(connection: Connection): Promise<void> {
+async function commit(connection: LentConnection): Promise<void> {
   let done: string
   try {
     done = await connection.execute('commit')
