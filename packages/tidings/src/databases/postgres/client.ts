@@ -28,6 +28,6 @@ export function databaseError(error: unknown, doing: string): unknown {
 export function transactionEnded(): TidingsError {
   return new TidingsError(
     'transaction-misuse',
-    'This transaction has ended; await everything inside the function that it was given to.',
+    'This transaction has ended, or has not begun; await everything inside the function that it was given to.',
   )
 }

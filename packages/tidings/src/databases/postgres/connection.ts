@@ -1,9 +1,10 @@
 import type { SqlRow, SqlValue } from '../../database/index.ts'
 import { checkStatement, excerpt, refusedWrite } from '../../database/statements.ts'
-import { postgresCode } from '../../postgres/index.ts'
+import { messageOf, postgresCode } from '../../postgres/index.ts'
+import { TidingsError } from '../../errors.ts'
 import { databaseError } from './client.ts'
 import { inspectText } from './text.ts'
-import { toPostgres } from './values.ts'
+import { toPostgres, type BoundValue } from './values.ts'
 
 /** One connection, with values checked on the way in and exact on the way out. */
 export abstract class Connection {
@@ -11,7 +12,7 @@ export abstract class Connection {
   abstract ensureInTransaction(): Promise<void> | void
 
   /** Runs one statement with values that are checked. */
-  protected abstract ask(text: string, values: readonly unknown[]): Promise<SqlRow[]>
+  protected abstract ask(text: string, values: readonly BoundValue[]): Promise<SqlRow[]>
 
   /** Runs one statement, whatever it does. */
   async run(text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
@@ -67,6 +68,21 @@ export abstract class LentConnection extends Connection {
 export interface Client {
   /** Takes a connection, begins a transaction on it and runs the settings, statements that last as long as it. */
   begin(options: { readonly readOnly: boolean; readonly settings: string }): Promise<LentConnection>
+  /** The connection of a handle of this client's kind, on which somebody else has begun a transaction. */
+  join(handle: unknown): Connection | undefined
+}
+
+/** Rejects outside of a transaction: for clients that cannot tell. A lock that stands in no statement's way, and no subtransaction. */
+export async function askWhetherInTransaction(ask: (text: string) => Promise<unknown>): Promise<void> {
+  try {
+    await ask('lock table pg_catalog.pg_namespace in access share mode')
+  } catch (error) {
+    throw new TidingsError(
+      'transaction-misuse',
+      `This transaction has ended or has failed (${messageOf(error)}); await everything inside of it.`,
+      { cause: error },
+    )
+  }
 }
 
 /** PostgreSQL's code for a statement that writes in a read-only transaction. */

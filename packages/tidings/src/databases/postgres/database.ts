@@ -7,19 +7,30 @@ import {
   checkPool,
   checkServer,
   connectRefusal,
-  isClient,
   messageOf,
   postgresCode,
   type PostgresPool,
 } from '../../postgres/index.ts'
 import { databaseError } from './client.ts'
-import { pgClient, PgConnection } from './clients/pg.ts'
+import { pgClient } from './clients/pg.ts'
+import { checkPostgresJs, postgresJsClient, type PostgresJs } from './clients/postgres-js.ts'
 import { readFailure, type Client, type LentConnection } from './connection.ts'
 import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
-export interface PostgresDatabaseOptions {
-  /** The pool of `pg` that the kit takes its connections from; it stays its owner's to end. */
-  readonly pool: PostgresPool
+/** What the kit takes its connections from; it stays its owner's to end. */
+export type PostgresConnections =
+  | {
+      /** The pool of `pg`. */
+      readonly pool: PostgresPool
+      readonly sql?: undefined
+    }
+  | {
+      /** The client of `postgres` (postgres.js). */
+      readonly sql: PostgresJs
+      readonly pool?: undefined
+    }
+
+export type PostgresDatabaseOptions = PostgresConnections & {
   readonly environment?: Environment
   /** How long a statement waits for a lock before it is `database-busy`, in milliseconds; as the server is set where nothing is said. */
   readonly lockTimeoutMs?: number
@@ -35,16 +46,24 @@ const dialect: Dialect = {
 const migrationLock = 7_402_113_905_211
 
 /**
- * A service's database in PostgreSQL 14 or newer. Each transaction has a connection of the pool for itself; a statement
+ * A service's database in PostgreSQL 14 or newer. Each transaction has a connection of the client for itself; a statement
  * that fails ends its transaction, as PostgreSQL has it, and nothing of it can be committed any more.
  */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
-  checkPool(options.pool, 'postgresDatabase')
   const { lockTimeoutMs } = options
   if (lockTimeoutMs !== undefined && !(Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1)) {
     throw new TidingsError('bad-request', `lockTimeoutMs is ${lockTimeoutMs}; give whole milliseconds from 1 on.`)
   }
-  return new PostgresDatabase(options)
+  return new PostgresDatabase(clientOf(options), options)
+}
+
+function clientOf({ pool, sql }: PostgresConnections): Client {
+  if (sql === undefined) {
+    checkPool(pool, 'postgresDatabase')
+    return pgClient(pool)
+  }
+  checkPostgresJs(sql)
+  return postgresJsClient(sql)
 }
 
 class PostgresDatabase implements Database {
@@ -57,8 +76,8 @@ class PostgresDatabase implements Database {
   #running = false
   #starting: Promise<void> | undefined
 
-  constructor({ pool, environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
-    this.#client = pgClient(pool)
+  constructor(client: Client, { environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
+    this.#client = client
     this.#environment = environment
     this.#settings = lockTimeoutMs === undefined ? '' : `set local lock_timeout = ${lockTimeoutMs}`
   }
@@ -168,16 +187,16 @@ class PostgresDatabase implements Database {
       if (postgresCode(error) !== '42501') throw error
       throw new TidingsError(
         'bad-request',
-        `The role of the pool lacks a right that the migrations of "${set.name}" need (${messageOf(error)}); grant it, or have the owner of the database run "grant create on schema … to …" for the schema in which they make their tables.`,
+        `The role lacks a right that the migrations of "${set.name}" need (${messageOf(error)}); grant it, or have the owner of the database run "grant create on schema … to …" for the schema in which they make their tables.`,
         { cause: error },
       )
     })
   }
 
   async join(handle: unknown): Promise<Transaction> {
-    if (!isClient(handle)) throw misuse('the handle is no client of `pg`')
-    const connection = PgConnection.join(handle)
-    if (!connection.inTransaction) throw misuse('the client is in no transaction; run "begin" on it first')
+    const connection = this.#client.join(handle)
+    if (!connection) throw misuse('the handle is no transaction of a client like that of the kit')
+    await connection.ensureInTransaction()
     return new PostgresTransaction(connection)
   }
 

@@ -1,7 +1,8 @@
 import type { SqlRow } from '../../../database/index.ts'
-import { LentClient, resultTypes, type PostgresClient, type PostgresPool } from '../../../postgres/index.ts'
+import { isClient, LentClient, resultTypes, type PostgresPool } from '../../../postgres/index.ts'
 import { transactionEnded } from '../client.ts'
 import { LentConnection, type Client } from '../connection.ts'
+import type { BoundValue } from '../values.ts'
 
 /** Connections from a pool of `pg`. */
 export function pgClient(pool: PostgresPool): Client {
@@ -16,11 +17,12 @@ export function pgClient(pool: PostgresPool): Client {
       }
       return connection
     },
+    join: (handle) => (isClient(handle) ? new PgConnection(new LentClient(handle)) : undefined),
   }
 }
 
 /** A connection of `pg`, which knows whether it is in a transaction. */
-export class PgConnection extends LentConnection {
+class PgConnection extends LentConnection {
   readonly #lent: LentClient
 
   constructor(lent: LentClient) {
@@ -28,24 +30,15 @@ export class PgConnection extends LentConnection {
     this.#lent = lent
   }
 
-  /** The connection of somebody else, who has begun a transaction on it. */
-  static join(client: PostgresClient): PgConnection {
-    return new PgConnection(new LentClient(client))
-  }
-
   get lost(): boolean {
     return this.#lent.lost
   }
 
-  get inTransaction(): boolean {
-    return this.#lent.inTransaction
-  }
-
   ensureInTransaction(): void {
-    if (!this.inTransaction) throw transactionEnded()
+    if (!this.#lent.inTransaction) throw transactionEnded()
   }
 
-  protected async ask(text: string, values: unknown[]): Promise<SqlRow[]> {
+  protected async ask(text: string, values: BoundValue[]): Promise<SqlRow[]> {
     const { rows } = await this.#lent.client.query({ text, values, queryMode: 'extended', types: resultTypes })
     return rows as SqlRow[]
   }
