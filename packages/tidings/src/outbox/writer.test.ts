@@ -131,6 +131,7 @@ describe.each(stores)('an outbox in %s:', (kind) => {
             if (text === lockKey) locked.push(new TextDecoder().decode(values[1] as Uint8Array))
             return transaction.query(text, values)
           },
+          readRow: (...row) => transaction.readRow(...row),
         }
         const told = ['e', 'b'].map((key) => ({ id: key, source: '/crm', type: `${customers}.updated`, key }))
         await service.outbox.flush(watched, {

@@ -1,7 +1,8 @@
 import { openPool } from '@tidings/tools/postgres'
-import postgres from 'postgres'
+import type { PoolClient } from 'pg'
+import postgres, { type TransactionSql } from 'postgres'
 import type { ForeignTransaction } from '../../database/conformance/index.ts'
-import type { PostgresDatabaseOptions } from './index.ts'
+import type { PostgresDatabaseOptions, PostgresHandle } from './index.ts'
 
 /** What a test does through one of the clients that the database takes. */
 export interface OpenClient {
@@ -23,6 +24,36 @@ export const clients = [
   { name: 'pg', open: openPg },
   { name: 'postgres.js', open: openPostgresJs },
 ] as const
+
+/** The same with handles that the database does not know, and the parsers that these clients come with. */
+export const foreignClients = [
+  {
+    name: 'a client that answers { rows }',
+    open: foreign(openPg, (client: PoolClient) => ({ query: (text, values) => client.query(text, values) })),
+  },
+  {
+    name: 'a client that answers rows',
+    open: foreign(openPostgresJs, (sql: TransactionSql) => ({
+      query: (text, values) => sql.unsafe(text, values as string[]),
+    })),
+  },
+] as const
+
+function foreign<Handle>(
+  open: (options: ClientOptions) => OpenClient,
+  wrap: (handle: Handle) => PostgresHandle,
+): (options: ClientOptions) => OpenClient {
+  return (options) => {
+    const client = open(options)
+    return {
+      ...client,
+      async begin() {
+        const begun = await client.begin()
+        return { ...begun, handle: wrap(begun.handle as Handle) }
+      },
+    }
+  }
+}
 
 function openPg({ url, settings = {} }: ClientOptions): OpenClient {
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)

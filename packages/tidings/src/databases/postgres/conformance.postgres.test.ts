@@ -1,14 +1,17 @@
 import { notRun } from '@tidings/tools/not-run'
 import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
-import { describe, expect, test } from 'vitest'
-import { databaseConformance, runDatabaseCase, type DatabaseSubject } from '../../database/conformance/index.ts'
+import { describe, expect, test, type TestContext } from 'vitest'
+import {
+  databaseConformance,
+  runDatabaseCase,
+  type DatabaseCase,
+  type DatabaseSubject,
+} from '../../database/conformance/index.ts'
 import { startWriter } from '../../database/conformance/writer-process.fixture.ts'
-import { clients, type ClientOptions, type OpenClient } from './clients.fixture.ts'
+import { clients, foreignClients, type ClientOptions, type OpenClient } from './clients.fixture.ts'
 import { postgresDatabase } from './index.ts'
 
-type ClientName = (typeof clients)[number]['name']
-
-function subjectOf(name: ClientName, openClient: (options: ClientOptions) => OpenClient, url: string): DatabaseSubject {
+function subjectOf(openClient: (options: ClientOptions) => OpenClient, url: string, script?: string): DatabaseSubject {
   const opened: OpenClient[] = []
   const open = (settings: ClientOptions['settings'] = {}): OpenClient => {
     const client = openClient({ url, settings })
@@ -24,13 +27,13 @@ function subjectOf(name: ClientName, openClient: (options: ClientOptions) => Ope
       await run('lock table entry in exclusive mode')
       return rollBack
     },
-    startWriter: async () => startWriter(writerScripts[name], [url]),
+    ...(script === undefined ? {} : { startWriter: async () => startWriter(script, [url]) }),
     dispose: async () => void (await Promise.all(opened.map((client) => client.end()))),
   }
 }
 
 /** What the killed process runs: the package as it was built, on the same database. */
-const writerScripts: Readonly<Record<ClientName, string>> = {
+const writerScripts: Readonly<Record<(typeof clients)[number]['name'], string>> = {
   pg: writerScript("import pg from 'pg'", '{ pool: new pg.Pool({ connectionString: url }) }'),
   'postgres.js': writerScript("import postgres from 'postgres'", '{ sql: postgres(url) }'),
 }
@@ -47,11 +50,22 @@ function writerScript(load: string, connections: string): string {
   `
 }
 
+async function tryCase(context: TestContext, databaseCase: DatabaseCase, subject: DatabaseSubject): Promise<void> {
+  const reason = await runDatabaseCase(databaseCase, subject)
+  if (reason !== undefined) notRun(context, { part: 'postgres', reason })
+  expect(reason).toBeUndefined()
+}
+
 describe.for(clients)('a database over $name', ({ name, open }) => {
   test.for(databaseConformance)('$name', async (databaseCase, context) => {
     const { url } = await emptyDatabase(context)
-    const reason = await runDatabaseCase(databaseCase, subjectOf(name, open, url))
-    if (reason !== undefined) notRun(context, { part: 'postgres', reason })
-    expect(reason).toBeUndefined()
+    await tryCase(context, databaseCase, subjectOf(open, url, writerScripts[name]))
+  })
+})
+
+describe.for(foreignClients)('a transaction of $name', ({ open }) => {
+  test.for(databaseConformance.filter(({ name }) => name.includes('join')))('$name', async (databaseCase, context) => {
+    const { url } = await emptyDatabase(context)
+    await tryCase(context, databaseCase, subjectOf(open, url))
   })
 })

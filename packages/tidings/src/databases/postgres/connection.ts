@@ -1,8 +1,9 @@
 import type { SqlRow, SqlValue } from '../../database/index.ts'
-import { checkStatement, excerpt, refusedWrite } from '../../database/statements.ts'
+import { checkStatement, excerpt, refusedWrite, rowStatement } from '../../database/statements.ts'
 import { messageOf, postgresCode } from '../../postgres/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { databaseError } from './client.ts'
+import { dialect } from './dialect.ts'
 import { inspectText } from './text.ts'
 import { toPostgres, type BoundValue } from './values.ts'
 
@@ -23,6 +24,12 @@ export abstract class Connection {
     } catch (error) {
       throw this.failure(error, `running "${excerpt(text)}"`)
     }
+  }
+
+  /** The row of a table whose column has this value. */
+  async readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {
+    const [row] = await this.run(rowStatement(dialect, table, column), [value])
+    return row
   }
 
   failure(error: unknown, doing: string): unknown {
@@ -68,8 +75,6 @@ export abstract class LentConnection extends Connection {
 export interface Client {
   /** Takes a connection, begins a transaction on it and runs the settings, statements that last as long as it. */
   begin(options: { readonly readOnly: boolean; readonly settings: string }): Promise<LentConnection>
-  /** The connection of a handle of this client's kind, on which somebody else has begun a transaction. */
-  join(handle: unknown): Connection | undefined
 }
 
 /** Rejects outside of a transaction: for clients that cannot tell. A lock that stands in no statement's way, and no subtransaction. */
@@ -79,7 +84,7 @@ export async function askWhetherInTransaction(ask: (text: string) => Promise<unk
   } catch (error) {
     throw new TidingsError(
       'transaction-misuse',
-      `This transaction has ended or has failed (${messageOf(error)}); await everything inside of it.`,
+      `There is no transaction, or it has ended or failed (${messageOf(error)}); begin one first, and await everything inside of it.`,
       { cause: error },
     )
   }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type { Database, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
@@ -12,9 +12,11 @@ import {
   type PostgresPool,
 } from '../../postgres/index.ts'
 import { databaseError } from './client.ts'
-import { pgClient } from './clients/pg.ts'
-import { checkPostgresJs, postgresJsClient, type PostgresJs } from './clients/postgres-js.ts'
+import { joinForeign } from './clients/foreign.ts'
+import { joinPg, pgClient } from './clients/pg.ts'
+import { checkPostgresJs, joinPostgresJs, postgresJsClient, type PostgresJs } from './clients/postgres-js.ts'
 import { readFailure, type Client, type LentConnection } from './connection.ts'
+import { dialect } from './dialect.ts'
 import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
 /** What the kit takes its connections from; it stays its owner's to end. */
@@ -34,12 +36,6 @@ export type PostgresDatabaseOptions = PostgresConnections & {
   readonly environment?: Environment
   /** How long a statement waits for a lock before it is `database-busy`, in milliseconds; as the server is set where nothing is said. */
   readonly lockTimeoutMs?: number
-}
-
-const dialect: Dialect = {
-  name: 'postgres',
-  placeholder: (number) => `$${number}`,
-  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
 }
 
 /** Whoever migrates waits here for the others: a number that nobody else's advisory locks are likely to use. */
@@ -194,8 +190,7 @@ class PostgresDatabase implements Database {
   }
 
   async join(handle: unknown): Promise<Transaction> {
-    const connection = this.#client.join(handle)
-    if (!connection) throw misuse('the handle is no transaction of a client like that of the kit')
+    const connection = joinPg(handle) ?? joinPostgresJs(handle) ?? (await joinForeign(handle))
     await connection.ensureInTransaction()
     return new PostgresTransaction(connection)
   }
@@ -267,8 +262,4 @@ async function commit(connection: LentConnection): Promise<void> {
     'database-failed',
     'Nothing was committed: a statement of the transaction had failed, and PostgreSQL rolls back the whole of it. Let the error end the function, or put the statement between savepoints.',
   )
-}
-
-function misuse(reason: string): TidingsError {
-  return new TidingsError('transaction-misuse', `This transaction cannot be joined: ${reason}.`)
 }

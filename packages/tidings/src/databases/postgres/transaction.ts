@@ -25,6 +25,11 @@ export class PostgresTransaction<Used extends Connection = Connection> implement
     return (await this.connection.run(text, values)) as Row[]
   }
 
+  async readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {
+    await this.ensureUsable()
+    return this.connection.readRow(table, column, value)
+  }
+
   protected ensureUsable(): Promise<void> | void {
     if (this.#ended) throw transactionEnded()
     return this.connection.ensureInTransaction()

@@ -48,13 +48,14 @@ const goalRows = (columns: string, limit: string): string => `
 export const statements = {
   // ---------------------------------------------------------------------------------------------------------- writing
 
+  // Counters are answered as float8, of which every client makes a number: these run in transactions of any of them.
   lockKey: `
     insert into tidings.key_version as k (topic, key, sequence, present) values ($1, $2, 0, 0)
     on conflict (topic, key) do update set sequence = k.sequence
-    returning sequence, present`,
+    returning sequence::float8 as sequence, present`,
   saveKey: 'update tidings.key_version set sequence = $1, present = $2 where topic = $3 and key = $4',
   forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
-  source: 'select sourceepoch, listed from tidings.outbox_source',
+  source: 'select sourceepoch::float8 as sourceepoch, listed from tidings.outbox_source',
   holdSource: 'select sourceepoch, listed from tidings.outbox_source for update',
   write: 'select tidings.outbox_write($1, $2, $3, $4) as id',
 

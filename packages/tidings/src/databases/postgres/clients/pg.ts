@@ -1,7 +1,7 @@
 import type { SqlRow } from '../../../database/index.ts'
 import { isClient, LentClient, resultTypes, type PostgresPool } from '../../../postgres/index.ts'
 import { transactionEnded } from '../client.ts'
-import { LentConnection, type Client } from '../connection.ts'
+import { LentConnection, type Client, type Connection } from '../connection.ts'
 import type { BoundValue } from '../values.ts'
 
 /** Connections from a pool of `pg`. */
@@ -17,8 +17,12 @@ export function pgClient(pool: PostgresPool): Client {
       }
       return connection
     },
-    join: (handle) => (isClient(handle) ? new PgConnection(new LentClient(handle)) : undefined),
   }
+}
+
+/** The client on which somebody else has begun a transaction. */
+export function joinPg(handle: unknown): Connection | undefined {
+  return isClient(handle) ? new PgConnection(new LentClient(handle)) : undefined
 }
 
 /** A connection of `pg`, which knows whether it is in a transaction. */

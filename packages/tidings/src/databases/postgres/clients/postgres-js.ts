@@ -57,8 +57,12 @@ export function postgresJsClient(sql: PostgresJs): Client {
       }
       return connection
     },
-    join: (handle) => (isTransaction(handle) ? new JoinedConnection(handle) : undefined),
   }
+}
+
+/** The `sql` of a transaction that somebody else has begun. */
+export function joinPostgresJs(handle: unknown): Connection | undefined {
+  return isTransaction(handle) ? new JoinedConnection(handle) : undefined
 }
 
 /**
