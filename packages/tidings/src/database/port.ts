@@ -37,7 +37,9 @@ export interface Database {
   migrate(set: MigrationSet): Promise<void>
   /**
    * Wraps a transaction that somebody else began on the same connection, so that the kit can write inside it. What is
-   * not a handle of this database in an open transaction is refused as `transaction-misuse`.
+   * not a handle of this database in an open transaction is refused as `transaction-misuse`. Through the handle of a
+   * client with parsers of its own, which some databases take, `query` answers what those leave of a value, while
+   * `readRow` is exact.
    */
   join(handle: unknown): Promise<Transaction>
 }
@@ -58,6 +60,8 @@ export interface Transaction {
    * `transaction-misuse`.
    */
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
+  /** The row of a table whose column has this value, as `select *` gives it, whoever began the transaction. */
+  readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined>
 }
 
 /**

@@ -1,4 +1,5 @@
 import { TidingsError } from '../errors.ts'
+import type { Dialect } from './port.ts'
 
 /** What must be known of a statement before it runs; how it is read depends on the database. */
 export interface StatementText {
@@ -22,6 +23,11 @@ export function checkStatement(text: string, read: StatementText, values: readon
       `The statement takes ${read.placeholders} values and got ${values.length}: ${excerpt(text)}`,
     )
   }
+}
+
+/** Reads whole rows by the value of one column. */
+export function rowStatement({ identifier, placeholder }: Dialect, table: string, column: string): string {
+  return `select * from ${identifier(table)} where ${identifier(column)} = ${placeholder(1)}`
 }
 
 export function refusedStatement(text: string, reason: string): TidingsError {

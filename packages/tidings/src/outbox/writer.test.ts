@@ -133,6 +133,7 @@ describe.each(stores)('an outbox in %s:', (kind) => {
             if (/insert into tidings[._]key_version/.test(text)) locked.push(...lockedBy(values))
             return transaction.query(text, values)
           },
+          readRow: (...row) => transaction.readRow(...row),
         }
         const told = ['e', 'b'].map((key) => ({ id: key, source: '/crm', type: `${customers}.updated`, key }))
         await service.outbox.flush(watched, {

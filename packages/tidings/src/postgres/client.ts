@@ -40,7 +40,7 @@ export interface PostgresResult {
 }
 
 /** Refuses what is no such pool, before anything is done with it. */
-export function checkPool(pool: unknown, who: string): void {
+export function checkPool(pool: unknown, who: string): asserts pool is PostgresPool {
   const { connect, query } = (pool ?? {}) as Partial<Record<'connect' | 'query', unknown>>
   if (typeof connect === 'function' && typeof query === 'function') return
   throw new TidingsError('bad-request', `${who}() needs a pool of \`pg\` as \`pool\`: new Pool({ connectionString }).`)
@@ -78,7 +78,8 @@ export function postgresCode(error: unknown): string {
 /** Whether the connection has ended, so that nothing more can be said on it. */
 export function isLost(error: unknown): boolean {
   const code = postgresCode(error)
-  if (/^(08|57P|25P03)/.test(code) || /^E[A-Z]/.test(code)) return true
+  // Those that begin with E are Node's, those with CONNECT are of postgres.js.
+  if (/^(08|57P|25P03)/.test(code) || /^(E[A-Z]|CONNECT)/.test(code)) return true
   return error instanceof Error && code === '' && /connection|not queryable|timeout/i.test(error.message)
 }
 

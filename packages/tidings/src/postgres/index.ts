@@ -3,6 +3,7 @@ export {
   isBusy,
   isClient,
   isFailed,
+  isLost,
   messageOf,
   postgresCode,
   type PostgresClient,

@@ -1,6 +1,6 @@
 import { TidingsError } from '../errors.ts'
-import { messageOf, postgresCode, type PostgresClient } from './client.ts'
-import { resultTypes, type PostgresRow } from './results.ts'
+import { messageOf, postgresCode } from './client.ts'
+import type { PostgresRow } from './results.ts'
 
 const oldest = 140_000
 
@@ -13,9 +13,8 @@ const settings = `select
   current_setting('standard_conforming_strings') as standard_conforming_strings`
 
 /** Refuses a server that would not keep what the kit promises. */
-export async function checkServer(client: PostgresClient): Promise<void> {
-  const { rows } = await client.query({ text: settings, types: resultTypes })
-  const [found = {}] = rows as PostgresRow[]
+export async function checkServer(read: (text: string) => Promise<readonly PostgresRow[]>): Promise<void> {
+  const [found = {}] = await read(settings)
   if (Number(found['version']) < oldest) {
     throw new TidingsError('bad-request', `PostgreSQL ${String(found['version'])} is too old; 14 or newer is needed.`)
   }

@@ -145,6 +145,7 @@ function interrupted(parts: HandlerParts, meanwhile: () => Promise<void>): Handl
             if (text.includes('insert into tidings.inbox ')) await meanwhile()
             return await transaction.query(text, values)
           },
+          readRow: (...row) => transaction.readRow(...row),
         }),
       work,
     )

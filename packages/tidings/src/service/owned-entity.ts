@@ -31,11 +31,8 @@ export function ownedEntity(
   }
   const keyValue = (key: string): SqlValue => (isNumeric(schema, entity.key) ? Number(key) : key)
 
-  const readRow = async (transaction: Transaction, key: string): Promise<SqlRow | undefined> => {
-    const { table, keyColumn, first } = names()
-    const [row] = await transaction.query(`select * from ${table} where ${keyColumn} = ${first}`, [keyValue(key)])
-    return row
-  }
+  const readRow = (transaction: Transaction, key: string): Promise<SqlRow | undefined> =>
+    transaction.readRow(options.table, options.keyColumn ?? entity.key, keyValue(key))
   const keysAfter: Listing['keysAfter'] = async (transaction, after, limit) => {
     const { table, keyColumn, first, second } = names()
     const [condition, values, count] =

@@ -47,6 +47,10 @@ export class CollectingTransaction {
     return this.#transaction.query<Row>(text, values)
   }
 
+  readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {
+    return this.#transaction.readRow(table, column, value)
+  }
+
   async publish(type: EventType, data: unknown, options: PublishOptions = {}): Promise<void> {
     this.#ensureOpen()
     const { service } = this.#options

@@ -47,7 +47,10 @@ export interface Service<Name extends string = string> {
    * `work` resolved with, after the commit; an error rolls everything back.
    */
   transaction<Result>(work: (tx: ServiceTransaction<Name>) => Promise<Result> | Result): Promise<Result>
-  /** The same inside a transaction that somebody else began on the same connection, and will commit. */
+  /**
+   * The same inside a transaction that somebody else began on the same connection, and will commit. What the handle may
+   * be is the database's to say: for PostgreSQL any client's, as `{ query(text, values) }`.
+   */
   join<Result>(handle: unknown, work: (tx: ServiceTransaction<Name>) => Promise<Result> | Result): Promise<Result>
   /**
    * Prepares the database, registers the service with the broker and starts relaying, copying and handling. A broker that
@@ -76,6 +79,8 @@ export interface BenchSeam {
 export interface ServiceTransaction<Name extends string = string> {
   /** Rows of a `select` or `returning`; an empty array for other statements. Placeholders are the database's. */
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
+  /** The row of a table whose column has this value; exact where `query` answers what another client leaves of it, too. */
+  readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined>
   /**
    * Publishes an event of this service, or sends a task to another, with the commit. A value that breaks the schema is
    * refused at once as `schema-violation`, naming path and rule, and rolls back unless it is caught.

@@ -67,6 +67,7 @@ async function runToTheEnd<Result>(
 ): Promise<Result> {
   const result = await work({
     query: (text, values) => whileAlive(signal, transaction.query(text, values)),
+    readRow: (...row) => whileAlive(signal, transaction.readRow(...row)),
   })
   signal.throwIfAborted()
   return result

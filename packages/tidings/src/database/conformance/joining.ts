@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { DatabaseCase } from './case.ts'
-import { add, insert, names, rejectsAs } from './scene.ts'
+import { add, insert, names, rejectsAs, statement } from './scene.ts'
 
 /** Writing inside a transaction that somebody else began. */
 export const joiningCases: readonly DatabaseCase[] = [
@@ -47,12 +47,32 @@ export const joiningCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: 'readRow() through join() answers values as they were given, whatever the client makes of them',
+    async run({ database, subject }) {
+      const row = {
+        id: 1,
+        text_value: '2026-03-01',
+        integer_value: 2n ** 60n,
+        real_value: 0.1,
+        bytes_value: Uint8Array.of(0, 255),
+      }
+      const text = statement(database.dialect, 'insert into note values (?, ?, ?, ?, ?)')
+      await database.transaction((transaction) => transaction.query(text, Object.values(row)))
+      const foreign = await subject.begin()
+      const joined = await database.join(foreign.handle)
+      assert.deepEqual(await joined.readRow('note', 'id', 1), row)
+      assert.equal(await joined.readRow('note', 'id', 2), undefined)
+      await foreign.commit()
+    },
+  },
+  {
     name: 'a joined transaction refuses statements after its end',
     async run({ database, subject }) {
       const foreign = await subject.begin()
       const joined = await database.join(foreign.handle)
       await foreign.commit()
       await rejectsAs(insert(database, joined, 'a'), 'transaction-misuse')
+      await rejectsAs(joined.readRow('entry', 'name', 'a'), 'transaction-misuse')
       assert.deepEqual(await names(database), [])
     },
   },

@@ -105,6 +105,16 @@ export const queryCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: 'readRow() answers the row with that value, written in the same transaction too, or nothing',
+    async run({ database }) {
+      await database.transaction(async (transaction) => {
+        await insert(database, transaction, 'a', 3)
+        assert.deepEqual(await transaction.readRow('entry', 'name', 'a'), { name: 'a', amount: 3 })
+        assert.equal(await transaction.readRow('entry', 'name', 'b'), undefined)
+      })
+    },
+  },
+  {
     name: 'a statement must get as many values as it has placeholders',
     async run({ database }) {
       const text = statement(database.dialect, 'select ? as one, ? as two')

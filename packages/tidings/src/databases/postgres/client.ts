@@ -24,3 +24,10 @@ export function databaseError(error: unknown, doing: string): unknown {
   }
   return error
 }
+
+export function transactionEnded(): TidingsError {
+  return new TidingsError(
+    'transaction-misuse',
+    'This transaction has ended, or has not begun; await everything inside the function that it was given to.',
+  )
+}

@@ -1,13 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type {
-  Database,
-  Dialect,
-  MigrationSet,
-  SqlRow,
-  SqlValue,
-  Transaction,
-  TransactionOptions,
-} from '../../database/index.ts'
+import type { Database, MigrationSet, SqlRow, SqlValue, Transaction, TransactionOptions } from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
@@ -15,61 +7,75 @@ import {
   checkPool,
   checkServer,
   connectRefusal,
-  isClient,
-  LentClient,
   messageOf,
   postgresCode,
   type PostgresPool,
 } from '../../postgres/index.ts'
-import { Connection, readFailure } from './connection.ts'
 import { databaseError } from './client.ts'
-import { PostgresTransaction } from './transaction.ts'
+import { joinForeign } from './clients/foreign.ts'
+import { joinPg, pgClient } from './clients/pg.ts'
+import { checkPostgresJs, joinPostgresJs, postgresJsClient, type PostgresJs } from './clients/postgres-js.ts'
+import { readFailure, type BeginOptions, type Client, type LentConnection } from './connection.ts'
+import { dialect } from './dialect.ts'
+import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
-export interface PostgresDatabaseOptions {
-  /** The pool of `pg` that the kit takes its connections from; it stays its owner's to end. */
-  readonly pool: PostgresPool
+/** What the kit takes its connections from; it stays its owner's to end. */
+export type PostgresConnections =
+  | {
+      /** The pool of `pg`. */
+      readonly pool: PostgresPool
+      readonly sql?: undefined
+    }
+  | {
+      /** The client of `postgres` (postgres.js). */
+      readonly sql: PostgresJs
+      readonly pool?: undefined
+    }
+
+export type PostgresDatabaseOptions = PostgresConnections & {
   readonly environment?: Environment
   /** How long a statement waits for a lock before it is `database-busy`, in milliseconds; as the server is set where nothing is said. */
   readonly lockTimeoutMs?: number
-}
-
-const dialect: Dialect = {
-  name: 'postgres',
-  placeholder: (number) => `$${number}`,
-  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
 }
 
 /** Whoever migrates waits here for the others: a number that nobody else's advisory locks are likely to use. */
 const migrationLock = 7_402_113_905_211
 
 /**
- * A service's database in PostgreSQL 14 or newer. Each transaction has a connection of the pool for itself; a statement
+ * A service's database in PostgreSQL 14 or newer. Each transaction has a connection of the client for itself; a statement
  * that fails ends its transaction, as PostgreSQL has it, and nothing of it can be committed any more.
  */
 export function postgresDatabase(options: PostgresDatabaseOptions): Database {
-  checkPool(options.pool, 'postgresDatabase')
   const { lockTimeoutMs } = options
   if (lockTimeoutMs !== undefined && !(Number.isInteger(lockTimeoutMs) && lockTimeoutMs >= 1)) {
     throw new TidingsError('bad-request', `lockTimeoutMs is ${lockTimeoutMs}; give whole milliseconds from 1 on.`)
   }
-  return new PostgresDatabase(options)
+  return new PostgresDatabase(clientOf(options), options)
+}
+
+function clientOf({ pool, sql }: PostgresConnections): Client {
+  if (sql === undefined) {
+    checkPool(pool, 'postgresDatabase')
+    return pgClient(pool)
+  }
+  checkPostgresJs(sql)
+  return postgresJsClient(sql)
 }
 
 class PostgresDatabase implements Database {
   readonly dialect = dialect
-  readonly #pool: PostgresPool
+  readonly #client: Client
   readonly #environment: Environment
-  /** What follows `begin`. */
   readonly #settings: string
-  readonly #context = new AsyncLocalStorage<PostgresTransaction>()
+  readonly #context = new AsyncLocalStorage<OwnTransaction>()
   readonly #open = new Set<Promise<unknown>>()
   #running = false
   #starting: Promise<void> | undefined
 
-  constructor({ pool, environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
-    this.#pool = pool
+  constructor(client: Client, { environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
+    this.#client = client
     this.#environment = environment
-    this.#settings = lockTimeoutMs === undefined ? '' : `; set local lock_timeout = ${lockTimeoutMs}`
+    this.#settings = lockTimeoutMs === undefined ? '' : `set local lock_timeout = ${lockTimeoutMs}`
   }
 
   start(): Promise<void> {
@@ -81,7 +87,7 @@ class PostgresDatabase implements Database {
 
   async #start(): Promise<void> {
     if (this.#running) return
-    await this.#connected(({ client }) => checkServer(client))
+    await this.#reading((connection) => checkServer((text) => connection.run(text, [])))
     this.#running = true
   }
 
@@ -101,17 +107,18 @@ class PostgresDatabase implements Database {
   }
 
   /** The transaction in whose async context the caller runs, while it is running. */
-  get #current(): PostgresTransaction | undefined {
+  get #current(): OwnTransaction | undefined {
     const transaction = this.#context.getStore()
     return transaction?.ended === false ? transaction : undefined
   }
 
   async transaction<Result>(
     work: (transaction: Transaction) => Promise<Result> | Result,
-    options: TransactionOptions = {},
+    { isolation }: TransactionOptions = {},
   ): Promise<Result> {
     this.#ensureOutside()
-    return this.#connected((connection) => this.#transaction(connection, work, options))
+    const mode = isolation === undefined ? '' : (`isolation level ${isolation}` as const)
+    return this.#connected(mode, (connection) => this.#transaction(connection, work))
   }
 
   #ensureOutside(): void {
@@ -125,12 +132,10 @@ class PostgresDatabase implements Database {
   }
 
   async #transaction<Result>(
-    connection: Connection,
+    connection: LentConnection,
     work: (transaction: Transaction) => Promise<Result> | Result,
-    { isolation }: TransactionOptions = {},
   ): Promise<Result> {
-    await connection.execute(`begin${isolation === undefined ? '' : ` isolation level ${isolation}`}${this.#settings}`)
-    const transaction = new PostgresTransaction(connection)
+    const transaction = new OwnTransaction(connection)
     let result: Result
     try {
       result = await this.#context.run(transaction, work, transaction)
@@ -149,26 +154,29 @@ class PostgresDatabase implements Database {
     const current = this.#current
     if (current) return (await current.read(text, values)) as Row[]
     this.#ensureOutside()
-    const rows = await this.#connected(async (connection) => {
-      await connection.execute('begin read only')
+    const rows = await this.#reading((connection) => connection.run(text, values)).catch((error: unknown) => {
+      throw readFailure(error, text)
+    })
+    return rows as Row[]
+  }
+
+  /** Lends a connection in a transaction in which nothing can be written. */
+  #reading<Result>(work: (connection: LentConnection) => Promise<Result>): Promise<Result> {
+    return this.#connected('read only', async (connection) => {
       try {
-        return await connection.run(text, values)
-      } catch (error) {
-        throw readFailure(error, text)
+        return await work(connection)
       } finally {
         if (!connection.lost) await connection.execute('rollback')
       }
     })
-    return rows as Row[]
   }
 
   async migrate(set: MigrationSet): Promise<void> {
     this.#ensureOutside()
     const now = Math.floor(this.#environment.clock.now())
-    await this.#connected((connection) =>
+    // Whoever waits for the others must see what they did, whatever isolation transactions have by default.
+    await this.#connected('isolation level read committed', (connection) =>
       this.#transaction(connection, async (transaction) => {
-        // Whoever waits for the others must see what they did, whatever isolation transactions have by default.
-        await transaction.query('set transaction isolation level read committed')
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
         await createSchema(transaction)
         const execute = (script: string): Promise<string> => connection.execute(script)
@@ -178,23 +186,25 @@ class PostgresDatabase implements Database {
       if (postgresCode(error) !== '42501') throw error
       throw new TidingsError(
         'bad-request',
-        `The role of the pool lacks a right that the migrations of "${set.name}" need (${messageOf(error)}); grant it, or have the owner of the database run "grant create on schema … to …" for the schema in which they make their tables.`,
+        `The role lacks a right that the migrations of "${set.name}" need (${messageOf(error)}); grant it, or have the owner of the database run "grant create on schema … to …" for the schema in which they make their tables.`,
         { cause: error },
       )
     })
   }
 
   async join(handle: unknown): Promise<Transaction> {
-    if (!isClient(handle)) throw misuse('the handle is no client of `pg`')
-    const connection = new Connection(handle)
-    if (!connection.inTransaction) throw misuse('the client is in no transaction; run "begin" on it first')
+    const connection = joinPg(handle) ?? joinPostgresJs(handle) ?? (await joinForeign(handle))
+    await connection.ensureInTransaction()
     return new PostgresTransaction(connection)
   }
 
-  /** Lends a connection; whoever stops waits until it is back. */
-  #connected<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+  /** Lends a connection in a transaction; whoever stops waits until it is back. */
+  #connected<Result>(
+    mode: BeginOptions['mode'],
+    work: (connection: LentConnection) => Promise<Result>,
+  ): Promise<Result> {
     const run = async (): Promise<Result> => {
-      const connection = await this.#connect()
+      const connection = await this.#begin(mode)
       try {
         return await work(connection)
       } finally {
@@ -206,9 +216,9 @@ class PostgresDatabase implements Database {
     return running
   }
 
-  async #connect(): Promise<Connection> {
+  async #begin(mode: BeginOptions['mode']): Promise<LentConnection> {
     try {
-      return await LentClient.lend(this.#pool, (client) => new Connection(client))
+      return await this.#client.begin({ mode, settings: mode === 'read only' ? '' : this.#settings })
     } catch (error) {
       throw connectRefusal(error) ?? databaseError(error, 'connecting')
     }
@@ -235,7 +245,7 @@ async function createSchema(transaction: Transaction): Promise<void> {
   if (!there) await transaction.query('create schema tidings')
 }
 
-async function commit(connection: Connection): Promise<void> {
+async function commit(connection: LentConnection): Promise<void> {
   let done: string
   try {
     done = await connection.execute('commit')
@@ -258,8 +268,4 @@ async function commit(connection: Connection): Promise<void> {
     'database-failed',
     'Nothing was committed: a statement of the transaction had failed, and PostgreSQL rolls back the whole of it. Let the error end the function, or put the statement between savepoints.',
   )
-}
-
-function misuse(reason: string): TidingsError {
-  return new TidingsError('transaction-misuse', `This transaction cannot be joined: ${reason}.`)
 }

@@ -1,14 +1,14 @@
 import type { SqlRow, SqlValue, Transaction } from '../../database/index.ts'
-import { TidingsError } from '../../errors.ts'
-import type { Connection } from './connection.ts'
+import { transactionEnded } from './client.ts'
+import type { Connection, LentConnection } from './connection.ts'
 
 /** A running transaction, on a connection of its own. */
-export class PostgresTransaction implements Transaction {
-  readonly #connection: Connection
+export class PostgresTransaction<Used extends Connection = Connection> implements Transaction {
+  protected readonly connection: Used
   #ended = false
 
-  constructor(connection: Connection) {
-    this.#connection = connection
+  constructor(connection: Used) {
+    this.connection = connection
   }
 
   get ended(): boolean {
@@ -20,22 +20,27 @@ export class PostgresTransaction implements Transaction {
   }
 
   async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    this.#ensureUsable()
-    return (await this.#connection.run(text, values)) as Row[]
+    const asked = this.ensureUsable()
+    if (asked) await asked
+    return (await this.connection.run(text, values)) as Row[]
   }
 
+  async readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {
+    await this.ensureUsable()
+    return this.connection.readRow(table, column, value)
+  }
+
+  protected ensureUsable(): Promise<void> | void {
+    if (this.#ended) throw transactionEnded()
+    return this.connection.ensureInTransaction()
+  }
+}
+
+/** One that the kit itself has begun. */
+export class OwnTransaction extends PostgresTransaction<LentConnection> {
   /** Reads as `Database.query` does when it is called inside this transaction. */
   async read(text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    this.#ensureUsable()
-    return this.#connection.readInside(text, values)
-  }
-
-  #ensureUsable(): void {
-    if (this.#ended || !this.#connection.inTransaction) {
-      throw new TidingsError(
-        'transaction-misuse',
-        'This transaction has ended; await everything inside the function that it was given to.',
-      )
-    }
+    await this.ensureUsable()
+    return this.connection.readInside(text, values)
   }
 }

@@ -1,10 +1,11 @@
-import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type { Database, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { whileBusy, type Patience } from './busy.ts'
 import { checkClient, type SqliteClient } from './client.ts'
 import { Connection } from './connection.ts'
+import { dialect } from './dialect.ts'
 import { openConnections } from './start.ts'
 import { SqliteTransaction } from './transaction.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -23,12 +24,6 @@ export interface SqliteDatabaseOptions {
   readonly busyTimeoutMs?: number
   /** Accepts a database in memory, whose commits are lost with it: for tests. */
   readonly allowVolatile?: boolean
-}
-
-const dialect: Dialect = {
-  name: 'sqlite',
-  placeholder: () => '?',
-  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
 }
 
 /**

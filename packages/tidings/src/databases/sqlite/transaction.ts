@@ -1,6 +1,8 @@
 import type { SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import { rowStatement } from '../../database/statements.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Connection } from './connection.ts'
+import { dialect } from './dialect.ts'
 
 /** A running transaction: its statements run at once, each within the call. */
 export class SqliteTransaction implements Transaction {
@@ -25,6 +27,11 @@ export class SqliteTransaction implements Transaction {
   async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     this.#ensureUsable()
     return this.#connection.run(text, values) as Row[]
+  }
+
+  async readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {
+    const [row] = await this.query(rowStatement(dialect, table, column), [value])
+    return row
   }
 
   /** Reads as `Database.query` does when it is called inside this transaction. */

@@ -164,12 +164,15 @@ export class Session {
 
 /** Refuses a server on which what the engine promises would not hold. */
 async function checkSettings(client: PostgresClient): Promise<void> {
-  await checkServer(client)
-  const { rows } = await client.query({ text: `select current_setting('default_transaction_isolation') as isolation` })
-  const [{ isolation }] = rows as [{ isolation: string }]
+  const read = async (text: string): Promise<PostgresRow[]> => {
+    const { rows } = await client.query({ text, types: resultTypes })
+    return rows as PostgresRow[]
+  }
+  await checkServer(read)
+  const [{ isolation } = {}] = await read(`select current_setting('default_transaction_isolation') as isolation`)
   if (isolation === 'read committed') return
   throw new TidingsError(
     'bad-request',
-    `default_transaction_isolation is "${isolation}"; the engine needs "read committed": alter role … set default_transaction_isolation = 'read committed'.`,
+    `default_transaction_isolation is "${String(isolation)}"; the engine needs "read committed": alter role … set default_transaction_isolation = 'read committed'.`,
   )
 }

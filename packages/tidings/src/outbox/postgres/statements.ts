@@ -48,6 +48,8 @@ const goalRows = (columns: string, limit: string): string => `
 export const statements = {
   // ---------------------------------------------------------------------------------------------------------- writing
 
+  // Counters are answered as float8, of which every client makes a number: these run in transactions of any of them.
+
   /** Keys that are not there yet and those that are get their locks one by one, in the order of the list. */
   lockKeys: `
     with wanted as materialized (
@@ -59,7 +61,7 @@ export const statements = {
       on conflict (topic, key) do update set sequence = k.sequence
       returning topic, key, sequence, present
     )
-    select locked.sequence, locked.present from locked join wanted using (topic, key) order by place`,
+    select locked.sequence::float8 as sequence, locked.present from locked join wanted using (topic, key) order by place`,
   /** Events, versions. */
   write: `
     with saved as (
@@ -73,7 +75,7 @@ export const statements = {
     )
     select tidings.outbox_write(topic, key, event, at) as id from told`,
   forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
-  source: 'select sourceepoch, listed from tidings.outbox_source',
+  source: 'select sourceepoch::float8 as sourceepoch, listed from tidings.outbox_source',
   holdSource: 'select sourceepoch, listed from tidings.outbox_source for update',
 
   // --------------------------------------------------------------------------------------------------------- relaying

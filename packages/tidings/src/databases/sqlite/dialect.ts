@@ -1,0 +1,7 @@
+import type { Dialect } from '../../database/index.ts'
+
+export const dialect: Dialect = {
+  name: 'sqlite',
+  placeholder: () => '?',
+  identifier: (name) => `"${name.replaceAll('"', '""')}"`,
+}
