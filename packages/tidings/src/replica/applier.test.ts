@@ -120,7 +120,22 @@ describe('a row', () => {
   ])(
     'comes back as it was: lists, objects, booleans, null, what is absent, and text that a database would cut',
     (tables, stored) => {
-      const columns = ['id', 'list', 'object', 'yes', 'no', 'nothing', 'absent', 'number', 'small', 'cut', 'half']
+      const columns = [
+        'id',
+        'list',
+        'object',
+        'yes',
+        'no',
+        'nothing',
+        'absent',
+        'number',
+        'small',
+        'cut',
+        'half',
+        'big',
+        'deep',
+        'huge',
+      ]
       const data = {
         id: 'c1',
         list: [1, 'two', { three: null }],
@@ -132,6 +147,9 @@ describe('a row', () => {
         small: -0,
         cut: 'a\0b',
         half: 'a\ud800',
+        big: -9223372036854775808n,
+        deep: [{ inside: 9007199254740993n }],
+        huge: 10n ** 30n,
       }
       const { values, encoded } = encodeRow(tables, { ...data, unknown: 'is not copied' }, columns)
       const row = Object.fromEntries(columns.map((column, index) => [column, values[index] ?? null]))
@@ -165,6 +183,12 @@ describe('changeOf()', () => {
     expect(() => at({}, 'not json')).toThrow('is not JSON')
     expect(() => at({}, '[1]')).toThrow('must be a JSON object')
     expect(() => at({}, '{"id":"c2"}')).toThrow('its property id must be its key, "c1"')
-    expect(() => at({}, '{"id":"c1","total":9223372036854775807}')).toThrow('beyond 2^53')
+  })
+
+  it('keeps integers that JavaScript would round', () => {
+    expect(at({}, '{"id":"c1","total":9223372036854775807}')).toMatchObject({
+      data: { total: 9223372036854775807n },
+    })
+    expect(at({ key: '9007199254740993' }, '{"id":9007199254740993}')).toMatchObject({ key: '9007199254740993' })
   })
 })

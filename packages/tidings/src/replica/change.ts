@@ -1,5 +1,5 @@
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { decodeJson } from '../contract/index.ts'
+import { decodeExactJson } from '../contract/index.ts'
 import { TerminalError } from '../errors.ts'
 import { isTombstone, versionOf } from '../event/index.ts'
 
@@ -32,7 +32,7 @@ export function changeOf(
   if (isTombstone(event)) return { key: event.key, number, version }
   const data = read(event.data, what)
   const key = data[keyProperty]
-  if ((typeof key !== 'string' && typeof key !== 'number') || String(key) !== event.key) {
+  if (!['string', 'number', 'bigint'].includes(typeof key) || String(key) !== event.key) {
     throw new TerminalError(`${what}: its property ${keyProperty} must be its key, ${JSON.stringify(event.key)}.`)
   }
   return { key: event.key, number, version, data }
@@ -41,7 +41,7 @@ export function changeOf(
 function read(data: Uint8Array | undefined, what: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = decodeJson(data, what)
+    value = decodeExactJson(data, what)
   } catch (cause) {
     throw new TerminalError(cause instanceof Error ? cause.message : what)
   }
