@@ -21,7 +21,9 @@ describe('parseExactJson()', () => {
     fc.assert(
       fc.property(
         fc.json().filter((text) => !/\d{16}/.test(text)),
-        (text) => expect(parseExactJson(text)).toEqual(JSON.parse(text)),
+        (text) => {
+          expect(parseExactJson(text)).toEqual(JSON.parse(text))
+        },
       ),
     )
   })

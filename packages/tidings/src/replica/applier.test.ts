@@ -33,6 +33,7 @@ async function newBuild(): Promise<Build> {
 
 const change = (key: string, version: number, status?: string): Change => ({
   key,
+  type: status === undefined ? 'crm.customer.deleted' : 'crm.customer.updated',
   number: version,
   version: `0000000000.${String(version).padStart(20, '0')}`,
   ...(status === undefined ? {} : { data: { id: key, status } }),

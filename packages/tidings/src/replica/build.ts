@@ -39,7 +39,16 @@ interface BuildRow extends SqlRow {
 }
 
 export async function loadBuilds(database: Database, name: string): Promise<readonly Build[]> {
-  const rows = await database.query<BuildRow>(tablesOf(database.dialect).statements.builds, [name])
+  return readBuilds(database, tablesOf(database.dialect).statements.builds, name)
+}
+
+/** Those of the replica that stands in a table. */
+export async function loadBuildsOfTable(database: Database, table: string): Promise<readonly Build[]> {
+  return readBuilds(database, tablesOf(database.dialect).statements.buildsOfTable, table)
+}
+
+async function readBuilds(database: Database, statement: string, value: string): Promise<readonly Build[]> {
+  const rows = await database.query<BuildRow>(statement, [value])
   return rows.map((row) => ({
     name: row.name,
     number: row.build,

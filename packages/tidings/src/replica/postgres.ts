@@ -78,6 +78,7 @@ export const migrations: MigrationSet = {
 
 export const statements: ReplicaStatements = {
   builds: 'select * from tidings.replicas where name = $1 order by build',
+  buildsOfTable: 'select * from tidings.replicas where final_table = $1 order by build',
   ownTable: 'select 1 from tidings.replicas where name = $1 and present_table = $2',
   // Tables share their names with views, sequences, indexes and types.
   findTable: `

@@ -45,6 +45,7 @@ export const migrations: MigrationSet = {
 
 export const statements: ReplicaStatements = {
   builds: 'select * from tidings_replicas where name = ? order by build',
+  buildsOfTable: 'select * from tidings_replicas where final_table = ? order by build',
   ownTable: 'select 1 from tidings_replicas where name = ? and lower(present_table) = lower(?)',
   findTable: `select name from sqlite_schema where type in ('table', 'view') and lower(name) = lower(?)`,
   insertBuild: `
