@@ -1,4 +1,4 @@
-import { elementSlices, memberSlices, type Slice } from '../event/index.ts'
+import { elementSlices, memberSlices, type Slice } from '../event/json-slices.ts'
 import { decodePayloadText, findRounded } from './json.ts'
 
 /** The value of a JSON payload in which integers beyond 2^53, which JavaScript would round, are bigints. */

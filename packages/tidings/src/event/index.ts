@@ -21,14 +21,6 @@ export {
   type Event,
 } from './event.ts'
 export type { AttributeTexts, FilterExpression, SubscriptionFilter } from './filter.ts'
-export {
-  checkJson,
-  elementSlices,
-  jsonText,
-  JsonSyntaxError,
-  memberSlices,
-  parseJson,
-  type Slice,
-} from './json-slices.ts'
+export { checkJson, jsonText, JsonSyntaxError, parseJson } from './json-slices.ts'
 export { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 export { hasControlCharacter, hasLoneSurrogate, validateKey, validateName } from './names.ts'

@@ -160,6 +160,27 @@ describe('a row', () => {
   )
 })
 
+describe('an integer beyond 2^53', () => {
+  it.each([
+    ['9223372036854775807', 9223372036854775807n],
+    ['-9223372036854775808', -9223372036854775808n],
+    ['9007199254740994', 9007199254740994n],
+  ])('is an integer in SQLite, as a value and as a key: %s', (text, integer) => {
+    expect(sqlite.encodeValue(integer)).toEqual([integer])
+    expect(sqlite.keyValues(text)).toEqual([text, integer])
+  })
+
+  it('is JSON in SQLite where that has no such integer', () => {
+    expect(sqlite.encodeValue(2n ** 63n)).toEqual(['9223372036854775808', 'json'])
+    expect(sqlite.keyValues('9223372036854775808')).toEqual(['9223372036854775808', '9223372036854775808'])
+  })
+
+  it('is text in PostgreSQL', () => {
+    expect(postgres.encodeValue(2n ** 63n)).toEqual(['9223372036854775808', 'number'])
+    expect(postgres.decodeValue('9223372036854775808', 'number')).toBe(2n ** 63n)
+  })
+})
+
 describe('changeOf()', () => {
   const event = { id: '1', source: 'crm', type: 'crm.customer.updated', key: 'c1', sequence: '7', sourceepoch: 2 }
   const at = (more: object, data?: string) => {

@@ -41,7 +41,18 @@ export interface Comparison {
  * different is looked at again until it is equal, or has stayed as it was for long enough.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
-  const { source, copy, signal, environment = systemEnvironment, patienceMs = 10_000 } = options
+  const { environment = systemEnvironment } = options
+  // A timer between two looks keeps no process.
+  const letGo = environment.timers.keepAlive?.()
+  try {
+    return await compareRows(options, environment)
+  } finally {
+    letGo?.()
+  }
+}
+
+async function compareRows(options: CompareOptions, environment: Environment): Promise<Comparison> {
+  const { source, copy, signal, patienceMs = 10_000 } = options
   const doubts = new Doubts({ ...options, environment, patienceMs })
   const rows = { source: 0, copy: 0 }
   const counted = async (side: 'source' | 'copy', page: readonly Row[]): Promise<void> => {

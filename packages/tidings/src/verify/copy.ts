@@ -38,12 +38,7 @@ export async function openCopy(options: {
 }
 
 async function readyBuild(database: Database, table: string): Promise<Build> {
-  const builds = await loadBuildsOfTable(database, table).catch((cause: unknown) => {
-    if (cause instanceof TidingsError) throw cause
-    throw new TidingsError('bad-request', `This database has no copies of Tidings; check that it is the right one.`, {
-      cause,
-    })
-  })
+  const builds = await loadBuildsOfTable(database, table)
   const ready = builds.find(({ state }) => state === 'ready')
   if (ready) return ready
   if (builds.length === 0) {
