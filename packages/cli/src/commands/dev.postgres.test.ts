@@ -85,6 +85,26 @@ test('dev goes on when its connections are ended, when its copy is deleted, and 
   expect(await table.verify()).toMatchObject({ code: 0 })
 })
 
+test('dev copies the columns that a table has when it is started, of every row', async (context) => {
+  const table = await tableBench(context, bench, { table: 'customers', tables: customers })
+  const { owner } = table
+  const first = await table.startDev()
+  await owner.query('update customers set id = 2000 where id = 2')
+  await changesUntil(first, '2000')
+  await owner.query(`alter table customers add column status text default 'new', drop column name`)
+  await owner.query(`update customers set status = 'old' where id = 1`)
+  await first.printed(/Columns of customers were added \(status\) or dropped \(name\)/)
+  await interruptAndRemove(first, [])
+  await owner.query('alter table customers add column vip boolean default true')
+  await table.startDev()
+  expect(await table.verify()).toMatchObject({ code: 0 })
+  const rows = table.copied('select status, vip, count(*) as rows from customers group by 1, 2 order by 1')
+  expect(rows).toEqual([
+    { status: 'new', vip: 1n, rows: 1499n },
+    { status: 'old', vip: 1n, rows: 1n },
+  ])
+})
+
 test('dev leaves alone what else is in the file of the copy', async (context) => {
   const table = await tableBench(context, bench, { table: 'customers', tables: customers })
   const { url, words } = table

@@ -78,6 +78,7 @@ async function run(session: Session, task: Task, signal: AbortSignal): Promise<v
   const { startServer } = await import('@tidings/server')
   const { openCopyFile } = await import('../dev/copy-file.ts')
   const stopWatching = endOnDefect(log)
+  let isCapturing = false
   try {
     await using source = await openSource({ url, table, columns: task.columns, names })
     await using server = await startServer({ path: data, port: task.port ?? 0, logger: log })
@@ -89,11 +90,13 @@ async function run(session: Session, task: Task, signal: AbortSignal): Promise<v
       onApplied: (changes) => isWatched && lines.show(changes),
       onNotice: ({ level, message }) => level !== 'info' && output.warn(message),
     })
+    isCapturing = true
     const about = { url: server.url, table, topic: names.topic, slot: names.slot, copy, copyTable: names.copy }
     await output.show({ ...about, data: resolve(data), pid: process.pid }, () => {
       return `Capturing ${table} of ${withoutPassword(url)} into the table ${names.copy} of ${copy}.`
     })
     output.note(`Its events are the topic ${names.topic} at ${server.url}, kept in ${resolve(data)}.`)
+    lines.begin()
     await untilComplete(session, dev, until)
     if (!until.aborted) await showComplete(session, { dev, source, task })
     await interrupted(until)
@@ -101,8 +104,8 @@ async function run(session: Session, task: Task, signal: AbortSignal): Promise<v
     await lines.written()
   } finally {
     stopWatching()
+    if (isCapturing) sayWhatStays(session, task)
   }
-  sayWhatStays(session, task)
   // Nobody reads the lines any more.
   if (ending.signal.aborted) throw ending.signal.reason
 }

@@ -2,7 +2,7 @@ import type { Difference, DifferentColumn, Progress, Comparison } from 'tidings/
 import { commaSeparated, positiveNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { namesOf } from '../dev/names.ts'
-import { exitCodes, type ExitCode } from '../failure.ts'
+import { CommandError, exitCodes, type ExitCode } from '../failure.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { databaseUrl, explained, openPool } from '../postgres.ts'
 import type { Session } from '../session.ts'
@@ -44,11 +44,18 @@ export function addVerify(program: TidingsCommand): void {
     .runs<[], VerifyOptions>(async (session, _, options) => {
       const url = databaseUrl(session, '--source', options.source)
       try {
-        return await untilInterrupted((signal) => verify(session, { ...options, url }, signal))
+        return await untilInterrupted((signal) => verify(session, { ...options, url }, signal).catch(unless(signal)))
       } catch (error) {
         throw explained(error)
       }
     })
+}
+
+/** What an interrupted comparison fails with is no fault. */
+function unless(interruption: AbortSignal): (error: unknown) => never {
+  return (error) => {
+    throw interruption.aborted ? new CommandError('Interrupted before every row was compared.') : error
+  }
 }
 
 async function verify(

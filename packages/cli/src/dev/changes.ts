@@ -9,12 +9,18 @@ export class ChangeLines {
   readonly #output: Output
   readonly #everyOne: boolean
   readonly #onClosed: (error: unknown) => void
-  #written: Promise<void> = Promise.resolve()
+  #begin: () => void = () => {}
+  #written = new Promise<void>((resolve) => (this.#begin = resolve))
 
   constructor(output: Output, { everyOne, onClosed }: { everyOne: boolean; onClosed: (error: unknown) => void }) {
     this.#output = output
     this.#everyOne = everyOne
     this.#onClosed = onClosed
+  }
+
+  /** Before this nothing is shown, so that what is said first comes first. */
+  begin(): void {
+    this.#begin()
   }
 
   show(changes: readonly AppliedChange[]): void {

@@ -2,9 +2,17 @@ import type { RunningServer } from '@tidings/server'
 import type { ClientConfig, Pool } from 'pg'
 import { createService, defineContract, TidingsError, type AppliedChange, type Notice, type Service } from 'tidings'
 import type { Caller } from 'tidings/broker'
-import { captureTable, describeTable, type Capture, type CaptureStats, type TableDescription } from 'tidings/capture'
+import {
+  captureTable,
+  describeTable,
+  type Capture,
+  type CaptureAlarm,
+  type CaptureStats,
+  type TableDescription,
+} from 'tidings/capture'
 import type { Database } from 'tidings/database'
 import { comparePositions } from 'tidings/event'
+import { openCopy } from 'tidings/verify'
 import { openPool } from '../postgres.ts'
 import { entityOf, type TableNames } from './names.ts'
 
@@ -79,8 +87,11 @@ export async function startDev(parts: DevParts): Promise<RunningDev> {
     await capture.stop()
   }
   try {
+    const before = await copiedColumns(parts)
     await startService(service, parts)
     await capture.start()
+    // Rows that have not changed since were published with the columns of before.
+    if (before && before !== JSON.stringify(columnsOf(source))) await capture.relist()
     return { ...progressOf(parts, { capture, service }), [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()
@@ -99,18 +110,39 @@ async function captureOf({ source, server, onNotice }: DevParts): Promise<Captur
     name: names.capture,
     table,
     ...chosen,
-    onAlarm: ({ message }) => onNotice({ level: 'warning', message }),
+    onAlarm: (alarm) => onNotice({ level: 'warning', message: messageOf(alarm, table) }),
   })
 }
 
+function messageOf(alarm: CaptureAlarm, table: string): string {
+  if (alarm.alarm !== 'columns') return alarm.message
+  const [added, dropped] = [alarm.added, alarm.dropped].map((names) => names.join(', ') || 'none')
+  return `Columns of ${table} were added (${added}) or dropped (${dropped}); stop this and start it again to copy what it has.`
+}
+
 function serviceOf({ source, server, database, onApplied, onNotice }: DevParts): Service<typeof copyService> {
-  const { names, chosen, description, keyProperty } = source
+  const { names, keyProperty } = source
   const contract = defineContract(copyService, {})
   const service = createService({ contract, broker: server.broker, database, namespace, report: onNotice })
-  const columns = chosen.columns ?? description.columns
   // What columns the table has is known to nobody but PostgreSQL.
-  service.replicate(entityOf(names.entity, keyProperty), { columns: columns as never[], table: names.copy, onApplied })
+  const columns = columnsOf(source) as never[]
+  service.replicate(entityOf(names.entity, keyProperty), { columns, table: names.copy, onApplied })
   return service
+}
+
+function columnsOf({ chosen, description, keyProperty }: Source): readonly string[] {
+  return [...new Set([keyProperty, ...(chosen.columns ?? description.columns)])]
+}
+
+/** The columns that the copy has, as JSON; `undefined` where there is none yet. */
+async function copiedColumns({ source, database }: DevParts): Promise<string | undefined> {
+  try {
+    const { key, columns } = await openCopy({ database, table: source.names.copy })
+    return JSON.stringify([key, ...columns])
+  } catch (error) {
+    if (error instanceof TidingsError) return undefined
+    throw error
+  }
 }
 
 /** A copy that was deleted, or is another one than last time, takes the place of the one before. */
