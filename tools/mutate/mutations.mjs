@@ -13,6 +13,7 @@ import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 import { leaseMutations } from './lease-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
+import { postgresMutations } from './postgres-mutations.mjs'
 import { pushMutations } from './push-mutations.mjs'
 import { scheduleMutations } from './schedule-mutations.mjs'
 import { serverMutations } from './server-mutations.mjs'
@@ -51,6 +52,7 @@ export const mutations = [
     ...scheduleMutations,
     ...captureMutations,
     ...backupMutations,
+    ...postgresMutations,
     ...followMutations,
     ...spoolMutations,
     ...kitMutations,

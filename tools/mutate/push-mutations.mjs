@@ -70,8 +70,7 @@ export const pushMutations = [
     file: 'push/batches.ts',
     from: 'if (this.#waiting[0]!.delivery.attempt > 1) return 1',
     to: '',
-    tests: delivery,
-    name: 'posts what a batch',
+    tests: ['push/batches.test.ts'],
   },
   {
     promise: 'An answer 410 disables a push at once.',
@@ -87,7 +86,7 @@ export const pushMutations = [
     from: 'Math.max(delayMs, sent.afterMs)',
     to: 'delayMs',
     tests: endpoint,
-    name: 'of a Retry-After, for every event',
+    name: 'a Retry-After over a restart',
   },
   {
     promise: 'A Retry-After holds for every event of the endpoint.',
@@ -175,6 +174,14 @@ export const pushMutations = [
     to: '.load()',
     tests: push,
     name: 'stays disabled',
+  },
+  {
+    promise: 'What a push came to is stored when its server has stopped.',
+    file: 'push/push.ts',
+    from: 'await Promise.all([...this.#stores.values()].map((store) => store.written()))',
+    to: '',
+    tests: push,
+    name: 'is stored when its server has stopped',
   },
   {
     promise: 'Setting the same URL again is no decision to go on.',

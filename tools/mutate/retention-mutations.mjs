@@ -21,10 +21,10 @@ export const retentionMutations = [
     tests: ['engines/embedded/embedded.test.ts'],
   },
   {
-    promise: 'The bytes of a topic are known after everything was trimmed and the store reopened.',
+    promise: 'The bytes behind an event are known after the store was reopened.',
     file: 'engines/embedded/topic.ts',
-    from: 'Math.max(record.bytes ?? 0, this.reader.lastBytes())',
-    to: 'this.reader.lastBytes()',
+    from: 'this.#bytes = this.reader.lastBytes()',
+    to: 'this.#bytes = 0',
     tests: ['engines/embedded/embedded.test.ts'],
   },
   {
@@ -39,7 +39,7 @@ export const retentionMutations = [
     file: 'delivery/overtake.ts',
     from: "isFiltered ? 'filtered' : 'skipped'",
     to: "'skipped'",
-    tests: suite,
+    tests: ['delivery/overtake.test.ts'],
   },
   {
     promise: 'Overtaking leaves what a consumer has to that consumer.',

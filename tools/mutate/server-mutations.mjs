@@ -186,6 +186,7 @@ export const serverMutations = [
     from: 'await open.answered\n',
     to: '\n',
     tests: live,
+    name: 'told where a topic begins',
   },
   {
     promise: 'A client on a WebSocket that is gone leaves no follow behind.',
@@ -193,7 +194,7 @@ export const serverMutations = [
     from: 'for (const stream of this.#open.keys()) this.close(stream)',
     to: '',
     tests: live,
-    name: 'leaves nothing at the server',
+    name: 'gone without a good-bye',
   },
   // -------------------------------------------------------------------------------------------------------------- lines
   {

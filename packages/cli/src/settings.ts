@@ -1,3 +1,4 @@
+import type { PostgresAddress } from '@tidings/server'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -33,8 +34,10 @@ export interface Settings {
   readonly data: string
   readonly host: string
   readonly port: number
-  readonly engine: 'embedded' | 'memory'
+  readonly engine: EngineChoice
 }
+
+type EngineChoice = 'embedded' | 'memory' | PostgresAddress
 
 export const settingDefaults = {
   url: 'http://127.0.0.1:7070',
@@ -85,9 +88,16 @@ function portOf(text: string | undefined): number {
   return parseWholeNumber(text, { what: 'The port (TIDINGS_PORT or the settings file)', least: 0, most: 65_535 })
 }
 
-function engineOf(text: string = settingDefaults.engine): 'embedded' | 'memory' {
+function engineOf(text: string = settingDefaults.engine): EngineChoice {
   if (text === 'embedded' || text === 'memory') return text
-  throw new UsageError(`"${text}" is no engine; use embedded or memory.`)
+  if (isPostgresAddress(text)) return text
+  // An address may hold a password.
+  const found = text.includes(':') ? 'That address' : `"${text}"`
+  throw new UsageError(`${found} is no engine; use embedded, memory, or postgres://user:password@host:port/database.`)
+}
+
+function isPostgresAddress(text: string): text is PostgresAddress {
+  return /^postgres(ql)?:\/\//.test(text) && URL.canParse(text)
 }
 
 /** The settings file: a token in it goes to the server named in it, and to no other. */

@@ -1,19 +1,13 @@
-import { systemEnvironment, type Environment } from 'tidings'
+import { systemEnvironment } from 'tidings'
 import { createBroker, ownersOnly, type Authorize, type Broker } from 'tidings/broker'
-import type { Engine } from 'tidings/engine'
-import { embeddedEngine } from 'tidings/engines/embedded'
-import { memoryEngine } from 'tidings/engines/memory'
 import { protocolLimits } from 'tidings/protocol'
+import { makeEngine, type EngineOptions } from './make-engine.ts'
 import { nextDue } from './next-due.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
 
-export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine' | 'metrics'> {
-  /** `embedded` by default: a store in one folder. `memory` forgets everything. */
-  readonly engine?: 'embedded' | 'memory'
-  /** The folder of the embedded store. */
-  readonly path?: string
+export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine' | 'metrics'>, EngineOptions {
   /** Who may do everything; `operator` where absent. */
   readonly operators?: readonly string[]
   /** Who may see every figure and description, and nothing else; `monitor` where absent. */
@@ -30,8 +24,6 @@ export interface RunningServer extends Server {
   readonly broker: Broker
 }
 
-const defaultPath = '.data/tidings'
-
 /** Brings up a store, a broker over it and a server over that; what was started is stopped again when a later part fails. */
 export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
   const {
@@ -41,7 +33,8 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     payloadBytes = protocolLimits.payloadBytes,
   } = options
   const metrics = new Metrics(environment)
-  const engine = metrics.engine(makeEngine(options, environment))
+  const store = await makeEngine(options, environment)
+  const engine = metrics.engine(store.engine)
   const authorize = options.authorize ?? ownersOnly({ operators, monitors })
   const measured = createBroker({
     engine,
@@ -58,20 +51,17 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   const alarms = { principal: monitors[0] ?? operators[0] ?? 'monitor', ...options.alarms }
   // Before the store is opened, because what is wrong with the address needs no store to be found.
   const server = createServer({ ...options, authorize, broker, engine, metrics, environment, alarms })
-  await broker.start()
-  try {
-    await server.start()
-  } catch (error) {
-    await broker.stop()
-    throw error
-  }
   const stop = async (): Promise<void> => {
     await server.stop()
     await broker.stop()
+    await store.release()
+  }
+  try {
+    await broker.start()
+    await server.start()
+  } catch (error) {
+    await stop()
+    throw error
   }
   return { broker, url: server.url, start: () => Promise.resolve(), stop, [Symbol.asyncDispose]: stop }
-}
-
-function makeEngine({ engine = 'embedded', path = defaultPath }: StartOptions, environment: Environment): Engine {
-  return engine === 'memory' ? memoryEngine({ environment }) : embeddedEngine({ path, environment })
 }

@@ -80,7 +80,8 @@ describe('server', () => {
     [['--host', '0.0.0.0'], 1, /does not listen on 0\.0\.0\.0 without tokens/],
     [['--token', 'short'], 1, /fewer than 16 characters/],
     [['--tokens', 'nowhere.json'], 2, /tokens cannot be read from nowhere\.json/],
-    [['--engine', 'oracle'], 2, /Allowed choices are embedded, memory/],
+    [['--engine', 'oracle'], 2, /"oracle" is no engine; use embedded, memory, or postgres/],
+    [['--engine', 'postgres://u:secret@:x'], 2, /^(?!.*secret).*That address is no engine/s],
   ])('refuses %j', async (words, expected, message) => {
     const { code, stdout, stderr } = await bench.run(['server', '--port', '0', ...words])
     expect({ code, stdout, stderr }).toEqual({ code: expected, stdout: '', stderr: expect.stringMatching(message) })

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import type { AccessToken, PushOptions } from '@tidings/server'
-import { Option } from 'commander'
 import { repeated, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
@@ -15,10 +14,13 @@ import { commandVersion } from '../version.ts'
 export function addServer(program: TidingsCommand): void {
   program
     .command('server')
-    .description('Starts a server. It keeps its store in one folder and stops in good order on SIGINT and SIGTERM.')
+    .description(
+      'Starts a server. It keeps its store in one folder, or in PostgreSQL, and stops in good order on SIGINT and SIGTERM.',
+    )
     .example('tidings server', `on ${settingDefaults.url}, with its store in ./${settingDefaults.data}`)
     .example('tidings server --data /var/lib/tidings --port 8080', 'somewhere else')
     .example('tidings server --engine memory', 'to try something: it forgets everything')
+    .example('TIDINGS_ENGINE=postgres://… tidings server', 'in a database, whose password no list of processes shows')
     .example('TIDINGS_TOKEN=… tidings server --host 0.0.0.0', 'for other machines, which need the token')
     .option('--data <folder>', `the folder of the store (TIDINGS_DATA; ${settingDefaults.data})`)
     .option(
@@ -27,11 +29,9 @@ export function addServer(program: TidingsCommand): void {
       wholeNumber({ least: 0, most: 65_535 }),
     )
     .option('--host <address>', `where it listens (TIDINGS_HOST; ${settingDefaults.host})`)
-    .addOption(
-      new Option('--engine <engine>', `what keeps the events (TIDINGS_ENGINE; ${settingDefaults.engine})`).choices([
-        'embedded',
-        'memory',
-      ]),
+    .option(
+      '--engine <engine>',
+      `what keeps the events: embedded, memory, or postgres://… (TIDINGS_ENGINE; ${settingDefaults.engine})`,
     )
     .option('--tokens <file>', 'who may call, and as whom: a JSON file; --token is the operator')
     .option('--push-allow <address>', 'a network, address or host that may be pushed to though not public', repeated)
@@ -91,18 +91,34 @@ async function serve(session: Session, options: ServeOptions, signal: AbortSigna
     push: pushOf(options),
     alarms: alarmsOf(options),
   })
-  const about = { url: server.url, version: commandVersion, engine, namespaces, pid: process.pid }
-  await output.show(engine === 'embedded' ? { ...about, data: resolve(data) } : about, () => {
-    return `Tidings ${commandVersion} listening on ${server.url}`
-  })
-  output.note(
-    engine === 'embedded' ? `The store is in ${resolve(data)}.` : 'The store is in memory: it ends with this.',
-  )
+  const about = { url: server.url, version: commandVersion, namespaces, pid: process.pid, ...storeOf(settings) }
+  await output.show(about, () => `Tidings ${commandVersion} listening on ${server.url}`)
+  output.note(whereabouts(about))
   await interrupted(signal)
   output.note('Stopping.')
   await server.stop()
   stopWatching()
   output.note('Stopped.')
+}
+
+interface Store {
+  readonly engine: 'embedded' | 'memory' | 'postgres'
+  /** The folder. */
+  readonly data?: string
+  /** Where the database is; never with what it takes to get in. */
+  readonly database?: string
+}
+
+function storeOf({ engine, data }: Settings): Store {
+  if (engine === 'embedded') return { engine, data: resolve(data) }
+  if (engine === 'memory') return { engine }
+  const { host, pathname } = new URL(engine)
+  return { engine: 'postgres', database: host + pathname }
+}
+
+function whereabouts({ engine, data, database }: Store): string {
+  if (engine === 'memory') return 'The store is in memory: it ends with this.'
+  return engine === 'embedded' ? `The store is in ${data}.` : `The store is in PostgreSQL, at ${database}.`
 }
 
 function tokensOf(

@@ -142,6 +142,19 @@ describe('retries', () => {
     expect(await stats()).toMatchObject({ acknowledged: 2 })
   })
 
+  it('come not before a Retry-After over a restart either', async () => {
+    await publish('a/1')
+    await begin(() => ({ status: 429, headers: { 'retry-after': '120' } }))
+    await environment.advance(second)
+    await stop()
+    const asked = begunAt + 120 * second
+    await begin(() => ({}))
+    await environment.advance(asked - environment.clock.now() - second)
+    expect(times('1')).toHaveLength(1)
+    await environment.advance(2 * second)
+    expect(times('1')).toHaveLength(2)
+  })
+
   it.each(['soon', '-5', '1e9', ''])('do not mind a Retry-After of %j', async (header) => {
     await publish('a/1')
     await begin((_, attempt) => (attempt === 1 ? { status: 503, headers: { 'retry-after': header } } : {}))

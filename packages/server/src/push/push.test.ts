@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks'
 import { systemEnvironment } from 'tidings'
 import { allowAll, createBroker } from 'tidings/broker'
+import type { Engine } from 'tidings/engine'
 import { memoryEngine } from 'tidings/engines/memory'
 import { describe, expect, it } from 'vitest'
 import { Push } from './push.ts'
@@ -177,6 +178,34 @@ describe('a push goes with its subscription', () => {
   })
 })
 
+it('what a push came to is stored when its server has stopped, however long that takes', async () => {
+  await using receiver = await openReceiver({ answer: (_, response) => response.writeHead(410).end() })
+  const engine = memoryEngine()
+  const commit: Engine['ledger']['commit'] = async (...call) => {
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    return engine.ledger.commit(...call)
+  }
+  const broker = createBroker({ engine, authorize: allowAll })
+  await broker.start()
+  await broker.putTopic(caller, { topic: 'shop.order', kind: 'event', owner: 'shop' })
+  await broker.putSubscription(caller, { subscription, topic: 'shop.order', from: 'beginning' })
+  await broker.publish(caller, {
+    topic: 'shop.order',
+    events: [{ event: { id: '1', source: '/shop', type: 'order' } }],
+  })
+  let disabled = (): void => undefined
+  const alarm = new Promise<void>((resolve) => (disabled = resolve))
+  const slow = { ledger: { ...engine.ledger, commit } }
+  const parts = { broker, environment: systemEnvironment, namespaces: ['default'], onAlarm: () => disabled() }
+  const push = new Push({ ...parts, engine: slow, options: { allow: ['127.0.0.1'] } })
+  await push.start()
+  await push.put(caller, { subscription, url: receiver.url })
+  await alarm
+  await push.stop()
+  expect(await new PushStore(engine, 'default').load()).toMatchObject([{ state: 'disabled' }])
+  await broker.stop()
+})
+
 it('a disabled push stays disabled over restarts, says why, and loses nothing when it is resumed', async () => {
   await using folder = await temporaryFolder()
   let isGone = true
@@ -194,6 +223,9 @@ it('a disabled push stays disabled over restarts, says why, and loses nothing wh
     await bench.publish('a/1', 'a/2')
     await until(() => bench.alarms.length > 0)
     expect(bench.alarms).toEqual([expect.stringMatching(/^Push of partner\.orders in namespace default is disabled/)])
+  }
+  {
+    await using bench = await openPush(options)
     expect((await bench.ask('GET', '/push')).body).toMatchObject(disabled)
     // Setting the same once more, as programs do when they start, is no decision to go on.
     expect((await bench.ask('PUT', '/push', { url: receiver.url })).body).toMatchObject(disabled)

@@ -74,6 +74,8 @@ export class Push {
   async stop(): Promise<void> {
     await this.#changing
     await Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.stop()))
+    // What they came to is on its way to the store.
+    await Promise.all([...this.#stores.values()].map((store) => store.written()))
     this.#endpoints.clear()
     this.#http.close()
   }

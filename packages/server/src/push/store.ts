@@ -61,6 +61,11 @@ export class PushStore {
     return this.#write(subscription, null)
   }
 
+  /** Resolves when nothing is being written any more. */
+  async written(): Promise<void> {
+    await this.#writing
+  }
+
   /** One after another, in the order of the calls; the last one stays. */
   #write(subscription: string, value: string | null): Promise<void> {
     const written = this.#writing.then(() => this.#commit(`push/${subscription}`, value))

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { simpleDue } from './due-times.fixture.ts'
-import { createBroker, type Authorize, type Broker, type Caller } from './index.ts'
+import { createBroker, ownersOnly, type Authorize, type Broker, type Caller } from './index.ts'
 
 const topic = 'shop.order'
 const subscription = 'mail.thanks'
@@ -110,6 +110,22 @@ it.each([
   const broker = createBroker({ engine: memoryEngine(), authorize: () => answer as unknown as boolean })
   await broker.start()
   await expect(calls.putTopic(broker, owner)).rejects.toMatchObject({ code: 'forbidden' })
+  await broker.stop()
+})
+
+it.each([
+  ['answers', { kind: 'event', replies: true }],
+  ['tasks', { kind: 'task' }],
+] as const)('ownersOnly() lets a service read no topic of %s that is not its own', async (_, definition) => {
+  const broker = createBroker({ engine: memoryEngine(), authorize: ownersOnly({ operators: [] }) })
+  await broker.start()
+  const as = (principal: string): Caller => ({ namespace: 'default', principal })
+  await broker.putTopic(as('shop'), { topic, owner: 'shop', ...definition })
+  await expect(broker.read(as('mail'), { topic })).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(broker.putSubscription(as('mail'), { subscription, topic, from: 'beginning' })).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+  expect(await broker.read(as('shop'), { topic })).toMatchObject({ events: [] })
   await broker.stop()
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answerRange } from '../delivery/index.ts'
 import type { Engine } from '../engine/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { TidingsError } from '../errors.ts'
@@ -144,6 +145,20 @@ describe('an answer', () => {
     expect(await broker.stats(caller, subscription)).toMatchObject({ acknowledged: 1, generation: 2 })
     expect(await answered(broker)).toEqual(['1'])
     await broker.stop()
+  })
+
+  it('leaves no row behind that says it is owed once it is in its topic', async () => {
+    const engine = memoryEngine({ environment })
+    const broker = createBroker({ engine, authorize: allowAll, environment })
+    await broker.start()
+    await prepare(broker, 2)
+    await work(broker)
+    expect(await answered(broker)).toEqual(['1', '2'])
+    await broker.stop()
+    await engine.start()
+    const ledger = { namespace: 'default', ledger: subscription, shard: 0 }
+    expect(await engine.ledger.load(ledger, answerRange, 10)).toEqual([])
+    await engine.stop()
   })
 
   it('waits for room in the store, while its task is settled for good, and then comes', async () => {

@@ -4,6 +4,7 @@ import type { NextDue } from './due-times.ts'
 const rhythms: Readonly<Record<string, readonly [stepMs: number, offsetMs: number]>> = {
   '* * * * * *': [1_000, 0],
   '0 * * * *': [3_600_000, 0],
+  '0 5 * * *': [86_400_000, 18_000_000],
   '0 8 * * *': [86_400_000, 28_800_000],
 }
 

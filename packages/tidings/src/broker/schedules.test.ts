@@ -91,11 +91,13 @@ describe('schedules', () => {
     await environment.advance(1)
     expect(await hours(broker)).toEqual(['2030-01-01T03'])
     environment.jump(3 * hourMs)
-    await broker.putSchedule(caller, { ...hourly, expression: '0 8 * * *' })
+    // In this rhythm something would have been due an hour ago.
+    await broker.putSchedule(caller, { ...hourly, expression: '0 5 * * *' })
     await environment.advance(1)
     expect(await hours(broker)).toEqual(['2030-01-01T03'])
-    await environment.advance(2 * hourMs)
-    expect(await hours(broker)).toEqual(['2030-01-01T03', '2030-01-01T08'])
+    environment.jump(22 * hourMs)
+    await environment.advance(hourMs)
+    expect(await hours(broker)).toEqual(['2030-01-01T03', '2030-01-02T05'])
     await broker.stop()
   })
 

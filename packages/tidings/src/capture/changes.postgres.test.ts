@@ -283,3 +283,15 @@ test('a newer state of a row that was refused in the same call is published afte
   goOn()
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 9: { id: 9, name: 'Iris' } })
 })
+
+test('of many rows that are refused, ten are told and all are counted', async (context) => {
+  const bench = await captureBench(context)
+  const { owner, alarms } = bench
+  await publish(owner)
+  const capturing = bench.capture()
+  await capturing.start()
+  await listed(capturing)
+  await owner.query("insert into customer select id, repeat('x', 100000) from generate_series(1, 25) id")
+  await expect.poll(async () => (await capturing.stats()).refused, { timeout: 20_000 }).toBe(25)
+  expect(alarms.map(({ alarm }) => alarm)).toEqual(Array.from({ length: 10 }, () => 'refused'))
+})

@@ -42,7 +42,7 @@ export interface ReplicationFlow {
 export interface ReplicationConnection {
   query(text: string): void
   sendCopyFromChunk(chunk: Buffer): void
-  readonly stream: { pause(): unknown; resume(): unknown; destroy(): unknown; readonly writableLength: number }
+  readonly stream: { pause(): unknown; resume(): unknown; destroy(): unknown }
 }
 
 /** The SQLSTATE of an error, or the code of the socket's; empty where it has none. */

@@ -38,8 +38,11 @@ export interface ConnectionOptions {
   readonly count: (answered: 'published' | 'refused') => void
 }
 
-/** Above so many bytes that wait to be published, nothing more is read from the server. */
-const mostWaitingBytes = 8 * 1_048_576
+/**
+ * Above so many bytes that wait to be published, nothing more is read from the server. Not more than is published in a
+ * moment, so that nothing else in this process has to wait for it.
+ */
+const mostWaitingBytes = 262_144
 
 /** One replication connection, from its opening to its end. */
 export class Connection {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { changeOf } from '../replica/change.ts'
 import { allEvents, captureBench, expectLatest, publish, textOf } from './capture.fixture.ts'
 
 /** A column of each type that has a form in JSON, a value of it as SQL, and what stands in the event. */
@@ -123,6 +124,28 @@ test('a table with two columns as its key has both in the key of its events', as
   await expectLatest(broker, { [key]: { id: key, country: 'CH', number: 7, name: 'Anna' } })
   const last = (await allEvents(broker)).at(-1)!.event
   expect([last.key, textOf(last.data)]).toEqual(['["7","a\\"b"]', '{"id":"[\\"7\\",\\"a\\\\\\"b\\"]"}'])
+})
+
+test.for([
+  ['integer', '7'],
+  ['numeric', '7.50'],
+  ['uuid', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  ['text', 'Ann & Bob'],
+  ['date', '2026-03-01'],
+  ['timestamptz', '2026-03-01 10:00:00+00'],
+  ['bytea', '\\x00ff'],
+] as const)('a replica takes rows whose key is of the type %s', async ([type, value], context) => {
+  const { owner, broker, capture } = await captureBench(context, `create table customer (id ${type} primary key)`)
+  await publish(owner)
+  await owner.query(`insert into customer values ('${value}')`)
+  await capture().start()
+  await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBe(1)
+  await owner.query('delete from customer')
+  await expectLatest(broker, {})
+  const [created, deleted] = (await allEvents(broker)).map((event) => changeOf(event, 'id'))
+  expect(created!.data).toBeDefined()
+  expect(deleted).toMatchObject({ key: created!.key })
+  expect(deleted!.version > created!.version).toBe(true)
 })
 
 test('only the columns that are named leave the owner', async (context) => {

@@ -23,6 +23,8 @@ export interface PublisherOptions {
 const answerWithinMs = 30_000
 const mostEvents = 500
 const mostBytes = 1_048_576
+/** Refused rows of which somebody is told within a minute; the others are counted. */
+const mostTold = 10
 
 /** Errors of a whole call that one of its events can be the reason of. */
 const perhapsOneEvent = new Set([
@@ -40,6 +42,7 @@ const perhapsOneEvent = new Set([
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #backoff: Backoff
+  #told = { since: -Infinity, count: 0 }
   /** Where the newest event that was stored stands in the topic. */
   position: Position
 
@@ -91,7 +94,7 @@ export class Publisher {
     for (;;) {
       try {
         const request = { topic, events: events.map((event) => ({ event })) }
-        const answers = await this.#within(broker.publish(caller, request))
+        const answers = await this.#within(() => broker.publish(caller, request))
         this.#backoff.succeed()
         return answers
       } catch (error) {
@@ -131,9 +134,19 @@ export class Publisher {
     // Its id says its key and version: a row that was read twice between two changes of it.
     if (answer.code === 'id-conflict') return false
     count('refused')
-    const message = `The broker refused the row "${event.key}" for ${topic}: ${answer.message} Copies keep its older state until it changes again, or until relist().`
-    raise({ alarm: 'refused', message, key: event.key!, code: answer.code, reason: answer.message })
+    if (this.#mayTell()) {
+      const message = `The broker refused the row "${event.key}" for ${topic}: ${answer.message} Copies keep its older state until it changes again, or until relist().`
+      raise({ alarm: 'refused', message, key: event.key!, code: answer.code, reason: answer.message })
+    }
     return false
+  }
+
+  /** A schema that fits no row must not flood whoever is told. */
+  #mayTell(): boolean {
+    const now = this.#options.environment.clock.monotonic()
+    if (now - this.#told.since >= 60_000) this.#told = { since: now, count: 0 }
+    this.#told.count += 1
+    return this.#told.count <= mostTold
   }
 
   #saw(position: Position): void {
@@ -145,14 +158,22 @@ export class Publisher {
     return new NewLife(`The topic ${this.#options.topic} has begun another life, or is gone.`, { keepsSlot: true })
   }
 
-  async #within<Result>(promise: Promise<Result>): Promise<Result> {
+  async #within<Result>(call: () => Promise<Result>): Promise<Result> {
     const { environment, signal } = this.#options
-    const answered = new AbortController()
-    const late = sleep(environment, answerWithinMs, AbortSignal.any([signal, answered.signal])).then(() => {
+    signal.throwIfAborted()
+    const waiting = new AbortController()
+    const stopWaiting = (): void => waiting.abort()
+    signal.addEventListener('abort', stopWaiting, { once: true })
+    const late = sleep(environment, answerWithinMs, waiting.signal).then(() => {
       throw new TidingsError('unavailable', `The broker did not answer within ${answerWithinMs} ms.`)
     })
     late.catch(() => undefined)
-    return Promise.race([promise, late]).finally(() => answered.abort())
+    try {
+      return await Promise.race([call(), late])
+    } finally {
+      signal.removeEventListener('abort', stopWaiting)
+      stopWaiting()
+    }
   }
 }
 

@@ -6,7 +6,7 @@ export type CaptureAlarm = { readonly message: string } & (
   | { readonly alarm: 'broker-failing'; readonly error: unknown }
   /** Part of the log is missing or belongs to another past: everything is published again, in newer versions. */
   | { readonly alarm: 'listing'; readonly sourceepoch: number }
-  /** The broker refused an event: copies keep the state before it until the row changes again or everything is listed. */
+  /** The broker refused an event: copies keep the state before it until the row changes again or everything is listed. Ten a minute, the others are counted. */
   | { readonly alarm: 'refused'; readonly key: string; readonly code: string; readonly reason: string }
   /** Columns came or went; rows that do not change are published with the new ones by `relist()` only. */
   | { readonly alarm: 'columns'; readonly added: readonly string[]; readonly dropped: readonly string[] }

@@ -45,7 +45,7 @@ export interface RunOptions {
 /** Events wait for a call of this size while there are more messages to look at. */
 const batchEvents = 500
 /** A transaction of more keys, or bytes, than these is published piece by piece. */
-const mostKeys = 5_000
+const mostKeys = 2_000
 const mostBytes = 4 * 1_048_576
 /** Rows whose stored-apart values are read at once. */
 const reread = 50
@@ -83,10 +83,6 @@ export class CaptureRun {
     this.#reached = state.confirmed
     this.#published = state.confirmed
     this.#confirmedAt = environment.clock.monotonic()
-  }
-
-  get state(): CaptureState {
-    return this.#state
   }
 
   /** Goes on until the stream ends or something fails, and rejects with the reason. */

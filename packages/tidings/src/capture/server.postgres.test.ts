@@ -161,6 +161,27 @@ test('a standby is refused', async (context) => {
   })
 })
 
+test('a standby that took over may lack what was published: everything is listed again', async (context) => {
+  const cluster = await ownCluster(context)
+  const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)
+  await publish(owner)
+  await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
+  const capturing = capture()
+  await capturing.start()
+  await listed(capturing)
+  await capturing.stop()
+  await cluster.stop()
+  await writeFile(join(cluster.data, 'standby.signal'), '')
+  await cluster.run()
+  await owner.query('select pg_promote()')
+  await owner.query('delete from customer where id = 2')
+  await capturing.start()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+  expect(alarms.filter(({ alarm }) => alarm === 'listing')).toMatchObject([
+    { message: expect.stringMatching(/goes on from a standby or a backup/) },
+  ])
+})
+
 test('a server that goes away and comes back is captured on', async (context) => {
   const cluster = await ownCluster(context)
   const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)

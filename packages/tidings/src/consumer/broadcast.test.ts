@@ -86,6 +86,28 @@ describe('a broadcast', () => {
     expect(seen).toEqual(['event late'])
   })
 
+  it('gives no event before the reset of its instance is done, however long that takes', async () => {
+    const seen: string[] = []
+    let loaded = (): void => undefined
+    const part = broadcast({
+      ...{ broker, caller, name: 'web.flags', instance: 'i1', topic, environment },
+      onReset: async () => {
+        await new Promise<void>((resolve) => (loaded = resolve))
+        seen.push('loaded')
+      },
+      onEvent: async ({ event }) => void seen.push(`event ${event.key}`),
+    })
+    running.push(part)
+    part.start()
+    await environment.advance(100)
+    await publish('a')
+    await environment.advance(60_000)
+    expect(seen).toEqual([])
+    loaded()
+    await environment.advance(100)
+    expect(seen).toEqual(['loaded', 'event a'])
+  })
+
   it('resets an instance whose subscription is gone, and never resumes it silently', async () => {
     const seen = await start('i1')
     await publish('a')

@@ -1,1 +1,1 @@
-export type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from './port.ts'
+export type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction, TransactionOptions } from './port.ts'

@@ -9,8 +9,5 @@ export function ownTransaction<Result>(
   database: Database,
   work: (transaction: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  return database.transaction(async (transaction) => {
-    if (database.dialect.name === 'postgres') await transaction.query('set transaction isolation level read committed')
-    return await work(transaction)
-  })
+  return database.transaction(work, { isolation: 'read committed' })
 }

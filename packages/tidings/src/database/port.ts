@@ -20,7 +20,10 @@ export interface Database {
    * `commit-unknown` when the connection was lost during the commit, so that all of it is there or nothing.
    * Called inside a running transaction it is refused as `transaction-misuse`.
    */
-  transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result>
+  transaction<Result>(
+    work: (transaction: Transaction) => Promise<Result> | Result,
+    options?: TransactionOptions,
+  ): Promise<Result>
   /**
    * Reads outside any transaction: committed data only. Called inside a running transaction it reads in that one, so that
    * nobody waits for himself. A statement that writes is refused as `transaction-misuse`.
@@ -37,6 +40,14 @@ export interface Database {
    * not a handle of this database in an open transaction is refused as `transaction-misuse`.
    */
   join(handle: unknown): Promise<Transaction>
+}
+
+export interface TransactionOptions {
+  /**
+   * Each statement sees what others committed before it, whatever the database does by default. Says nothing where those
+   * who write come one after another.
+   */
+  readonly isolation?: 'read committed'
 }
 
 export interface Transaction {

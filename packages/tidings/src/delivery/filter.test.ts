@@ -67,8 +67,11 @@ describe('compileFilter()', () => {
 
   it('matches nothing by an attribute that is absent, however it is called', () => {
     for (const name of ['correlationid', 'constructor', 'key']) {
-      expect(compileFilter({ prefix: { [name]: 'f' } })(event)).toBe(false)
-      expect(compileFilter({ not: { prefix: { [name]: 'f' } } })(event)).toBe(true)
+      // How a function and `undefined` begin as texts.
+      for (const prefix of ['f', 'u']) {
+        expect(compileFilter({ prefix: { [name]: prefix } })(event)).toBe(false)
+        expect(compileFilter({ not: { prefix: { [name]: prefix } } })(event)).toBe(true)
+      }
     }
     expect(compileFilter({ exact: { subject: 'x' } })({ id: '1', source: '/x', type: 't' })).toBe(false)
   })

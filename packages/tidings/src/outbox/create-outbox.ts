@@ -58,7 +58,7 @@ class RelayedOutbox implements Outbox {
     this.#rows = this.#tables.rows(database)
     const { statements } = this.#tables
     const rows = this.#rows
-    this.#writer = new Writer({ environment, statements })
+    this.#writer = new Writer({ environment, tables: this.#tables })
     this.#ownership = new Ownership({
       database,
       environment,

@@ -4,6 +4,8 @@ import type { Environment } from '../environment/index.ts'
 import type { OutboxRows } from './rows.ts'
 import type { OutboxStatements } from './tables.ts'
 
+const lookEveryMs = 1_000
+
 /** Somebody else has become the owner of the relay: what this one was about to change stays as it is. */
 export class Replaced extends Error {
   override readonly name = 'Replaced'
@@ -25,6 +27,7 @@ export class Ownership {
   #wasOwner = false
   #seen = { mark: '', at: 0 }
   #beatAt = 0
+  #lookedAt = 0
 
   constructor(options: {
     readonly database: Database
@@ -47,6 +50,10 @@ export class Ownership {
 
   /** Looks who owns the relay, and takes it where that is due. Answers whether this process has just become the owner. */
   async settle(): Promise<boolean> {
+    const now = this.#environment.clock.monotonic()
+    // An owner that was replaced meanwhile changes nothing: see `ensure`.
+    if (this.#epoch !== undefined && now - this.#lookedAt < lookEveryMs) return false
+    this.#lookedAt = now
     const [owner] = await this.#database.query<{ epoch: number; beat: number }>(this.#statements.owner)
     if (this.#epoch !== undefined && owner?.epoch === this.#epoch) return false
     this.#epoch = undefined

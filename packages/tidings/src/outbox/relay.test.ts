@@ -52,14 +52,14 @@ describe.each(stores)('an outbox in %s:', (kind) => {
         return next()
       })
       const round = relay.outbox.tick()
-      await bench.environment.advance(0)
+      await until(() => gates.length === 1)
       const late = service.database.transaction(async (transaction) => {
         const event = { id: 'late', source: '/crm', type: mails }
         await service.outbox.flush(transaction, { events: [{ topic: mails, kind: 'event', event }], changes: [] })
         await gate()
       })
+      await until(() => gates.length === 2)
       const early = other.write({ mails: [{ id: 'early' }] })
-      await bench.environment.advance(0)
       delete bench.faults.publish
       for (const open of gates) open()
       await Promise.all([round, late, early])

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PositionedEvent } from '../broker/index.ts'
-import type { Transaction } from '../database/index.ts'
+import type { SqlValue, Transaction } from '../database/index.ts'
 import {
   caller,
   change,
@@ -14,7 +14,6 @@ import {
 } from './bench.fixture.ts'
 import { stores } from './store.fixture.ts'
 import { createOutbox } from './index.ts'
-import { tablesOf } from './tables.ts'
 
 describe.each(stores)('an outbox in %s:', (kind) => {
   let bench: Bench
@@ -124,11 +123,14 @@ describe.each(stores)('an outbox in %s:', (kind) => {
 
     test('lock their keys in one order, whatever the order in which they were noted', async () => {
       const locked: string[] = []
-      const { lockKey } = tablesOf(service.database).statements
+      const lockedBy = (values: readonly SqlValue[]): string[] =>
+        kind === 'sqlite'
+          ? [new TextDecoder().decode(values[1] as Uint8Array)]
+          : (JSON.parse(String(values[0])) as { key: string }[]).map(({ key }) => Buffer.from(key, 'hex').toString())
       await service.database.transaction(async (transaction) => {
         const watched: Transaction = {
           query: (text, values = []) => {
-            if (text === lockKey) locked.push(new TextDecoder().decode(values[1] as Uint8Array))
+            if (/insert into tidings[._]key_version/.test(text)) locked.push(...lockedBy(values))
             return transaction.query(text, values)
           },
         }

@@ -3,12 +3,10 @@ import type { Environment } from '../environment/index.ts'
 import { encodeEvent, formatSequence, isTombstone, validateKey, type Event } from '../event/index.ts'
 import { keyBytes } from './key-bytes.ts'
 import type { EntityChange, Pending, PendingChange } from './pending.ts'
-import type { OutboxStatements } from './tables.ts'
+import type { LockedKey, NewRow, OutboxStatements, OutboxTables } from './tables.ts'
 
 /** An entity's place among its versions, under its lock. */
-interface Version {
-  readonly topic: string
-  readonly key: Uint8Array
+interface Version extends LockedKey {
   readonly before: number
   sequence: number
   present: boolean
@@ -21,11 +19,11 @@ interface Version {
  */
 export class Writer {
   readonly #environment: Environment
-  readonly #statements: OutboxStatements
+  readonly #tables: OutboxTables
 
-  constructor(options: { readonly environment: Environment; readonly statements: OutboxStatements }) {
+  constructor(options: { readonly environment: Environment; readonly tables: OutboxTables }) {
     this.#environment = options.environment
-    this.#statements = options.statements
+    this.#tables = options.tables
   }
 
   /** Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case. */
@@ -36,22 +34,27 @@ export class Writer {
   ): Promise<number> {
     const changes = distinct(pending.changes)
     const versions = await this.#lock(transaction, pending, changes)
-    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction, this.#statements)
-    let written = 0
-    const write = async (topic: string, event: Event, version: Version | undefined): Promise<void> => {
-      await this.#write(transaction, topic, version ? withVersion(event, version, sourceepoch) : event)
-      written += 1
+    // After the locks: whoever lists everything in a newer epoch comes before the locks or after this commit.
+    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction, this.#tables.statements)
+    const rows: NewRow[] = []
+    const write = (topic: string, event: Event, version: Version | undefined): void => {
+      rows.push(this.#row(topic, version ? withVersion(event, version, sourceepoch) : event))
     }
     for (const { topic, kind, event } of pending.events) {
-      await write(topic, event, kind === 'entity' ? versions.get(nameOf(topic, event.key!)) : undefined)
+      write(topic, event, kind === 'entity' ? versions.get(nameOf(topic, event.key!)) : undefined)
     }
     for (const { entity, key } of changes) {
       const version = versions.get(nameOf(entity.topic, key))!
       const change = await derive(transaction, { entity, key }, version, options.complete === true)
-      if (change) await write(entity.topic, { ...(await entity.eventFor(change)), key }, version)
+      if (change) write(entity.topic, { ...(await entity.eventFor(change)), key }, version)
     }
-    await this.#save(transaction, versions)
-    return written
+    const all = [...versions.values()]
+    await this.#tables.write(transaction, {
+      rows,
+      versions: all.filter(({ sequence, before }) => sequence !== before),
+      unused: all.filter(({ sequence }) => sequence === 0),
+    })
+    return rows.length
   }
 
   async #lock(
@@ -65,36 +68,17 @@ export class Writer {
         .map(({ topic, event }) => ({ topic, key: validateKey(event.key) })),
       ...changes.map(({ entity, key }) => ({ topic: entity.topic, key: validateKey(key) })),
     ]
-    const versions = new Map<string, Version>()
-    for (const { topic, key } of entities.toSorted(inOneOrder)) {
-      if (versions.has(nameOf(topic, key))) continue
-      const bytes = keyBytes(key)
-      const [row] = await transaction.query<{ sequence: number; present: number }>(this.#statements.lockKey, [
-        topic,
-        bytes,
-      ])
-      const { sequence, present } = row!
-      versions.set(nameOf(topic, key), { topic, key: bytes, before: sequence, sequence, present: present === 1 })
-    }
-    return versions
+    const byName = new Map(entities.map((entity) => [nameOf(entity.topic, entity.key), entity]))
+    const names = [...byName].toSorted(([, left], [, right]) => inOneOrder(left, right))
+    if (names.length === 0) return new Map()
+    const keys = names.map(([, { topic, key }]) => ({ topic, key: keyBytes(key) }))
+    const locked = await this.#tables.lock(transaction, keys)
+    return new Map(names.map(([name], index) => [name, { ...locked[index]!, before: locked[index]!.sequence }]))
   }
 
-  async #write(transaction: Transaction, topic: string, event: Event): Promise<void> {
+  #row(topic: string, event: Event): NewRow {
     const key = event.key === undefined ? null : keyBytes(event.key)
-    await transaction.query(this.#statements.write, [
-      topic,
-      key,
-      encodeEvent(event),
-      Math.floor(this.#environment.clock.now()),
-    ])
-  }
-
-  async #save(transaction: Transaction, versions: ReadonlyMap<string, Version>): Promise<void> {
-    const { saveKey, forgetUnusedKey } = this.#statements
-    for (const { topic, key, before, sequence, present } of versions.values()) {
-      if (sequence === before) await transaction.query(forgetUnusedKey, [topic, key])
-      else await transaction.query(saveKey, [sequence, present ? 1 : 0, topic, key])
-    }
+    return { topic, key, event: encodeEvent(event), writtenAt: Math.floor(this.#environment.clock.now()) }
   }
 }
 

@@ -10,5 +10,5 @@ export {
   type PostgresPool,
 } from './client.ts'
 export { LentClient } from './lent-client.ts'
-export { resultTypes, type PostgresRow, type PostgresValue } from './results.ts'
+export { resultTypes, type PostgresRow } from './results.ts'
 export { checkServer, connectRefusal } from './server.ts'

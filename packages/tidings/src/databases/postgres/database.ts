@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type {
+  Database,
+  Dialect,
+  MigrationSet,
+  SqlRow,
+  SqlValue,
+  Transaction,
+  TransactionOptions,
+} from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
@@ -51,7 +59,8 @@ class PostgresDatabase implements Database {
   readonly dialect = dialect
   readonly #pool: PostgresPool
   readonly #environment: Environment
-  readonly #begin: string
+  /** What follows `begin`. */
+  readonly #settings: string
   readonly #context = new AsyncLocalStorage<PostgresTransaction>()
   readonly #open = new Set<Promise<unknown>>()
   #running = false
@@ -60,7 +69,7 @@ class PostgresDatabase implements Database {
   constructor({ pool, environment = systemEnvironment, lockTimeoutMs }: PostgresDatabaseOptions) {
     this.#pool = pool
     this.#environment = environment
-    this.#begin = lockTimeoutMs === undefined ? 'begin' : `begin; set local lock_timeout = ${lockTimeoutMs}`
+    this.#settings = lockTimeoutMs === undefined ? '' : `; set local lock_timeout = ${lockTimeoutMs}`
   }
 
   start(): Promise<void> {
@@ -97,9 +106,12 @@ class PostgresDatabase implements Database {
     return transaction?.ended === false ? transaction : undefined
   }
 
-  async transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
+  async transaction<Result>(
+    work: (transaction: Transaction) => Promise<Result> | Result,
+    options: TransactionOptions = {},
+  ): Promise<Result> {
     this.#ensureOutside()
-    return this.#connected((connection) => this.#transaction(connection, work))
+    return this.#connected((connection) => this.#transaction(connection, work, options))
   }
 
   #ensureOutside(): void {
@@ -115,8 +127,9 @@ class PostgresDatabase implements Database {
   async #transaction<Result>(
     connection: Connection,
     work: (transaction: Transaction) => Promise<Result> | Result,
+    { isolation }: TransactionOptions = {},
   ): Promise<Result> {
-    await connection.execute(this.#begin)
+    await connection.execute(`begin${isolation === undefined ? '' : ` isolation level ${isolation}`}${this.#settings}`)
     const transaction = new PostgresTransaction(connection)
     let result: Result
     try {

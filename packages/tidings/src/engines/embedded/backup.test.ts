@@ -127,10 +127,14 @@ describe('backup()', () => {
       Buffer.concat([bytes, Buffer.of(10)]),
     ]
     for (const [index, each] of damaged.entries()) {
-      const restoring = restoreStore({ backup: inPieces(each, 777), path: path(`damaged-${index}`) })
-      await expect(restoring, `damage ${index}`).rejects.toMatchObject({
-        code: expect.stringMatching(/^store-(corrupt|version)$/),
-      })
+      for (const look of [
+        () => restoreStore({ backup: inPieces(each, 777), path: path(`damaged-${index}`) }),
+        () => bytesOf(checkBackup(inPieces(each, 777))),
+      ]) {
+        await expect(look(), `damage ${index}`).rejects.toMatchObject({
+          code: expect.stringMatching(/^store-(corrupt|version)$/),
+        })
+      }
     }
   })
 })

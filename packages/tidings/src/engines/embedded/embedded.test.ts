@@ -14,7 +14,8 @@ async function embeddedSubject(): Promise<EngineSubject> {
 }
 
 describe('the embedded engine', () => {
-  it.each(engineConformance)('$name', async (engineCase) => {
-    await runEngineCase(engineCase, await embeddedSubject())
+  it.for(engineConformance)('$name', async (engineCase, context) => {
+    const skipped = await runEngineCase(engineCase, await embeddedSubject())
+    if (skipped !== undefined) context.skip(`the embedded engine: ${skipped}`)
   })
 })

@@ -75,7 +75,6 @@ async function createTopic(
     seed: Math.floor(environment.random.next() * 2 ** 31),
     trimmed: 0,
     head: 0,
-    bytes: 0,
   }
   const group = session.writer.group()
   putTopicRecord(name, record, group)

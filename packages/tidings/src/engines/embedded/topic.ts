@@ -37,8 +37,6 @@ export interface TopicRecord extends LogSettings {
   readonly keptFrom?: number
   /** The head at the last trim, which may have removed the block that says so. */
   readonly head: number
-  /** The bytes of all events up to there; absent in stores of format 1. */
-  readonly bytes?: number
   /** Lives that ended in a restored backup: what they had up to an offset is the same here. */
   readonly continues?: readonly EarlierLife[]
 }
@@ -74,7 +72,7 @@ export class Topic {
   /** The newest offset that is durable, and the newest one that was given. */
   #head: number
   #given: number
-  /** The bytes of all events up to each of them. */
+  /** The bytes of all events up to each of them, counted from the first one that was stored at the last start. */
   #bytes: number
   #givenBytes: number
 
@@ -88,7 +86,7 @@ export class Topic {
     this.#newest = new NewestIndex(store, this.reader)
     this.#head = Math.max(record.head, this.reader.lastOffset())
     this.#given = this.#head
-    this.#bytes = Math.max(record.bytes ?? 0, this.reader.lastBytes())
+    this.#bytes = this.reader.lastBytes()
     this.#givenBytes = this.#bytes
   }
 
@@ -128,7 +126,6 @@ export class Topic {
       ...before,
       trimmed: through,
       head: this.#head,
-      bytes: this.#bytes,
       ...(keptFrom !== undefined && { keptFrom }),
     }
     putTopicRecord(this.name, record, group)

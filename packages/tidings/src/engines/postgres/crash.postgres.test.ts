@@ -5,7 +5,7 @@ import { notRun } from '@tidings/tools/not-run'
 import { binariesOfPostgres, killPostgres, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
 import { expect, test } from 'vitest'
 import { mulberry32 } from '../../testing/index.ts'
-import { startLoad, type Load } from './load.fixture.ts'
+import { Load } from './load.fixture.ts'
 import { postgresBench } from './postgres.fixture.ts'
 
 async function until(happened: () => boolean): Promise<void> {
@@ -24,7 +24,7 @@ test(
   async (context) => {
     const { engine, pool } = await postgresBench(context)
     const random = mulberry32(7)
-    const load = await startLoad([await engine(), await engine()], 3)
+    const load = await Load.start([await engine(), await engine()], 3)
     while (load.unavailable < 20) {
       await more(load, 1 + Math.floor(random() * 20))
       await pool.query(
@@ -55,7 +55,7 @@ test(
     context.onTestFinished(() => stopPostgres(server))
     const { engine, poolOf } = await postgresBench(context)
     const engines = await Promise.all([1, 2].map(() => engine({ pool: poolOf(server.url) })))
-    const load = await startLoad(engines, 3)
+    const load = await Load.start(engines, 3)
     const random = mulberry32(11)
     const port = Number(new URL(server.url).port)
     for (let kill = 0; kill < 5; kill++) {

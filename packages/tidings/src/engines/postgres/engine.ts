@@ -17,6 +17,12 @@ export interface PostgresEngineOptions {
   readonly environment?: Environment
   /** How long an identity is remembered: 10 minutes and a million ids of each topic where nothing is said. */
   readonly deduplication?: { readonly maxIds?: number; readonly maxAgeMs?: number }
+  /**
+   * Told when another server has taken the place of the one that it was started with, such as a standby after a failover:
+   * everything rejects as `store-failed` until it is started again. Ends the process by an uncaught exception where
+   * nothing is said.
+   */
+  readonly onFatal?: (error: Error) => void
 }
 
 /**
@@ -31,6 +37,7 @@ export function postgresEngine(options: PostgresEngineOptions): Engine {
   const { pool, schema = 'tidings', environment = systemEnvironment } = options
   checkOptions(pool, schema)
   const deduplication = { maxIds: 1_000_000, maxAgeMs: 600_000, ...options.deduplication }
+  const onFatal = options.onFatal ?? endProcess
   const watchers = new Watchers()
   let running: OpenStore | undefined
   let lifecycle: Promise<void> = Promise.resolve()
@@ -55,7 +62,7 @@ export function postgresEngine(options: PostgresEngineOptions): Engine {
     ledger: postgresLedger({ store }),
     start: () =>
       inTurn(async () => {
-        running ??= await OpenStore.open({ pool, schema, environment, deduplication, watchers })
+        running ??= await OpenStore.open({ pool, schema, environment, deduplication, onFatal, watchers })
       }),
     stop: () => inTurn(stop),
     stats: async () => store().stats(),
@@ -74,4 +81,10 @@ function checkOptions(pool: PostgresPool, schema: string): void {
     'bad-request',
     `"${schema}" is not a schema that the engine can use: lower-case letters, digits and "_", at most 40.`,
   )
+}
+
+function endProcess(error: Error): void {
+  setImmediate(() => {
+    throw error
+  })
 }

@@ -1,4 +1,5 @@
 import { TidingsError } from '../../errors.ts'
+import { beginAnotherLife } from './lives.ts'
 import type { Run, Session } from './session.ts'
 
 /**
@@ -26,6 +27,7 @@ const migrations: readonly string[] = [
     bytes bigint not null default 0,
     appended_at bigint not null default 0,
     trimmed bigint not null default 0,
+    continues json not null default '[]',
     unique (namespace, topic)
   ) with (fillfactor = 20);
 
@@ -97,8 +99,11 @@ const migrations: readonly string[] = [
 /** Servers that start at once wait here for each other: a number that nobody else's advisory locks are likely to use. */
 const migrationLock = 7_402_113_905_212
 
-/** Brings the tables of the store to the format of this version; refuses those of a newer one as `store-version`. */
-export async function migrate(session: Session): Promise<void> {
+/**
+ * Brings the tables of the store to the format of this version, and to another life where they have come into another
+ * history; refuses those of a newer format as `store-version`.
+ */
+export async function migrate(session: Session, history: string | undefined): Promise<void> {
   await session.transaction('migrating the store', async (run) => {
     await run('select pg_advisory_xact_lock($1)', [migrationLock])
     const format = await formatOf(run, session.schema)
@@ -111,6 +116,7 @@ export async function migrate(session: Session): Promise<void> {
     }
     for (const migration of migrations.slice(format)) await run(migration)
     if (format < migrations.length) await run('update {store} set format = $1', [migrations.length])
+    await ensureSameLife(run, session, history)
   })
 }
 
@@ -122,9 +128,21 @@ async function formatOf(run: Run, schema: string): Promise<number> {
   )
   if (found?.schema === null) await run(`create schema "${schema}"`)
   if (found?.store === null) {
-    await run('create table {store} (format integer not null)')
-    await run('insert into {store} values (0)')
+    await run('create table {store} (format integer not null, place text)')
+    await run('insert into {store} (format) values (0)')
   }
   const [{ format } = { format: 0 }] = await run<{ format: number }>('select format from {store}')
   return format
+}
+
+/** A store that was restored, copied, or went back with its server must not go on as if it were the one before. */
+async function ensureSameLife(run: Run, session: Session, history: string | undefined): Promise<void> {
+  if (history === undefined) return
+  const [found] = await run<{ before: string | null; table: number }>(
+    `select place as before, '{topic}'::regclass::oid::bigint as table from {store}`,
+  )
+  const place = `${history}/${found?.table}`
+  const before = found?.before ?? place
+  if (before !== place) await beginAnotherLife(run, session.environment)
+  await run('update {store} set place = $1', [place])
 }

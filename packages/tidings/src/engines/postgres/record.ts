@@ -10,7 +10,7 @@ export function sealRecord(place: RecordPlace, event: Uint8Array): Buffer {
 }
 
 /** The record that is stored in these bytes; `undefined` where they, or what the columns say, are damaged. */
-export function unsealRecord(place: RecordPlace, bytes: Uint8Array): LogRecord | undefined {
+function unsealRecord(place: RecordPlace, bytes: Uint8Array): LogRecord | undefined {
   const event = unseal(bytesOfPlace(place), bytes)
   if (!event) return undefined
   const { topicNumber: _, ...record } = place

@@ -9,6 +9,7 @@ import {
   type PostgresRow,
 } from '../../postgres/index.ts'
 import { connectError, openError, storeError } from './failures.ts'
+import { historyOf } from './lives.ts'
 import { migrate } from './migrations.ts'
 
 export interface SessionOptions {
@@ -16,6 +17,8 @@ export interface SessionOptions {
   readonly schema: string
   readonly environment: Environment
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  /** Told once when nothing can be promised any more. */
+  readonly onFatal: (error: Error) => void
 }
 
 /** Runs a statement, in which `{name}` stands for a table of the store; several of them where there are no values. */
@@ -26,7 +29,7 @@ export type Run = <Row = PostgresRow>(text: string, values?: readonly unknown[])
  * for somebody else's lock ends as well.
  */
 const begin = `begin isolation level read committed;
-  set local idle_in_transaction_session_timeout = '15s';
+  set local idle_in_transaction_session_timeout = '10s';
   set local lock_timeout = '60s'`
 
 /** An open store: from `start` to `stop`. */
@@ -37,6 +40,9 @@ export class Session {
   readonly #pool: PostgresPool
   readonly #texts = new Map<string, string>()
   readonly #open = new Set<Promise<unknown>>()
+  readonly #onFatal: SessionOptions['onFatal']
+  #history: string | undefined
+  #failure: TidingsError | undefined
   #closing = false
 
   /** Looks at the server, and brings the tables to this version. */
@@ -44,14 +50,16 @@ export class Session {
     const session = new Session(options)
     try {
       await session.connected('looking at the server', checkSettings)
-      await migrate(session)
+      session.#history = await historyOf(session)
+      await migrate(session, session.#history)
       return session
     } catch (error) {
       throw openError(error, options.schema)
     }
   }
 
-  private constructor({ pool, schema, environment, deduplication }: SessionOptions) {
+  private constructor({ pool, schema, environment, deduplication, onFatal }: SessionOptions) {
+    this.#onFatal = onFatal
     this.#pool = pool
     this.schema = schema
     this.environment = environment
@@ -61,6 +69,21 @@ export class Session {
   /** Whether what nobody waits for should end. */
   get closing(): boolean {
     return this.#closing
+  }
+
+  /**
+   * Ends everything where the server is not the one of the start any more: a standby that took over may lack what was
+   * acknowledged last, and would give its offsets away again. Asked after a connection was lost.
+   */
+  async ensureSameHistory(): Promise<void> {
+    const present = await historyOf(this)
+    if (present === undefined || present === this.#history || this.#failure) return
+    this.#failure = new TidingsError(
+      'store-failed',
+      `The database was recovered, or a standby took its place, while the engine in the schema "${this.schema}" was running (from ${this.#history} to ${present}); start the process again, so that its topics begin another life.`,
+      { details: { before: this.#history, present } },
+    )
+    this.#onFatal(this.#failure)
   }
 
   /** Who closes the session waits for it. */
@@ -113,6 +136,7 @@ export class Session {
   }
 
   async lend(): Promise<LentClient> {
+    if (this.#failure) throw this.#failure
     try {
       return await LentClient.lend(this.#pool, (client) => new LentClient(client))
     } catch (error) {

@@ -7,9 +7,10 @@ import {
   type TopicId,
 } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
+import { incarnationOf } from './lives.ts'
 import { recordOfRow, type RecordRow } from './record.ts'
 import type { Session } from './session.ts'
-import { incarnationOf, topicOf, unknownTopic } from './topic.ts'
+import { topicOf, unknownTopic } from './topic.ts'
 
 /** A page ends with the record that makes it so large: a reader's memory is bounded, and it reads on from there. */
 const pageBytes = 16_777_216

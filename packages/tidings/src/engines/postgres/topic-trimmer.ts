@@ -167,9 +167,10 @@ export class TopicTrimmer {
     await this.#vacuum()
   }
 
+  /** Where it fails or takes too long, PostgreSQL's own will come. */
   async #vacuum(): Promise<void> {
     this.#freed = 0
-    await this.#session.query('making space usable', 'vacuum (skip_locked) {event}')
+    await this.#session.query('making space usable', 'vacuum (skip_locked) {event}').catch(() => undefined)
   }
 }
 

@@ -1,5 +1,6 @@
-import type { LogDescription, LogSettings, TopicId, TopicKind } from '../../engine/index.ts'
+import type { EarlierLife, LogDescription, LogSettings, TopicId, TopicKind } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
+import { incarnationOf, newLife } from './lives.ts'
 import type { Run, Session } from './session.ts'
 
 /** What is stored of a topic itself. */
@@ -19,7 +20,7 @@ const columns = 'number, kind, shards, life, head, bytes, appended_at, trimmed'
 
 /** With the oldest offset of the deduplication window that is not too old. */
 const describing = `
-  select ${columns}, (
+  select ${columns}, continues, (
     select "offset" from {identity} i where i.topic = t.number and i.appended_at >= greatest($3, t.appended_at) - $4
     order by i.appended_at, i."offset" limit 1
   ) as oldest
@@ -31,10 +32,7 @@ const creating = `
 
 /** Creates a topic where there is none; whichever server does it, all of them are told of the same life. */
 export async function createTopic(session: Session, id: TopicId, settings: LogSettings): Promise<LogDescription> {
-  const life = session.environment.ids
-    .next()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '')
+  const life = newLife(session.environment)
   for (;;) {
     const values = [id.namespace, id.topic, settings.kind, settings.shards, life]
     await session.query(`creating topic ${id.topic}`, creating, values)
@@ -48,7 +46,7 @@ export async function describeTopic(session: Session, id: TopicId): Promise<LogD
   const { maxIds, maxAgeMs } = session.deduplication
   const now = Math.floor(session.environment.clock.now())
   const values = [id.namespace, id.topic, now, maxAgeMs]
-  const [row] = await session.query<TopicRow & { oldest: number | null }>(
+  const [row] = await session.query<TopicRow & { oldest: number | null; continues: string }>(
     `describing topic ${id.topic}`,
     describing,
     values,
@@ -57,7 +55,9 @@ export async function describeTopic(session: Session, id: TopicId): Promise<LogD
   const { kind, shards, head, trimmed, oldest } = row
   const ids = oldest === null ? 0 : head - Math.max(oldest - 1, head - maxIds)
   const incarnation = incarnationOf(row)
-  return { kind, shards, incarnation, head, trimmed, deduplication: { ids, maxIds, maxAgeMs } }
+  const continues = JSON.parse(row.continues) as EarlierLife[]
+  const deduplication = { ids, maxIds, maxAgeMs }
+  return { kind, shards, incarnation, head, trimmed, deduplication, ...(continues.length > 0 && { continues }) }
 }
 
 /** Takes a topic's lock until the transaction ends, and answers what is stored of it at that moment. */
@@ -87,11 +87,6 @@ export function unknownTopic(id: TopicId): TidingsError {
     `Topic ${id.topic} does not exist in namespace ${id.namespace}; create it first.`,
     { details: { ...id } },
   )
-}
-
-/** Unique in this store by its number and everywhere by its random part. */
-export function incarnationOf({ number, life }: Pick<TopicRow, 'number' | 'life'>): string {
-  return (number.toString(36).padStart(4, '0') + life).slice(0, 16)
 }
 
 function ensureEqual(existing: LogDescription, id: TopicId, settings: LogSettings): LogDescription {

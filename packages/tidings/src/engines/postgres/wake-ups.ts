@@ -67,7 +67,8 @@ export class WakeUps {
     for (;;) {
       await sleep(environment, pollEveryMs, signal)
       if (signal.aborted) return
-      if (!this.#lent) await this.#listen().catch(() => undefined)
+      if (this.#lent?.lost) this.#letGo()
+      if (!this.#lent) await this.#listenAgain().catch(() => undefined)
       if (!this.#watchers.isEmpty) await this.#compareHeads()
     }
   }
@@ -84,6 +85,12 @@ export class WakeUps {
 
   readonly #onNotification = ({ payload = '' }: PostgresNotification): void => {
     for (const name of payload.split(' ')) this.#watchers.notify(topicIdOf(name))
+  }
+
+  /** A connection does not get lost for nothing: it may be another server that is there now. */
+  async #listenAgain(): Promise<void> {
+    await this.#session.ensureSameHistory()
+    await this.#listen()
   }
 
   async #listen(): Promise<void> {

@@ -35,6 +35,8 @@ export class PostgresRows implements OutboxRows {
   readonly #database: Database
   /** Topics of which something is being sent, as far as this process knows. */
   readonly #sending = new Set<string>()
+  /** Topics whose progress has a row, as far as this process knows. */
+  readonly #known = new Set<string>()
 
   constructor(database: Database) {
     this.#database = database
@@ -46,16 +48,14 @@ export class PostgresRows implements OutboxRows {
   }
 
   async read(options: ReadOptions): Promise<Batch> {
-    const { topic, epoch } = options
-    if (!this.#sending.has(topic)) {
-      await ownTransaction(this.#database, async (transaction) => {
-        await transaction.query(statements.know, [topic])
-        await transaction.query(statements.begin, [topic, epoch])
-      })
+    const { topic } = options
+    const page = this.#sending.has(topic)
+      ? await this.#page(this.#database, options)
+      : await ownTransaction(this.#database, (transaction) => this.#begin(transaction, options))
+    for (const topics of [this.#sending, this.#known]) {
+      if (page.rows.length > 0) topics.add(topic)
+      else topics.delete(topic)
     }
-    const page = await this.#page(options)
-    if (page.rows.length > 0) this.#sending.add(topic)
-    else this.#sending.delete(topic)
     const rows = rowsOf(page.rows)
     return {
       topic,
@@ -71,8 +71,16 @@ export class PostgresRows implements OutboxRows {
     }
   }
 
-  async #page({ topic, epoch, maxRows, maxBytes }: ReadOptions): Promise<Page> {
-    const found = await this.#database.query<{
+  /** What it answers may be sent once the transaction is committed. */
+  async #begin(transaction: Transaction, options: ReadOptions): Promise<Page> {
+    const { topic, epoch } = options
+    if (!this.#known.has(topic)) await transaction.query(statements.know, [topic])
+    await transaction.query(statements.begin, [topic, epoch])
+    return this.#page(transaction, options)
+  }
+
+  async #page(reader: Pick<Transaction, 'query'>, { topic, epoch, maxRows, maxBytes }: ReadOptions): Promise<Page> {
+    const found = await reader.query<{
       counter: number
       place: number
       id: number

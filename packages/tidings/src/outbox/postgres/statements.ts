@@ -48,15 +48,33 @@ const goalRows = (columns: string, limit: string): string => `
 export const statements = {
   // ---------------------------------------------------------------------------------------------------------- writing
 
-  lockKey: `
-    insert into tidings.key_version as k (topic, key, sequence, present) values ($1, $2, 0, 0)
-    on conflict (topic, key) do update set sequence = k.sequence
-    returning sequence, present`,
-  saveKey: 'update tidings.key_version set sequence = $1, present = $2 where topic = $3 and key = $4',
+  /** Keys that are not there yet and those that are get their locks one by one, in the order of the list. */
+  lockKeys: `
+    with wanted as materialized (
+      select place, item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key
+      from jsonb_array_elements($1::jsonb) with ordinality as list (item, place)
+    ), locked as (
+      insert into tidings.key_version as k (topic, key, sequence, present)
+      select topic, key, 0, 0 from wanted order by place
+      on conflict (topic, key) do update set sequence = k.sequence
+      returning topic, key, sequence, present
+    )
+    select locked.sequence, locked.present from locked join wanted using (topic, key) order by place`,
+  /** Events, versions. */
+  write: `
+    with saved as (
+      update tidings.key_version k set sequence = version.sequence, present = version.present
+      from jsonb_to_recordset($2::jsonb) as version (topic text, key text, sequence bigint, present smallint)
+      where k.topic = version.topic and k.key = decode(version.key, 'hex')
+    ), told as materialized (
+      select item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key, decode(item ->> 'event', 'hex') as event,
+        (item ->> 'at')::bigint as at
+      from jsonb_array_elements($1::jsonb) with ordinality as list (item, place) order by place
+    )
+    select tidings.outbox_write(topic, key, event, at) as id from told`,
   forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
   source: 'select sourceepoch, listed from tidings.outbox_source',
   holdSource: 'select sourceepoch, listed from tidings.outbox_source for update',
-  write: 'select tidings.outbox_write($1, $2, $3, $4) as id',
 
   // --------------------------------------------------------------------------------------------------------- relaying
 

@@ -1,0 +1,22 @@
+import type { Transaction } from '../../database/index.ts'
+import type { EntityKey, LockedKey, Told } from '../tables.ts'
+import { statements } from './statements.ts'
+
+export async function lock(transaction: Transaction, keys: readonly EntityKey[]): Promise<readonly LockedKey[]> {
+  const locked: LockedKey[] = []
+  for (const { topic, key } of keys) {
+    const [row] = await transaction.query<{ sequence: number; present: number }>(statements.lockKey, [topic, key])
+    locked.push({ topic, key, sequence: row!.sequence, present: row!.present === 1 })
+  }
+  return locked
+}
+
+export async function write(transaction: Transaction, { rows, versions, unused }: Told): Promise<void> {
+  for (const { topic, key, event, writtenAt } of rows) {
+    await transaction.query(statements.write, [topic, key, event, writtenAt])
+  }
+  for (const { topic, key, sequence, present } of versions) {
+    await transaction.query(statements.saveKey, [sequence, present ? 1 : 0, topic, key])
+  }
+  for (const { topic, key } of unused) await transaction.query(statements.forgetUnusedKey, [topic, key])
+}
