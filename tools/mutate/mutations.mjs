@@ -22,6 +22,7 @@ import { spoolMutations } from './spool-mutations.mjs'
 import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
+import { verifyMutations } from './verify-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -58,6 +59,7 @@ export const mutations = [
     ...outboxMutations,
     ...kitMutations,
     ...retentionMutations,
+    ...verifyMutations,
   ]),
   ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations, ...descriptionMutations]),
   ...below('packages/cli/src', commandMutations),

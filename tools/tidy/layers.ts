@@ -46,6 +46,7 @@ export const layers: readonly Layer[] = [
   { path: 'inbox', imports: pattern },
   { path: 'replica', imports: pattern },
   { path: 'capture', imports: ['broker/port', 'contract', 'event'], node: true },
+  { path: 'verify', imports: ['capture', 'contract', 'database', 'replica'], node: true },
   { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
 
   { path: 'protocol', imports: ['contract', 'event'] },

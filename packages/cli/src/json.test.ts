@@ -64,7 +64,17 @@ describe('--json', () => {
       'scheduled cancel',
       'subscriptions wake',
     ]
-    const elsewhere = ['server', 'relay', 'backup', 'restore', 'completion', ...streams, ...ofPositions]
+    const elsewhere = [
+      'server',
+      'dev',
+      'verify',
+      'relay',
+      'backup',
+      'restore',
+      'completion',
+      ...streams,
+      ...ofPositions,
+    ]
     expect(
       lines
         .map(([command]) => command)

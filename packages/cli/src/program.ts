@@ -6,6 +6,7 @@ import { addAudit } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConsume } from './commands/consume.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
+import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
 import { addPublish } from './commands/publish.ts'
@@ -19,6 +20,7 @@ import { addServices } from './commands/services.ts'
 import { addSubscriptions } from './commands/subscriptions.ts'
 import { addTopics } from './commands/topics.ts'
 import { settingDefaults } from './settings.ts'
+import { addVerify } from './commands/verify.ts'
 import { commandVersion } from './version.ts'
 
 /** The whole command line. Common options may stand anywhere on it. */
@@ -48,6 +50,8 @@ export function createProgram(state: RunState): TidingsCommand {
     .version(commandVersion, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
   addServer(program)
+  addDev(program)
+  addVerify(program)
   addPublish(program)
   addConsume(program)
   addTopics(program)

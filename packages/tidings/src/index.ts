@@ -43,7 +43,14 @@ export {
 } from './contract/index.ts'
 export { sleep, systemEnvironment, type Environment } from './environment/index.ts'
 export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
-export type { Duration, Replica, ReplicaStatus, ReplicateOptions } from './replica/index.ts'
+export {
+  removeCopy,
+  type AppliedChange,
+  type Duration,
+  type Replica,
+  type ReplicaStatus,
+  type ReplicateOptions,
+} from './replica/index.ts'
 export {
   createRelay,
   createService,

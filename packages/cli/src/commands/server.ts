@@ -4,7 +4,8 @@ import { repeated, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { interrupted, untilInterrupted } from '../interrupt.ts'
-import { serverLog, type ServerLog } from '../server/log.ts'
+import { endOnDefect } from '../server/defect.ts'
+import { serverLog } from '../server/log.ts'
 import { readTokens } from '../server/tokens.ts'
 import type { Session } from '../session.ts'
 import { settingDefaults, type Flags, type Settings } from '../settings.ts'
@@ -127,14 +128,4 @@ function tokensOf(
 ): readonly AccessToken[] {
   const named = file === undefined ? [] : readTokens(file)
   return token === undefined ? named : [{ token, principal: settingDefaults.principal, namespaces }, ...named]
-}
-
-/** A store that failed, or a defect: nothing can be promised any more, so the process ends and says why. */
-function endOnDefect(log: ServerLog): () => void {
-  const end = (error: unknown): void => {
-    log.fatal(error instanceof Error ? error : new Error(String(error)))
-    process.exit(1)
-  }
-  process.once('uncaughtException', end)
-  return () => process.removeListener('uncaughtException', end)
 }

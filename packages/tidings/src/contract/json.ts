@@ -24,12 +24,29 @@ export function encodeJson(value: unknown, what: string): Uint8Array {
  * would round.
  */
 export function decodeJson(bytes: Uint8Array | undefined, what: string): unknown {
-  let text: string
-  let value: unknown
+  return decodePayloadText(bytes, what, (text) => {
+    const value: unknown = JSON.parse(text)
+    // Only a run of 16 digits can be an integer that is rounded; looking for one is cheap, walking every value is not.
+    const path = /\d{16}/.test(text) ? findRounded(value, '') : undefined
+    if (path === undefined) return value
+    throw new TidingsError(
+      'schema-violation',
+      `${what}: ${path || 'the payload'} is an integer beyond 2^53, which JavaScript would round; its contract should make it a text.`,
+      { details: { path } },
+    )
+  })
+}
+
+/** What `parse` makes of the text of a payload; what is not JSON in UTF-8 is refused. */
+export function decodePayloadText(
+  bytes: Uint8Array | undefined,
+  what: string,
+  parse: (text: string) => unknown,
+): unknown {
   try {
-    text = decoder.decode(bytes ?? new Uint8Array(0))
-    value = JSON.parse(text)
+    return parse(decoder.decode(bytes ?? new Uint8Array(0)))
   } catch (cause) {
+    if (cause instanceof TidingsError) throw cause
     throw new TidingsError(
       'schema-violation',
       `${what}: the payload is not JSON in UTF-8; its publisher must send JSON.`,
@@ -38,18 +55,6 @@ export function decodeJson(bytes: Uint8Array | undefined, what: string): unknown
       },
     )
   }
-  // Only a run of 16 digits can be an integer that is rounded; looking for one is cheap, walking every value is not.
-  if (/\d{16}/.test(text)) {
-    const path = findRounded(value, '')
-    if (path !== undefined) {
-      throw new TidingsError(
-        'schema-violation',
-        `${what}: ${path || 'the payload'} is an integer beyond 2^53, which JavaScript would round; its contract should make it a text.`,
-        { details: { path } },
-      )
-    }
-  }
-  return value
 }
 
 interface Fault {
@@ -71,7 +76,8 @@ function findUnfaithful(value: unknown, path: string): Fault | undefined {
   )
 }
 
-function findRounded(value: unknown, path: string): string | undefined {
+/** Where a value holds an integer that JavaScript cannot tell from its neighbours. */
+export function findRounded(value: unknown, path: string): string | undefined {
   if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value) ? path : undefined
   if (Array.isArray(value)) return firstOf(value.entries(), (index, item) => findRounded(item, joinPath(path, index)))
   if (value === null || typeof value !== 'object') return undefined

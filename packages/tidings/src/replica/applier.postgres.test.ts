@@ -18,6 +18,7 @@ it('two appliers of one build overlook nothing that the other is about to commit
   )
   const change = (index: number, version: number): Change => ({
     key: `c${index}`,
+    type: version < 3 ? 'crm.customer.updated' : 'crm.customer.deleted',
     number: version,
     version: `0000000000.0000000000000000000${version}`,
     ...(version < 3 && { data: { id: `c${index}`, status: `v${version}` } }),

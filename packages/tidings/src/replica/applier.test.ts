@@ -33,6 +33,7 @@ async function newBuild(): Promise<Build> {
 
 const change = (key: string, version: number, status?: string): Change => ({
   key,
+  type: status === undefined ? 'crm.customer.deleted' : 'crm.customer.updated',
   number: version,
   version: `0000000000.${String(version).padStart(20, '0')}`,
   ...(status === undefined ? {} : { data: { id: key, status } }),
@@ -120,7 +121,22 @@ describe('a row', () => {
   ])(
     'comes back as it was: lists, objects, booleans, null, what is absent, and text that a database would cut',
     (tables, stored) => {
-      const columns = ['id', 'list', 'object', 'yes', 'no', 'nothing', 'absent', 'number', 'small', 'cut', 'half']
+      const columns = [
+        'id',
+        'list',
+        'object',
+        'yes',
+        'no',
+        'nothing',
+        'absent',
+        'number',
+        'small',
+        'cut',
+        'half',
+        'big',
+        'deep',
+        'huge',
+      ]
       const data = {
         id: 'c1',
         list: [1, 'two', { three: null }],
@@ -132,6 +148,9 @@ describe('a row', () => {
         small: -0,
         cut: 'a\0b',
         half: 'a\ud800',
+        big: -9223372036854775808n,
+        deep: [{ inside: 9007199254740993n }],
+        huge: 10n ** 30n,
       }
       const { values, encoded } = encodeRow(tables, { ...data, unknown: 'is not copied' }, columns)
       const row = Object.fromEntries(columns.map((column, index) => [column, values[index] ?? null]))
@@ -139,6 +158,27 @@ describe('a row', () => {
       expect(values.slice(0, 4)).toEqual(stored)
     },
   )
+})
+
+describe('an integer beyond 2^53', () => {
+  it.each([
+    ['9223372036854775807', 9223372036854775807n],
+    ['-9223372036854775808', -9223372036854775808n],
+    ['9007199254740994', 9007199254740994n],
+  ])('is an integer in SQLite, as a value and as a key: %s', (text, integer) => {
+    expect(sqlite.encodeValue(integer)).toEqual([integer])
+    expect(sqlite.keyValues(text)).toEqual([text, integer])
+  })
+
+  it('is JSON in SQLite where that has no such integer', () => {
+    expect(sqlite.encodeValue(2n ** 63n)).toEqual(['9223372036854775808', 'json'])
+    expect(sqlite.keyValues('9223372036854775808')).toEqual(['9223372036854775808', '9223372036854775808'])
+  })
+
+  it('is text in PostgreSQL', () => {
+    expect(postgres.encodeValue(2n ** 63n)).toEqual(['9223372036854775808', 'number'])
+    expect(postgres.decodeValue('9223372036854775808', 'number')).toBe(2n ** 63n)
+  })
 })
 
 describe('changeOf()', () => {
@@ -165,6 +205,12 @@ describe('changeOf()', () => {
     expect(() => at({}, 'not json')).toThrow('is not JSON')
     expect(() => at({}, '[1]')).toThrow('must be a JSON object')
     expect(() => at({}, '{"id":"c2"}')).toThrow('its property id must be its key, "c1"')
-    expect(() => at({}, '{"id":"c1","total":9223372036854775807}')).toThrow('beyond 2^53')
+  })
+
+  it('keeps integers that JavaScript would round', () => {
+    expect(at({}, '{"id":"c1","total":9223372036854775807}')).toMatchObject({
+      data: { total: 9223372036854775807n },
+    })
+    expect(at({ key: '9007199254740993' }, '{"id":9007199254740993}')).toMatchObject({ key: '9007199254740993' })
   })
 })

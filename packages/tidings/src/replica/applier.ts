@@ -28,7 +28,7 @@ export class Applier {
   readonly #build: Build
   readonly #tables: ReplicaTables
   readonly #statements: BuildStatements
-  readonly #onApplied: (keys: readonly string[]) => void
+  readonly #onApplied: (changes: readonly Change[]) => void
   readonly #waiting: Waiting[] = []
   #running = false
   /** The counter that is known to be committed. */
@@ -36,7 +36,7 @@ export class Applier {
   /** Tombstones at or below this number of the topic are needed no more. */
   settledThrough = 0
 
-  constructor(options: { database: Database; build: Build; onApplied: (keys: readonly string[]) => void }) {
+  constructor(options: { database: Database; build: Build; onApplied: (changes: readonly Change[]) => void }) {
     this.#database = options.database
     this.#build = options.build
     this.#onApplied = options.onApplied
@@ -98,7 +98,7 @@ export class Applier {
       return raised
     })
     this.counter = Math.max(this.counter, counter)
-    this.#onApplied(changes.map(({ key }) => key))
+    this.#onApplied(changes)
   }
 
   /**

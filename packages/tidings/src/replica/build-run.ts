@@ -15,7 +15,7 @@ const concurrency = 256
 export interface BuildRunOptions extends ReplicaParts {
   readonly build: Build
   readonly keyProperty: string
-  readonly onApplied: (keys: readonly string[]) => void
+  readonly onApplied: (changes: readonly Change[]) => void
   /** A filling build is complete: everything up to its listing's end is applied. */
   readonly onComplete: () => void
   /** Another process of the service has given this build its place, or put another there. */

@@ -1,5 +1,6 @@
 import type { Database, SqlRow, Transaction } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
+import { TidingsError } from '../errors.ts'
 import { tablesOf } from './tables.ts'
 
 /** One table that a replica is, or will be, made of. It is *filling* until it is complete, then *ready*. */
@@ -39,7 +40,23 @@ interface BuildRow extends SqlRow {
 }
 
 export async function loadBuilds(database: Database, name: string): Promise<readonly Build[]> {
-  const rows = await database.query<BuildRow>(tablesOf(database.dialect).statements.builds, [name])
+  return readBuilds(database, tablesOf(database.dialect).statements.builds, name)
+}
+
+/** Those of the replica that stands in a table; a database that never had a replica is refused. */
+export async function loadBuildsOfTable(database: Database, table: string): Promise<readonly Build[]> {
+  try {
+    return await readBuilds(database, tablesOf(database.dialect).statements.buildsOfTable, table)
+  } catch (cause) {
+    if (cause instanceof TidingsError) throw cause
+    throw new TidingsError('bad-request', 'This database has no copies of Tidings; check that it is the right one.', {
+      cause,
+    })
+  }
+}
+
+async function readBuilds(database: Database, statement: string, value: string): Promise<readonly Build[]> {
+  const rows = await database.query<BuildRow>(statement, [value])
   return rows.map((row) => ({
     name: row.name,
     number: row.build,
@@ -107,7 +124,7 @@ export async function switchTo(database: Database, build: Build, before: Build |
   })
 }
 
-/** Removes a build that never became ready. */
+/** Removes a build, and its table with it. */
 export async function dropBuild(database: Database, build: Build): Promise<void> {
   await ownTransaction(database, async (transaction) => {
     await forget(database, transaction, build)

@@ -1,11 +1,19 @@
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { decodeJson } from '../contract/index.ts'
+import { decodeExactJson } from '../contract/index.ts'
 import { TerminalError } from '../errors.ts'
 import { isTombstone, versionOf } from '../event/index.ts'
 
-/** What one event of an entity does to a copy of it. */
-export interface Change {
+/** A change that stands in a copy. */
+export interface AppliedChange {
   readonly key: string
+  /** The type of the event. */
+  readonly type: string
+  /** When its owner made it; absent where the event does not say, as for what a capture has listed. */
+  readonly time?: string
+}
+
+/** What one event of an entity does to a copy of it. */
+export interface Change extends AppliedChange {
   /** The event's number within its topic. */
   readonly number: number
   /** Ordered as text like the versions themselves. */
@@ -29,19 +37,21 @@ export function changeOf(
   const version = isTombstone(event) ? `${state}~` : state
   const what = `${event.type} at ${position}`
   if (event.key === undefined) throw new TerminalError(`${what} has no key; events of entities need one.`)
-  if (isTombstone(event)) return { key: event.key, number, version }
+  const { type, time } = event
+  const change = { key: event.key, type, ...(time !== undefined && { time }), number, version }
+  if (isTombstone(event)) return change
   const data = read(event.data, what)
   const key = data[keyProperty]
-  if ((typeof key !== 'string' && typeof key !== 'number') || String(key) !== event.key) {
+  if (!['string', 'number', 'bigint'].includes(typeof key) || String(key) !== event.key) {
     throw new TerminalError(`${what}: its property ${keyProperty} must be its key, ${JSON.stringify(event.key)}.`)
   }
-  return { key: event.key, number, version, data }
+  return { ...change, data }
 }
 
 function read(data: Uint8Array | undefined, what: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = decodeJson(data, what)
+    value = decodeExactJson(data, what)
   } catch (cause) {
     throw new TerminalError(cause instanceof Error ? cause.message : what)
   }

@@ -1,3 +1,4 @@
+import { formatExactJson, parseExactJson } from '../contract/index.ts'
 import type { MigrationSet, SqlValue } from '../database/index.ts'
 import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
 
@@ -77,6 +78,7 @@ export const migrations: MigrationSet = {
 
 export const statements: ReplicaStatements = {
   builds: 'select * from tidings.replicas where name = $1 order by build',
+  buildsOfTable: 'select * from tidings.replicas where final_table = $1 order by build',
   ownTable: 'select 1 from tidings.replicas where name = $1 and present_table = $2',
   // Tables share their names with views, sequences, indexes and types.
   findTable: `
@@ -178,14 +180,14 @@ export function encodeValue(value: unknown): [SqlValue, Encoding?] {
   if (value === undefined) return [null, 'absent']
   if (value === null) return [null]
   if (typeof value === 'number') return [Object.is(value, -0) ? '-0' : String(value), 'number']
+  if (typeof value === 'bigint') return [String(value), 'number']
   if (typeof value === 'boolean') return [String(value), 'boolean']
-  return typeof value === 'string' && isText(value) ? [value] : [JSON.stringify(value), 'json']
+  return typeof value === 'string' && isText(value) ? [value] : [formatExactJson(value), 'json']
 }
 
 export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
-  if (encoding === 'number') return Number(value)
   if (encoding === 'boolean') return value === 'true'
-  return encoding === 'json' ? JSON.parse(String(value)) : value
+  return encoding === 'number' || encoding === 'json' ? parseExactJson(String(value)) : value
 }
 
 /** A number and the text that spells it are one here. */

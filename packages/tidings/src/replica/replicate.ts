@@ -1,6 +1,7 @@
 import type { Entity } from '../contract/index.ts'
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
+import type { AppliedChange } from './change.ts'
 import { milliseconds, type Duration } from './duration.ts'
 import { MemoryReplica } from './memory-replica.ts'
 import type { ReplicaParts } from './parts.ts'
@@ -18,6 +19,8 @@ export interface ReplicateOptions<Column extends string> {
   readonly name?: string
   /** How old a change may be before it is copied; more than that alarms. Reads answer all the same. */
   readonly freshness?: Duration
+  /** Told of what was committed to the copy in a table, also while it is filled. It must not throw. */
+  readonly onApplied?: (changes: readonly AppliedChange[]) => void
 }
 
 /** A replica as its service runs it. */
@@ -48,7 +51,8 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
     options.freshness === undefined ? undefined : milliseconds(options.freshness, `The freshness of replica ${name}`)
   const common = { name, topic, keyProperty, columns, freshnessMs }
   const inMemory = options.store === 'memory'
-  const create = () => (inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table }))
+  const { onApplied = () => {} } = options
+  const create = () => (inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table, onApplied }))
   // Each life of the service has a store of its own; whoever reads keeps the reader.
   let store = create()
   return {

@@ -1,3 +1,4 @@
+import { formatExactJson, parseExactJson } from '../contract/index.ts'
 import type { MigrationSet, SqlValue } from '../database/index.ts'
 import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
 
@@ -44,6 +45,7 @@ export const migrations: MigrationSet = {
 
 export const statements: ReplicaStatements = {
   builds: 'select * from tidings_replicas where name = ? order by build',
+  buildsOfTable: 'select * from tidings_replicas where final_table = ? order by build',
   ownTable: 'select 1 from tidings_replicas where name = ? and lower(present_table) = lower(?)',
   findTable: `select name from sqlite_schema where type in ('table', 'view') and lower(name) = lower(?)`,
   insertBuild: `
@@ -120,25 +122,38 @@ const decoder = new TextDecoder()
 /** Lists and objects as JSON, booleans as 0 and 1, everything else as what it is. */
 export function encodeValue(value: unknown): [SqlValue, Encoding?] {
   if (value === undefined) return [null, 'absent']
-  if (value === null || typeof value === 'number') return [value]
+  if (value === null || typeof value === 'number' || isInteger(value)) return [value]
   if (typeof value === 'boolean') return [value ? 1 : 0, 'boolean']
-  if (typeof value !== 'string' || /\p{Surrogate}/u.test(value)) return [JSON.stringify(value), 'json']
+  if (typeof value !== 'string' || /\p{Surrogate}/u.test(value)) return [formatExactJson(value), 'json']
   // A text ends at a NUL character for some clients; bytes are never equal to a text.
   return value.includes('\0') ? [encoder.encode(value), 'utf8'] : [value]
 }
 
 export function decodeValue(value: SqlValue, encoding: Encoding): unknown {
   if (encoding === 'boolean') return value === 1
-  if (encoding === 'json' && typeof value === 'string') return JSON.parse(value)
+  if (encoding === 'json' && typeof value === 'string') return parseExactJson(value)
   if (encoding === 'utf8' && value instanceof Uint8Array) return decoder.decode(value)
   return value
 }
 
 /** A text, or the number that it spells. */
 export function keyValues(key: string): readonly [SqlValue, SqlValue] {
-  const number = Number(key)
   const [text] = encodeValue(key)
-  return [text, String(number) === key && Number.isFinite(number) ? number : text]
+  return [text, numberOf(key) ?? text]
+}
+
+function numberOf(key: string): number | bigint | undefined {
+  const number = Number(key)
+  if (Number.isSafeInteger(number) || !/^-?[1-9]\d*$/.test(key)) {
+    return String(number) === key && Number.isFinite(number) ? number : undefined
+  }
+  const integer = BigInt(key)
+  return isInteger(integer) ? integer : undefined
+}
+
+/** Whether a value is an integer beyond 2^53 that SQLite has as one. */
+function isInteger(value: unknown): value is bigint {
+  return typeof value === 'bigint' && BigInt.asIntN(64, value) === value
 }
 
 function quoted(name: string): string {

@@ -4,6 +4,7 @@ import { defineContract, defineEntity } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { everyDatabase } from '../testing/databases.fixture.ts'
 import { instead } from '../testing/instead.fixture.ts'
+import type { AppliedChange } from './index.ts'
 import { replicaBench, type ReplicaBench } from './replica.fixture.ts'
 
 const { customer } = defineContract('crm', {
@@ -62,6 +63,19 @@ describe.each(everyDatabase)('in %s', (_, openDatabase) => {
         { id: 'c4', status: 'active' },
       ])
       expect(customers.status()).toMatchObject({ state: 'ready' })
+    })
+
+    it('tells whoever asked what was committed, listed or told', async () => {
+      const told: AppliedChange[] = []
+      await bench.publish(state('c1', 'active'))
+      await bench.start({ columns, onApplied: (changes) => told.push(...changes) })
+      await bench.environment.advance(10)
+      await bench.publishAs('c1', { time: '2026-01-31T12:00:00Z' })
+      await bench.environment.advance(10)
+      expect(told).toMatchObject([
+        { key: 'c1', type: 'crm.customer.updated' },
+        { key: 'c1', type: 'crm.customer.deleted', time: '2026-01-31T12:00:00Z' },
+      ])
     })
 
     it('waits for a topic that does not exist yet', async () => {

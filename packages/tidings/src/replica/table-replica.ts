@@ -4,6 +4,7 @@ import { TidingsError } from '../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { dropBuild, findConflict, insertBuild, loadBuilds, switchTo, type Build } from './build.ts'
 import { Freshness } from './freshness.ts'
+import type { Change } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 import type { ReplicaStatus } from './replica.ts'
 import { decodeRow } from './row-form.ts'
@@ -17,6 +18,8 @@ export interface TableReplicaOptions {
   readonly columns: readonly string[]
   readonly table: string
   readonly freshnessMs: number | undefined
+  /** Told of what was committed to a build. */
+  readonly onApplied: (changes: readonly Change[]) => void
 }
 
 /**
@@ -180,8 +183,9 @@ export class TableReplica {
       ...parts,
       build,
       keyProperty: this.#options.keyProperty,
-      onApplied: (keys) => {
-        if (this.#ready?.number === build.number) this.#onApplied(keys)
+      onApplied: (changes) => {
+        if (this.#ready?.number === build.number) this.#onApplied(changes.map(({ key }) => key))
+        this.#options.onApplied(changes)
       },
       onComplete: () => this.#change((running) => this.#switch(running, build)),
       onReplaced: () => this.#change((running) => this.#beginAgain(running)),

@@ -44,6 +44,8 @@ export interface BuildStatements {
 export interface ReplicaStatements {
   /** Name. */
   readonly builds: string
+  /** Final table. */
+  readonly buildsOfTable: string
   /** Name, table: a row where the table is one of this replica. */
   readonly ownTable: string
   /** Table: what stands where it would be created. */

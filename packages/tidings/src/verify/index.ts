@@ -1,0 +1,5 @@
+export { compare, type CompareOptions, type Comparison, type Progress } from './compare.ts'
+export { openCopy, type CopySide } from './copy.ts'
+export type { Difference, DifferentColumn } from './difference.ts'
+export type { Row, Side } from './side.ts'
+export { openTable } from './source.ts'
