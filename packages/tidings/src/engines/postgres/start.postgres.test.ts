@@ -94,10 +94,10 @@ test('servers that start at once on an empty database make one store, and schema
 test('a store of a newer version is refused and left as it is', async (context) => {
   const { engine, pool, poolOf } = await postgresBench(context)
   await (await engine()).stop()
-  await pool.query('update tidings.store set format = 99')
+  await pool.query('update tidings_broker.store set format = 99')
   await expect(postgresEngine({ pool: poolOf() }).start()).rejects.toMatchObject({
     code: 'store-version',
     message: expect.stringMatching(/format 99/),
   })
-  expect((await pool.query('select format from tidings.store')).rows).toEqual([{ format: 99 }])
+  expect((await pool.query('select format from tidings_broker.store')).rows).toEqual([{ format: 99 }])
 })
