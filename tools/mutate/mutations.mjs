@@ -21,6 +21,7 @@ import { spoolMutations } from './spool-mutations.mjs'
 import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
+import { togetherMutations } from './together-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -57,7 +58,13 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
   ]),
-  ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations, ...descriptionMutations]),
+  ...below('packages/server/src', [
+    ...guardMutations,
+    ...pushMutations,
+    ...serverMutations,
+    ...descriptionMutations,
+    ...togetherMutations,
+  ]),
   ...below('packages/cli/src', commandMutations),
 ]
 

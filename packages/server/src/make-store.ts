@@ -59,7 +59,7 @@ export async function makeStore(
     return pool
   }
   const pool = poolOf(20, patienceMs)
-  const serversPool = poolOf(2, serversPatienceMs)
+  const serversPool = poolOf(3, serversPatienceMs)
   return {
     shared: true,
     servers: postgresEngine({ pool: serversPool, environment }),

@@ -35,7 +35,7 @@ const entryKey = 'leader'
 /** How often a leader shows that it lives. */
 const beatMs = 2_000
 /** For so long a leader is seen to do nothing before another one takes its place. */
-export const silenceMs = 10_000
+const silenceMs = 10_000
 /** For so long after a beat its leader may be sure that nobody else leads, though clocks do not run equally fast. */
 const sureMs = 8_000
 const lookMs = 500

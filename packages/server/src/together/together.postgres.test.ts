@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, createServer, type AddressInfo } from 'node:net'
 import { postgresDatabase } from '@tidings/tools/postgres'
 import { connect, consume } from 'tidings'
 import { expect, test, type TestContext } from 'vitest'
@@ -119,6 +119,17 @@ test('while the leader does not answer, a server that stands by lives, is not re
   expect(answer.status).toBe(503)
   expect(answer.headers.get('retry-after')).toBe('1')
   expect(await answer.json()).toMatchObject({ code: 'unavailable', retryable: true })
+})
+
+test('a server says that it lives though the leader stands still', async (context) => {
+  const { start } = await bench(context)
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  context.onTestFinished(() => void silent.close())
+  await start({ address: `127.0.0.1:${(silent.address() as AddressInfo).port}` })
+  const other = await start()
+  expect(other.standing.state).toBe('stands-by')
+  expect(await (await fetch(`${other.url}/health/live`)).json()).toEqual({ status: 'live' })
 })
 
 test('a server that asks for tokens carries nothing to a leader that does not', async (context) => {

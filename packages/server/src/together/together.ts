@@ -54,7 +54,6 @@ class Together implements RunningServer {
   #standing: Standing = { state: 'stands-by' }
   #reason = 'The server is starting; try again later.'
   #changes: Promise<void> = Promise.resolve()
-  #failure: unknown
   #hasStarted = false
   #stopping: Promise<void> | undefined
 
@@ -105,7 +104,6 @@ class Together implements RunningServer {
     this.#leadership = leadership
     await leadership.start()
     await this.#changes
-    if (this.#failure !== undefined) throw this.#failure
     this.#hasStarted = true
   }
 
@@ -120,7 +118,8 @@ class Together implements RunningServer {
 
   async #stop(): Promise<void> {
     this.#front.close()
-    await this.#changes
+    // What kept the first one from being made has been told by `start`.
+    await this.#changes.catch(() => undefined)
     await this.#endService()
     await this.#leadership?.stop()
     this.#front.endConnections()
@@ -178,7 +177,7 @@ class Together implements RunningServer {
       await served.server.open()
     } catch (error) {
       await this.#endService()
-      if (!this.#hasStarted) this.#failure = error
+      if (!this.#hasStarted) throw error
       this.#options.logger?.warn({ err: error }, 'The server was to lead and could not; others may.')
       return leadership.stepDown()
     }
