@@ -31,12 +31,13 @@ export class Front {
     this.#server.maxConnections = options.connections
   }
 
-  /** Where it listens, in a form that others can call where the host is one of theirs too. */
+  /** Answers where it listens. Rejects with `port-in-use` when the port is taken. */
   async listen(): Promise<{ readonly host: string; readonly port: number }> {
     const { host, port } = this.#options
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(refusal(cause, this.#options)))
-      this.#server.listen({ host, port }, resolve)
+      // That name stands for two addresses, of which every client that calls it tries both.
+      this.#server.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, resolve)
     })
     return { host, port: (this.#server.address() as AddressInfo).port }
   }
