@@ -23,6 +23,7 @@ import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
+import { togetherMutations } from './together-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -61,7 +62,13 @@ export const mutations = [
     ...retentionMutations,
     ...verifyMutations,
   ]),
-  ...below('packages/server/src', [...guardMutations, ...pushMutations, ...serverMutations, ...descriptionMutations]),
+  ...below('packages/server/src', [
+    ...guardMutations,
+    ...pushMutations,
+    ...serverMutations,
+    ...descriptionMutations,
+    ...togetherMutations,
+  ]),
   ...below('packages/cli/src', commandMutations),
 ]
 

@@ -61,6 +61,11 @@ export class Access {
     this.#origins = new Set(origins)
   }
 
+  /** Whether everybody has to show one. */
+  get asksForTokens(): boolean {
+    return this.#tokens !== undefined
+  }
+
   /** Against pages of other sites, which a browser lets talk to this address under a name of theirs. */
   checkSource(headers: { readonly host?: string | undefined; readonly origin?: string | undefined }): void {
     const host = headers.host ?? ''

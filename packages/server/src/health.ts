@@ -4,21 +4,27 @@ import type { Engine } from 'tidings/engine'
 import { sendProblem } from './problems.ts'
 
 export interface Health {
+  /** Why requests make no sense at present. */
+  readonly notReady: () => Promise<TidingsError | undefined>
+}
+
+export interface Readiness {
   /** Whether the server has started and is not stopping. */
   readonly serving: () => boolean
   readonly engine: Pick<Engine, 'stats'> | undefined
 }
 
-/** Whether the process works, and whether requests make sense: it serves, and its store takes what is published. */
-export function serveHealth(app: FastifyInstance, health: Health): void {
+/** Whether the process works, and whether requests make sense. */
+export function serveHealth(app: FastifyInstance, { notReady }: Health): void {
   app.get('/health/live', (_, reply) => reply.send({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
-    const problem = await notReady(health)
+    const problem = await notReady()
     return problem ? sendProblem(reply, problem) : reply.send({ status: 'ready' })
   })
 }
 
-async function notReady({ serving, engine }: Health): Promise<TidingsError | undefined> {
+/** A server is ready when it serves and its store takes what is published. */
+export async function refusalOf({ serving, engine }: Readiness): Promise<TidingsError | undefined> {
   if (!serving()) return new TidingsError('stopped', 'The server is starting or stopping; try again later.')
   try {
     const refusing = (await engine?.stats())?.refusing

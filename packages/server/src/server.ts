@@ -1,25 +1,20 @@
-import {
-  fastify,
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify'
-import { sleep, systemEnvironment, TidingsError, type Environment } from 'tidings'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { systemEnvironment, TidingsError, type Environment } from 'tidings'
 import type { Broker, Caller } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { parseJson } from 'tidings/event'
 import { principalHeader, protocolVersion, routes, type Operation, type Route } from 'tidings/protocol'
 import { Access, bearerToken, type AccessOptions } from './access.ts'
 import { sendAnswer } from './answers.ts'
+import { createApp, RunningRequests, takeConnections } from './app.ts'
 import { defaultLimits, type ServerLimits } from './limits.ts'
-import { serveHealth } from './health.ts'
+import { refusalOf, serveHealth } from './health.ts'
 import { describeApi } from './openapi.ts'
 import { guard } from './guard.ts'
 import { Live } from './live.ts'
 import { operations, type AnsweredOperation, type Context } from './operations.ts'
-import { sendProblem, StatusError, translated } from './problems.ts'
+import { sendProblem, StatusError } from './problems.ts'
 import { Push, type PushOptions } from './push/push.ts'
 import { Upgrade } from './upgrade.ts'
 import { serverVersion } from './version.ts'
@@ -54,15 +49,14 @@ export interface Server {
 }
 
 const noBody = new Uint8Array(0)
-/** Longer than any request takes that does not wait; those that wait end their waiting when the server stops. */
-const stopGraceMs = 10_000
 
 /** Makes a server; refuses to listen on anything but the loopback interface without tokens. */
 export function createServer(options: ServerOptions): Server {
   return new HttpServer(options)
 }
 
-class HttpServer implements Server {
+/** Listens by itself, or takes the connections that somebody else has accepted. */
+export class HttpServer implements Server {
   readonly #host: string
   readonly #port: number
   readonly #app: FastifyInstance
@@ -82,12 +76,14 @@ class HttpServer implements Server {
     const limits: ServerLimits = { ...defaultLimits, ...options.limits }
     const access = new Access({ ...options, host })
     const app = createApp(limits, options.logger)
+    app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
     this.#app = app
     this.#requests = new RunningRequests(app, environment)
     guard(app, access, limits)
     const push = createPush(options, environment, (message, error) => app.log.error(error ?? {}, message))
     this.#push = push
-    serveHealth(app, { serving: () => this.#ready, engine: options.engine })
+    const { engine } = options
+    serveHealth(app, { notReady: () => refusalOf({ serving: () => this.#ready, engine }) })
     serveWhole(app, { ...options, access, environment, pushes: push })
     app.get('/openapi.json', (_, reply) => reply.send(describeApi(serverVersion)))
     const serving: Serving = { broker, push, access, environment, limits, stopping: () => this.#stopping !== undefined }
@@ -108,6 +104,15 @@ class HttpServer implements Server {
 
   start(): Promise<void> {
     return (this.#starting ??= this.#listen())
+  }
+
+  /** Instead of `start`: answers on connections that it is given. */
+  open(): Promise<void> {
+    return (this.#starting ??= this.#open())
+  }
+
+  take(connection: Socket): void {
+    this.#app.server.emit('connection', connection)
   }
 
   stop(): Promise<void> {
@@ -133,6 +138,12 @@ class HttpServer implements Server {
     }
   }
 
+  async #open(): Promise<void> {
+    await this.#push?.start()
+    await takeConnections(this.#app)
+    this.#ready = true
+  }
+
   async #close(): Promise<void> {
     this.#ready = false
     this.#upgrade.stop()
@@ -152,54 +163,6 @@ function createPush(
 ): Push | undefined {
   const ledger = engine?.ledger
   return ledger && new Push({ broker, engine: { ledger }, environment, namespaces, onAlarm, options })
-}
-
-function createApp(limits: ServerLimits, logger: FastifyBaseLogger | undefined): FastifyInstance {
-  const app = fastify({
-    ...(logger && { loggerInstance: logger }),
-    bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestMs,
-    http: { headersTimeout: limits.headersMs },
-    // A line for every request would cost more than the request; what fails is written down.
-    logController: new LogController({ disableRequestLogging: true }),
-    return503OnClosing: false,
-    forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 1_000 },
-  }) as FastifyInstance
-  // Bodies stay bytes: payloads pass through untouched, and everything else has limits that a plain parser has not.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
-  app.setErrorHandler((error, request, reply) => {
-    const shown = translated(error, limits.bodyBytes)
-    if (!(shown instanceof TidingsError)) request.log.error(error)
-    return sendProblem(reply, shown)
-  })
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
-  return app
-}
-
-/** The requests that are being answered, so that a server that stops can wait for them and for nothing else. */
-class RunningRequests {
-  readonly #environment: Environment
-  #running = 0
-  #idle: (() => void) | undefined
-
-  constructor(app: FastifyInstance, environment: Environment) {
-    this.#environment = environment
-    app.addHook('onRequest', async (_, reply) => {
-      this.#running++
-      reply.raw.once('close', () => {
-        if (--this.#running === 0) this.#idle?.()
-      })
-    })
-  }
-
-  async finished(): Promise<void> {
-    if (this.#running === 0) return
-    const idle = new AbortController()
-    this.#idle = () => idle.abort()
-    await sleep(this.#environment, stopGraceMs, idle.signal)
-  }
 }
 
 interface Serving {

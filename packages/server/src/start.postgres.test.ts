@@ -1,7 +1,7 @@
 import { postgresDatabase } from '@tidings/tools/postgres'
 import { connect } from 'tidings'
 import { expect, test } from 'vitest'
-import type { PostgresAddress } from './make-engine.ts'
+import type { PostgresAddress } from './make-store.ts'
 import { startServer } from './start.ts'
 
 const caller = { namespace: 'default', principal: 'operator' }

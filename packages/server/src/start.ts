@@ -1,11 +1,9 @@
 import { systemEnvironment } from 'tidings'
-import { createBroker, ownersOnly, type Authorize, type Broker } from 'tidings/broker'
-import { protocolLimits } from 'tidings/protocol'
-import { makeEngine, type EngineOptions } from './make-engine.ts'
-import { nextDue } from './next-due.ts'
-import { Metrics } from './metrics/metrics.ts'
-import { compileSchema } from './schemas.ts'
-import { createServer, type Server, type ServerOptions } from './server.ts'
+import type { Authorize, Broker } from 'tidings/broker'
+import { makeStore, type EngineOptions } from './make-store.ts'
+import { createServedBroker } from './served-broker.ts'
+import type { Server, ServerOptions } from './server.ts'
+import { startTogether } from './together/together.ts'
 
 export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine' | 'metrics'>, EngineOptions {
   /** Who may do everything; `operator` where absent. */
@@ -16,45 +14,42 @@ export interface StartOptions extends Omit<ServerOptions, 'broker' | 'engine' | 
   readonly authorize?: Authorize
   /** Of one event's payload; 1 MiB where absent. */
   readonly payloadBytes?: number
+  /**
+   * How the other servers on the same store reach this one, as `host:port`, and nobody else under it: where it listens
+   * where absent, by the name of the machine where it listens on every address.
+   */
+  readonly address?: string
+  /** Told when it begins to lead or to stand by, after it has started. */
+  readonly onStanding?: (standing: Standing) => void
 }
+
+/** What a server does among those on its store; one whose store is its own leads. */
+export type Standing =
+  | { readonly state: 'leads' }
+  /** `leader` is the URL of the server that it forwards to; absent as long as there is none. */
+  | { readonly state: 'stands-by'; readonly leader?: string }
 
 /** A running server with the broker and the store that it brought up. */
 export interface RunningServer extends Server {
-  /** For programs in the same process. */
+  /** For programs in the same process. Throws `unavailable` while the server stands by. */
   readonly broker: Broker
+  readonly standing: Standing
 }
 
-/** Brings up a store, a broker over it and a server over that; what was started is stopped again when a later part fails. */
+/**
+ * Brings up a store, a broker over it and a server over that; what was started is stopped again when a later part fails.
+ * Where other servers use the store too, it returns once it leads or stands by.
+ */
 export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
-  const {
-    environment = systemEnvironment,
-    operators = ['operator'],
-    monitors = ['monitor'],
-    payloadBytes = protocolLimits.payloadBytes,
-  } = options
-  const metrics = new Metrics(environment)
-  const store = await makeEngine(options, environment)
-  const engine = metrics.engine(store.engine)
-  const authorize = options.authorize ?? ownersOnly({ operators, monitors })
-  const measured = createBroker({
-    engine,
-    authorize,
-    namespaces: options.namespaces ?? ['default'],
-    maxPayloadBytes: payloadBytes,
-    compileSchema,
-    nextDue,
-    environment,
-    report: ({ message, error, details }) =>
-      options.logger?.warn(error === undefined ? details : { ...details, err: error }, message),
-  })
-  const broker = metrics.broker(measured)
-  const alarms = { principal: monitors[0] ?? operators[0] ?? 'monitor', ...options.alarms }
+  const { environment = systemEnvironment } = options
+  const store = await makeStore(options, environment)
+  if ('shared' in store) return startTogether(options, store, environment)
+  const { engine } = store
   // Before the store is opened, because what is wrong with the address needs no store to be found.
-  const server = createServer({ ...options, authorize, broker, engine, metrics, environment, alarms })
+  const { broker, server } = createServedBroker(options, { engine, environment, guarded: (each) => each })
   const stop = async (): Promise<void> => {
     await server.stop()
     await broker.stop()
-    await store.release()
   }
   try {
     await broker.start()
@@ -63,5 +58,6 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
     await stop()
     throw error
   }
-  return { broker, url: server.url, start: () => Promise.resolve(), stop, [Symbol.asyncDispose]: stop }
+  const standing = { state: 'leads' } as const
+  return { broker, standing, url: server.url, start: () => Promise.resolve(), stop, [Symbol.asyncDispose]: stop }
 }

@@ -41,7 +41,7 @@ function serveAlarms(app: FastifyInstance, whole: WholeServer, options: WholeSer
   const { namespaces = ['default'], engine, pushes: push, authorize } = options
   const alarms = new Alarms({ ...options, ...options.alarms, namespaces, engine, push, log: app.log })
   if (options.alarms) {
-    app.addHook('onListen', async () => alarms.start())
+    app.addHook('onReady', async () => alarms.start())
     app.addHook('onClose', () => alarms.stop())
   }
   app.get<{ Params: { namespace: string } }>('/v1/:namespace/alarms', async (request, reply) => {

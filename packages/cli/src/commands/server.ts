@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { AccessToken, PushOptions } from '@tidings/server'
+import type { AccessToken, PushOptions, Standing } from '@tidings/server'
 import { repeated, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
@@ -33,6 +33,7 @@ export function addServer(program: TidingsCommand): void {
       '--engine <engine>',
       `what keeps the events: embedded, memory, or postgres://… (TIDINGS_ENGINE; ${settingDefaults.engine})`,
     )
+    .option('--address <host:port>', 'how other servers on the same PostgreSQL reach this one; where it listens')
     .option('--tokens <file>', 'who may call, and as whom: a JSON file; --token is the operator')
     .option('--push-allow <address>', 'a network, address or host that may be pushed to though not public', repeated)
     .option('--push-trust <host>', 'a host that is pushed to without being asked for its consent', repeated)
@@ -45,6 +46,7 @@ export function addServer(program: TidingsCommand): void {
 }
 
 interface ServeOptions {
+  readonly address?: string
   readonly tokens?: string
   readonly pushAllow?: readonly string[]
   readonly pushTrust?: readonly string[]
@@ -90,10 +92,18 @@ async function serve(session: Session, options: ServeOptions, signal: AbortSigna
     logger: log,
     push: pushOf(options),
     alarms: alarmsOf(options),
+    ...(options.address !== undefined && { address: options.address }),
+    onStanding: (standing) => output.note(standingText(standing)),
   })
-  const about = { url: server.url, version: commandVersion, namespaces, pid: process.pid, ...storeOf(settings) }
+  const { url, standing } = server
+  const isShared = storeOf(settings).engine === 'postgres'
+  const about = {
+    ...{ url, version: commandVersion, namespaces, pid: process.pid, ...storeOf(settings) },
+    ...(isShared && standing),
+  }
   await output.show(about, () => `Tidings ${commandVersion} listening on ${server.url}`)
   output.note(whereabouts(about))
+  if (isShared) output.note(standingText(standing))
   await interrupted(signal)
   output.note('Stopping.')
   await server.stop()
@@ -119,6 +129,13 @@ function storeOf({ engine, data }: Settings): Store {
 function whereabouts({ engine, data, database }: Store): string {
   if (engine === 'memory') return 'The store is in memory: it ends with this.'
   return engine === 'embedded' ? `The store is in ${data}.` : `The store is in PostgreSQL, at ${database}.`
+}
+
+function standingText(standing: Standing): string {
+  if (standing.state === 'leads') return 'This server leads.'
+  return standing.leader === undefined
+    ? 'No server leads that this one knows; it stands by.'
+    : `This server stands by for ${standing.leader}.`
 }
 
 function tokensOf(

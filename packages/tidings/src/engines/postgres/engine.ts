@@ -1,4 +1,4 @@
-import { Watchers, type Engine } from '../../engine/index.ts'
+import { Watchers, type Engine, type Ownership } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { checkPool, type PostgresPool } from '../../postgres/index.ts'
@@ -12,11 +12,17 @@ export interface PostgresEngineOptions {
    * wake-ups. It stays its owner's to end, and to listen to for `error`.
    */
   readonly pool: PostgresPool
-  /** The schema of its tables, made where there is none; `tidings` where nothing is said. */
+  /** The schema of its tables, made where there is none; `tidings_broker` where nothing is said. */
   readonly schema?: string
   readonly environment?: Environment
   /** How long an identity is remembered: 10 minutes and a million ids of each topic where nothing is said. */
   readonly deduplication?: { readonly maxIds?: number; readonly maxAgeMs?: number }
+  /**
+   * An ownership of a ledger in the same schema: every write of this engine happens only while it is the present one, and
+   * rejects as `ownership-lost` otherwise, having changed nothing. For processes of which one at a time may write: when
+   * somebody else has become the owner, nothing that was written as the one before is still under way.
+   */
+  readonly fence?: Ownership
   /**
    * Told when another server has taken the place of the one that it was started with, such as a standby after a failover:
    * everything rejects as `store-failed` until it is started again. Ends the process by an uncaught exception where
@@ -34,7 +40,7 @@ export interface PostgresEngineOptions {
  * backups for as long as those are kept.
  */
 export function postgresEngine(options: PostgresEngineOptions): Engine {
-  const { pool, schema = 'tidings', environment = systemEnvironment } = options
+  const { pool, schema = 'tidings_broker', fence, environment = systemEnvironment } = options
   checkOptions(pool, schema)
   const deduplication = { maxIds: 1_000_000, maxAgeMs: 600_000, ...options.deduplication }
   const onFatal = options.onFatal ?? endProcess
@@ -62,7 +68,7 @@ export function postgresEngine(options: PostgresEngineOptions): Engine {
     ledger: postgresLedger({ store }),
     start: () =>
       inTurn(async () => {
-        running ??= await OpenStore.open({ pool, schema, environment, deduplication, onFatal, watchers })
+        running ??= await OpenStore.open({ pool, schema, environment, deduplication, fence, onFatal, watchers })
       }),
     stop: () => inTurn(stop),
     stats: async () => store().stats(),

@@ -1,5 +1,6 @@
 import { TidingsError } from '../../errors.ts'
 import { connectRefusal, isBusy, isFailed, messageOf, postgresCode } from '../../postgres/index.ts'
+import { replacedCode } from './fence.ts'
 
 const diskFull = '53100'
 /** Ended by somebody else, or sent to a server that takes no writes at present, as after a failover. */
@@ -12,6 +13,13 @@ export function storeError(error: unknown, doing: string): TidingsError {
   if (error instanceof TidingsError) return error
   const code = postgresCode(error)
   const reason = `${messageOf(error)}${code === '' ? '' : ` (${code})`}`
+  if (code === replacedCode) {
+    return new TidingsError(
+      'ownership-lost',
+      `While ${doing}, PostgreSQL said that ${messageOf(error)}. Nothing was changed; go on with whoever is the owner.`,
+      { cause: error },
+    )
+  }
   if (code === diskFull) {
     return new TidingsError(
       'store-full',

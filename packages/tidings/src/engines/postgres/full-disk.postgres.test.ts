@@ -37,7 +37,7 @@ async function smallTablespace(context: TestContext, pool: Pool): Promise<{ name
   const name = `small_${process.pid}`
   await pool.query(`create tablespace ${name} location '${location}'`)
   context.onTestFinished(async () => {
-    await pool.query('drop schema tidings cascade')
+    await pool.query('drop schema tidings_broker cascade')
     await pool.query(`drop tablespace ${name}`)
   })
   return { name, free }

@@ -23,7 +23,7 @@ test('a commit that goes on in PostgreSQL although its connection was lost is un
   const ownership = await made.ledger.own(ledger)
   const holder = await pool.connect()
   await holder.query('begin')
-  await holder.query('select * from tidings.ledger for update')
+  await holder.query('select * from tidings_broker.ledger for update')
   const first = made.ledger.commit(ownership, [{ key: 'a', value: '1' }])
   await waiting(pool, 1)
   const { connection } = clients.at(-1) as unknown as { connection: { stream: { destroy(): void } } }

@@ -8,6 +8,7 @@ import type {
   Ownership,
 } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
+import { ledgerLocks } from './fence.ts'
 import type { OpenStore } from './open-store.ts'
 import { seal, unseal } from './sealed.ts'
 import type { Session } from './session.ts'
@@ -30,11 +31,16 @@ export function postgresLedger({ store }: { store: () => OpenStore }): Ledger {
 
 const byName = 'namespace = $1 and ledger = $2 and shard = $3'
 
+/** Before it resolves, everything that is written under the ownership before has been committed or never will be. */
 const owning = `
-  insert into {ledger} as l (namespace, ledger, shard, epoch, address) values ($1, $2, $3, 1, $4)
-  on conflict (namespace, ledger, shard) do update
-    set epoch = l.epoch + 1, address = excluded.address, removed = false
-  returning epoch`
+  with owned as (
+    insert into {ledger} as l (namespace, ledger, shard, epoch, address)
+    select $1, $2, $3::integer, 1, $4 where {fenced}
+    on conflict (namespace, ledger, shard) do update
+      set epoch = l.epoch + 1, address = excluded.address, removed = false
+    returning number, epoch
+  )
+  select epoch, pg_advisory_xact_lock(${ledgerLocks} + number) from owned`
 
 const loading = `
   select e.key, e.value from {ledger} l join {entry} e on e.ledger = l.number
@@ -48,7 +54,7 @@ const loading = `
  */
 const committing = `
   with owned as (
-    select number from {ledger} where ${byName} and epoch = $4 and not removed for update
+    select number from {ledger} where ${byName} and epoch = $4 and not removed and {fenced} for update
   ), taken as (
     delete from {entry} using owned where entry.ledger = owned.number and key = any($5::text[])
   ), put as (

@@ -1,4 +1,5 @@
 import { TidingsError } from '../../errors.ts'
+import { ledgerLocks, replacedCode } from './fence.ts'
 import { beginAnotherLife } from './lives.ts'
 import type { Run, Session } from './session.ts'
 
@@ -12,6 +13,7 @@ import type { Run, Session } from './session.ts'
  * - `newest`: the newest event of each key of an entity topic, and its version, which stays when the event is gone.
  * - `kept`: events at or below `topic.trimmed` that are not the newest of their key: a trim was told to keep them, or
  *   they were the newest when it passed. The next trim looks at these and not at the whole log.
+ * - `fence(ledger, epoch)`: fails unless this is the present owner's epoch, and keeps it so until the transaction ends.
  * - `garbage`: the numbers of lives that are over, until all of their rows are gone.
  */
 const migrations: readonly string[] = [
@@ -93,6 +95,16 @@ const migrations: readonly string[] = [
     value bytea not null,
     primary key (ledger, key)
   ) with (fillfactor = 70);
+  `,
+  `
+  create function {fence}(bigint, bigint) returns boolean language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock_shared(${ledgerLocks} + $1);
+    -- A statement of its own, which sees what was committed while it waited.
+    if exists (select from {ledger} where number = $1 and epoch = $2 and not removed) then return true; end if;
+    raise exception 'epoch % of this owner is over', $2 using errcode = '${replacedCode}';
+  end
+  $$;
   `,
 ]
 

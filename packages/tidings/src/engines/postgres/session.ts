@@ -1,3 +1,4 @@
+import type { Ownership } from '../../engine/index.ts'
 import type { Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
 import {
@@ -9,6 +10,7 @@ import {
   type PostgresRow,
 } from '../../postgres/index.ts'
 import { connectError, openError, storeError } from './failures.ts'
+import { fenceOf } from './fence.ts'
 import { historyOf } from './lives.ts'
 import { migrate } from './migrations.ts'
 
@@ -17,11 +19,16 @@ export interface SessionOptions {
   readonly schema: string
   readonly environment: Environment
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  /** The ownership under which everything is written; absent where nobody else can come. */
+  readonly fence?: Ownership | undefined
   /** Told once when nothing can be promised any more. */
   readonly onFatal: (error: Error) => void
 }
 
-/** Runs a statement, in which `{name}` stands for a table of the store; several of them where there are no values. */
+/**
+ * Runs a statement, in which `{name}` stands for a table of the store; several of them where there are no values. A
+ * statement outside of a transaction that writes something does so under the condition `{fenced}`.
+ */
 export type Run = <Row = PostgresRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>
 
 /**
@@ -41,6 +48,8 @@ export class Session {
   readonly #texts = new Map<string, string>()
   readonly #open = new Set<Promise<unknown>>()
   readonly #onFatal: SessionOptions['onFatal']
+  /** What `{fenced}` stands for. */
+  #fence = 'true'
   #history: string | undefined
   #failure: TidingsError | undefined
   #closing = false
@@ -51,6 +60,7 @@ export class Session {
     try {
       await session.connected('looking at the server', checkSettings)
       session.#history = await historyOf(session)
+      if (options.fence) session.#fence = await fenceOf(session, options.fence)
       await migrate(session, session.#history)
       return session
     } catch (error) {
@@ -99,6 +109,10 @@ export class Session {
     while (this.#open.size > 0) await Promise.allSettled(this.#open)
   }
 
+  get #begin(): string {
+    return this.#fence === 'true' ? begin : `${begin}; select {fenced}`
+  }
+
   /** Runs one statement by itself: it is durable when it resolves. `doing` says in messages what it is for. */
   query<Row = PostgresRow>(doing: string, text: string, values?: readonly unknown[]): Promise<Row[]> {
     return this.connected(doing, (client) => this.#runner(client)<Row>(text, values))
@@ -108,9 +122,9 @@ export class Session {
   transaction<Result>(doing: string, work: (run: Run) => Promise<Result>): Promise<Result> {
     return this.connected(doing, async (client) => {
       const run = this.#runner(client)
-      await run(begin)
       let result: Result
       try {
+        await run(this.#begin)
         result = await work(run)
       } catch (error) {
         // A connection that cannot say it is closed with what it had open.
@@ -156,7 +170,9 @@ export class Session {
   sql(text: string): string {
     const known = this.#texts.get(text)
     if (known !== undefined) return known
-    const named = text.replaceAll(/\{(\w+)\}/g, (_, name: string) => `"${this.schema}".${name}`)
+    const named = text.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+      name === 'fenced' ? this.#fence : `"${this.schema}".${name}`,
+    )
     this.#texts.set(text, named)
     return named
   }

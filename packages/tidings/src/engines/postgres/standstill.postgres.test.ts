@@ -1,7 +1,5 @@
-import type { PoolClient } from 'pg'
 import { expect, test } from 'vitest'
-import type { PostgresPool } from './index.ts'
-import { postgresBench } from './postgres.fixture.ts'
+import { postgresBench, standingStill } from './postgres.fixture.ts'
 
 const topic = { namespace: 'default', topic: 'crm.customer' }
 
@@ -12,26 +10,8 @@ test(
     const { engine, poolOf } = await postgresBench(context)
     const other = await engine()
     await other.log.create(topic, { kind: 'event', shards: 1 })
-    const pool = poolOf()
-    let stand = (): void => undefined
-    const standing = new Promise<void>((resolve) => (stand = resolve))
-    let goOn = (): void => undefined
-    const going = new Promise<void>((resolve) => (goOn = resolve))
-    const connect = async (): Promise<PoolClient> => {
-      const client = await pool.connect()
-      const query = client.query.bind(client) as (asked: { readonly text: string }) => Promise<unknown>
-      client.query = (async (asked: { readonly text: string }) => {
-        if (asked.text.includes('with events as')) {
-          stand()
-          await going
-        }
-        return query(asked)
-      }) as unknown as typeof client.query
-      return client
-    }
-    const still = await engine({
-      pool: { connect, query: pool.query.bind(pool), options: pool.options } as PostgresPool,
-    })
+    const { pool, standing, goOn } = standingStill(poolOf(), 'with events as')
+    const still = await engine({ pool })
     const event = { id: '1', source: '/crm', type: 't' }
     const held = still.log.append(topic, [{ event, shard: 0 }])
     await standing

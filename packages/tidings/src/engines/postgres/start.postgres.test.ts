@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { notRun } from '@tidings/tools/not-run'
 import { binariesOfPostgres, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
 import { expect, test, type TestContext } from 'vitest'
+import { postgresDatabase } from '../../databases/postgres/index.ts'
 import { postgresEngine } from './index.ts'
 import { postgresBench, type PostgresBench } from './postgres.fixture.ts'
 
@@ -81,6 +82,17 @@ test('start() names the right that a role lacks, and needs no other than its own
   expect((await engine.stats()).bytes).toBeGreaterThan(0)
 })
 
+test('the store of a broker and the tables of a service stand in one database without touching each other', async (context) => {
+  const { pool, engine } = await postgresBench(context)
+  const database = postgresDatabase({ pool })
+  await database.start()
+  context.onTestFinished(() => database.stop())
+  await database.migrate({ name: 'tidings_service', migrations: ['create table tidings.topic (id int)'] })
+  const started = await engine()
+  await started.log.create({ namespace: 'default', topic: 'a.b' }, { kind: 'event', shards: 1 })
+  expect((await pool.query('select * from tidings.topic')).rows).toEqual([])
+})
+
 test('servers that start at once on an empty database make one store, and schemas keep apart', async (context) => {
   const { engine } = await postgresBench(context)
   const engines = await Promise.all([1, 2, 3, 4].map(() => engine()))
@@ -94,10 +106,10 @@ test('servers that start at once on an empty database make one store, and schema
 test('a store of a newer version is refused and left as it is', async (context) => {
   const { engine, pool, poolOf } = await postgresBench(context)
   await (await engine()).stop()
-  await pool.query('update tidings.store set format = 99')
+  await pool.query('update tidings_broker.store set format = 99')
   await expect(postgresEngine({ pool: poolOf() }).start()).rejects.toMatchObject({
     code: 'store-version',
     message: expect.stringMatching(/format 99/),
   })
-  expect((await pool.query('select format from tidings.store')).rows).toEqual([{ format: 99 }])
+  expect((await pool.query('select format from tidings_broker.store')).rows).toEqual([{ format: 99 }])
 })

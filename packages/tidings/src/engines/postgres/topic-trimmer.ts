@@ -119,7 +119,9 @@ export class TopicTrimmer {
   async remove(id: TopicId): Promise<void> {
     await this.#session.query(
       `removing topic ${id.topic}`,
-      `with removed as (delete from {topic} where namespace = $1 and topic = $2 returning number)
+      `with removed as (
+         delete from {topic} where namespace = $1 and topic = $2 and {fenced} returning number
+       )
        insert into {garbage} (topic) select number from removed`,
       [id.namespace, id.topic],
     )
@@ -140,7 +142,7 @@ export class TopicTrimmer {
         await this.#inSteps('removing garbage', async (run) => (await run(removing, [topic])).length > 0)
       }
       if (this.#session.closing) return
-      await this.#session.query('removing garbage', 'delete from {garbage} where topic = $1', [topic])
+      await this.#session.query('removing garbage', 'delete from {garbage} where topic = $1 and {fenced}', [topic])
     }
   }
 

@@ -27,7 +27,7 @@ const describing = `
   from {topic} t where ${byName}`
 
 const creating = `
-  insert into {topic} (namespace, topic, kind, shards, life) values ($1, $2, $3, $4, $5)
+  insert into {topic} (namespace, topic, kind, shards, life) select $1, $2, $3, $4::integer, $5 where {fenced}
   on conflict (namespace, topic) do nothing`
 
 /** Creates a topic where there is none; whichever server does it, all of them are told of the same life. */

@@ -1,9 +1,7 @@
-import type { Pool, PoolClient } from 'pg'
 import { expect, test, type TestContext } from 'vitest'
 import type { Engine } from '../../engine/index.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
-import type { PostgresPool } from './index.ts'
-import { postgresBench } from './postgres.fixture.ts'
+import { postgresBench, watchedPool } from './postgres.fixture.ts'
 
 const topics = Array.from({ length: 20 }, (_, index) => ({ namespace: 'default', topic: `crm.customer${index}` }))
 
@@ -22,7 +20,7 @@ async function bench(context: TestContext) {
   }
   const statements: string[] = []
   const watcher = await engine({
-    pool: recording(poolOf(), statements),
+    pool: watchedPool(poolOf(), (text) => void statements.push(text)),
     environment: { ...systemEnvironment, timers },
   })
   await until(() => statements.some((text) => text.includes('garbage')))
@@ -42,24 +40,6 @@ async function bench(context: TestContext) {
       await until(() => looks.length > 0)
     },
   }
-}
-
-/** A pool that notes what is said on its connections. */
-function recording(pool: Pool, statements: string[]): PostgresPool {
-  const known = new WeakSet<PoolClient>()
-  const connect: PostgresPool['connect'] = (take) =>
-    pool.connect((error, client) => {
-      if (client && !known.has(client)) {
-        known.add(client)
-        const query = client.query.bind(client) as (query: { readonly text: string }) => unknown
-        client.query = ((asked: { readonly text: string }) => {
-          statements.push(asked.text)
-          return query(asked)
-        }) as typeof client.query
-      }
-      take(error, client)
-    })
-  return { connect, query: pool.query.bind(pool), options: pool.options } as PostgresPool
 }
 
 async function until(happened: () => boolean): Promise<void> {

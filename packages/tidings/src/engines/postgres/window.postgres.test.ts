@@ -27,7 +27,9 @@ test('what has left the deduplication window is removed from the store now and t
   const { engine, pool, shift } = await bench(context)
   await append(engine, ...Array.from({ length: 30 }, (_, index) => String(index)))
   const count = async (): Promise<number> => {
-    const { rows } = await pool.query<{ count: number }>('select count(*)::integer as count from tidings.identity')
+    const { rows } = await pool.query<{ count: number }>(
+      'select count(*)::integer as count from tidings_broker.identity',
+    )
     return rows[0]!.count
   }
   expect(await count()).toBe(30)
