@@ -11,6 +11,7 @@ const packages = {
   curl: onPath('curl'),
   faketime: onPath('faketime'),
   jq: onPath('jq'),
+  pgbouncer: onPath('pgbouncer') || existsSync('/usr/sbin/pgbouncer'),
   // Debian keeps the server's programs out of the way; a server elsewhere does as well.
   postgresql: existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0,
   python3: onPath('python3'),

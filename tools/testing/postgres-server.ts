@@ -105,7 +105,7 @@ export async function runPostgres(cluster: {
       reject(readFile(join(folder, 'log'), 'utf8').then((text) => new Error(`PostgreSQL ended with ${code}: ${text}`))),
     )
   })
-  await Promise.race([accepting(url), ended])
+  await Promise.race([acceptingConnections(url), ended])
   return { url, pid: server.pid! }
 }
 
@@ -156,7 +156,7 @@ async function startContainer(): Promise<RunningPostgres | undefined> {
     const container = stdout.trim()
     const { stdout: address } = await run('docker', ['port', container, '5432'])
     const url = `postgres://postgres@${address.trim()}/postgres`
-    await accepting(url)
+    await acceptingConnections(url)
     return { url, container }
   } catch {
     return undefined
@@ -164,7 +164,7 @@ async function startContainer(): Promise<RunningPostgres | undefined> {
 }
 
 /** Resolves once the server takes connections. */
-async function accepting(url: string): Promise<void> {
+export async function acceptingConnections(url: string): Promise<void> {
   for (;;) {
     const client = new Client({ connectionString: url })
     try {
@@ -178,14 +178,14 @@ async function accepting(url: string): Promise<void> {
   }
 }
 
-async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
+export async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
   const found = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
   return found && { uid: Number(found[2]), gid: Number(found[3]) }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

@@ -17,6 +17,8 @@ export interface ClientOptions {
   readonly url: string
   /** Parameters of the server, for each connection. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Behind a pooler that gives each transaction another connection, so that no statement can be prepared for later. */
+  readonly pooled?: boolean
 }
 
 /** Every client that the database takes. */
@@ -78,8 +80,8 @@ function openPg({ url, settings = {} }: ClientOptions): OpenClient {
   }
 }
 
-function openPostgresJs({ url, settings = {} }: ClientOptions): OpenClient {
-  const sql = postgres(url, { connection: settings, onnotice: () => undefined })
+function openPostgresJs({ url, settings = {}, pooled = false }: ClientOptions): OpenClient {
+  const sql = postgres(url, { connection: settings, prepare: !pooled, onnotice: () => undefined })
   return {
     connections: { sql },
     begin: () =>

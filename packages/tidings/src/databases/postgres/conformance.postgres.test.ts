@@ -1,36 +1,8 @@
-import { notRun } from '@tidings/tools/not-run'
 import { postgresDatabase as emptyDatabase } from '@tidings/tools/postgres'
-import { describe, expect, test, type TestContext } from 'vitest'
-import {
-  databaseConformance,
-  runDatabaseCase,
-  type DatabaseCase,
-  type DatabaseSubject,
-} from '../../database/conformance/index.ts'
-import { startWriter } from '../../database/conformance/writer-process.fixture.ts'
-import { clients, foreignClients, type ClientOptions, type OpenClient } from './clients.fixture.ts'
-import { postgresDatabase } from './index.ts'
-
-function subjectOf(openClient: (options: ClientOptions) => OpenClient, url: string, script?: string): DatabaseSubject {
-  const opened: OpenClient[] = []
-  const open = (settings: ClientOptions['settings'] = {}): OpenClient => {
-    const client = openClient({ url, settings })
-    opened.push(client)
-    return client
-  }
-  return {
-    open: () => postgresDatabase({ ...open().connections, lockTimeoutMs: 300 }),
-    openNotDurable: () => postgresDatabase(open({ synchronous_commit: 'off' }).connections),
-    begin: () => open().begin(),
-    async lock() {
-      const { run, rollBack } = await open().begin()
-      await run('lock table entry in exclusive mode')
-      return rollBack
-    },
-    ...(script === undefined ? {} : { startWriter: async () => startWriter(script, [url]) }),
-    dispose: async () => void (await Promise.all(opened.map((client) => client.end()))),
-  }
-}
+import { describe, test } from 'vitest'
+import { databaseConformance } from '../../database/conformance/index.ts'
+import { clients, foreignClients } from './clients.fixture.ts'
+import { subjectOf, tryCase } from './subject.fixture.ts'
 
 /** What the killed process runs: the package as it was built, on the same database. */
 const writerScripts: Readonly<Record<(typeof clients)[number]['name'], string>> = {
@@ -48,12 +20,6 @@ function writerScript(load: string, connections: string): string {
     await database.start()
     await writePairs(database, (pair) => process.stdout.write(pair + '\\n'))
   `
-}
-
-async function tryCase(context: TestContext, databaseCase: DatabaseCase, subject: DatabaseSubject): Promise<void> {
-  const reason = await runDatabaseCase(databaseCase, subject)
-  if (reason !== undefined) notRun(context, { part: 'postgres', reason })
-  expect(reason).toBeUndefined()
 }
 
 describe.for(clients)('a database over $name', ({ name, open }) => {
