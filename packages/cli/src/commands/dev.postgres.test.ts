@@ -17,6 +17,7 @@ const customers = `create table customers (id integer primary key, name text);
 test('dev copies a table and its changes, goes on after kill -9, and takes everything away again', async (context) => {
   const table = await tableBench(context, bench, { table: 'customers', tables: customers })
   const { url, owner, words } = table
+  const slot = `tidings_dev_${folderOf(url)}_customers`
   const first = await table.startDev()
   expect(table.copied('select count(*) as rows from customers')).toEqual([{ rows: 1500n }])
   await owner.query(`update customers set name = 'Ann' where id = 1`)
@@ -49,16 +50,13 @@ test('dev copies a table and its changes, goes on after kill -9, and takes every
   second.child.kill('SIGINT')
   expect(await second.ended).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/slot tidings_dev_customers .*--remove/),
+    stderr: expect.stringMatching(new RegExp(`slot ${slot} .*--remove`)),
   })
   const slots = async () =>
     (await owner.query('select slot_name from pg_replication_slots where database = current_database()')).rows
-  expect(await slots()).toEqual([{ slot_name: 'tidings_dev_customers' }])
+  expect(await slots()).toEqual([{ slot_name: slot }])
   const removed = await bench.run(['dev', '--capture', url, ...words, ...dataOf(url), '--remove', '--yes', '--json'])
-  expect([removed.code, jsonLines(removed.stdout)]).toMatchObject([
-    0,
-    [{ slot: 'tidings_dev_customers', removed: true }],
-  ])
+  expect([removed.code, jsonLines(removed.stdout)]).toMatchObject([0, [{ slot, removed: true }]])
   expect(await slots()).toEqual([])
   expect((await owner.query('select pubname from pg_publication')).rows).toEqual([])
   expect(readdirSync(join(bench.folder, folderOf(url)))).toEqual([])

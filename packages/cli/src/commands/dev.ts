@@ -49,7 +49,7 @@ export function addDev(program: TidingsCommand): void {
     .option('-y, --yes', "with --remove: don't ask")
     .runs<[], DevOptions>(async (session, _, options) => {
       const url = databaseUrl(session, '--capture', options.capture)
-      const names = namesOf(options.table)
+      const names = namesOf(options.table, url)
       const data = options.data ?? join(dataFolder, names.topic)
       const task = { ...options, url, names, data }
       try {

@@ -1,7 +1,7 @@
 import type { Difference, DifferentColumn, Progress, Comparison } from 'tidings/verify'
 import { commaSeparated, positiveNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
-import { namesOf } from '../dev/names.ts'
+import { copyTableOf } from '../dev/names.ts'
 import { CommandError, exitCodes, type ExitCode } from '../failure.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { databaseUrl, explained, openPool } from '../postgres.ts'
@@ -63,7 +63,7 @@ async function verify(
   options: VerifyOptions & { readonly url: string },
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const { url, table, columns, copyTable = namesOf(table).copy, patience = 10 } = options
+  const { url, table, columns, copyTable = copyTableOf(table), patience = 10 } = options
   const { compare, openCopy, openTable } = await import('tidings/verify')
   const { openExistingCopyFile } = await import('../dev/copy-file.ts')
   await using file = await openExistingCopyFile(options.copy)
