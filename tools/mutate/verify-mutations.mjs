@@ -19,8 +19,8 @@ export const verifyMutations = [
   {
     promise: 'A row that was written meanwhile is looked at anew.',
     file: 'verify/doubts.ts',
-    from: 'else if (seen?.marks !== marks) this.#keys.set',
-    to: 'else if (!seen) this.#keys.set',
+    from: 'else if (seen.marks !== marks) this.#written',
+    to: 'else if (seen.marks === undefined) this.#written',
     tests: compare,
     name: 'gives each change',
   },

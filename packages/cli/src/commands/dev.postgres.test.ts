@@ -5,6 +5,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { jsonLines, openBench, type Bench } from '../command.fixture.ts'
 import { changesUntil, tableBench } from '../dev/dev.fixture.ts'
 
+// Several processes of a command each, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 90_000 })
+
 let bench: Bench
 beforeAll(async () => {
   bench = await openBench()

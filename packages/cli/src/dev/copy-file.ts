@@ -11,11 +11,23 @@ export interface CopyFile extends AsyncDisposable {
   readonly database: ServiceDatabase
 }
 
-/** Opens the file, or makes it. */
+/** Opens the file to write copies, or makes it. */
 export async function openCopyFile(path: string): Promise<CopyFile> {
   mkdirSync(dirname(path), { recursive: true })
   const client = new Database(path)
-  client.exec('pragma journal_mode = wal')
+  client.exec('pragma busy_timeout = 5000; pragma journal_mode = wal')
+  client.close()
+  return openFile(path)
+}
+
+/** Opens a file that has to be there. */
+export async function openExistingCopyFile(path: string): Promise<CopyFile> {
+  if (!existsSync(path)) throw new CommandError(`There is no file ${path}; say with --copy where the copy is.`)
+  return openFile(path)
+}
+
+async function openFile(path: string): Promise<CopyFile> {
+  const client = new Database(path)
   // Whoever looks at the copy is answered while the kit commits.
   const reader = new Database(path)
   const database = sqliteDatabase({ client, reader })
@@ -30,12 +42,6 @@ export async function openCopyFile(path: string): Promise<CopyFile> {
   }
 }
 
-/** Opens a file that has to be there. */
-export async function openExistingCopyFile(path: string): Promise<CopyFile> {
-  if (!existsSync(path)) throw new CommandError(`There is no file ${path}; say with --copy where the copy is.`)
-  return openCopyFile(path)
-}
-
 /** Takes the copy away, and the file as well where nothing else is in it. Answers what was done, in words. */
 export async function removeFromFile(path: string, table: string): Promise<string> {
   if (!existsSync(path)) return `there was no ${path}`
@@ -47,7 +53,7 @@ export async function removeFromFile(path: string, table: string): Promise<strin
 
 /** Answers how many tables of others are left. */
 async function removeTable(path: string, table: string): Promise<number> {
-  await using file = await openCopyFile(path)
+  await using file = await openFile(path)
   await removeCopy({ database: file.database, table })
   const others = await file.database.query(
     "select name from sqlite_schema where type = 'table' and name not like 'tidings!_%' escape '!' and name not like 'sqlite!_%' escape '!'",

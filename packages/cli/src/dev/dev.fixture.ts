@@ -55,7 +55,7 @@ export async function tableBench(
     verify: (...more) => bench.run(['verify', ...words, ...more], { variables }),
     tamper(script) {
       const client = open()
-      client.exec(`begin; update tidings_replica_guard set writable = 1; ${script};
+      client.exec(`pragma busy_timeout = 10000; begin immediate; update tidings_replica_guard set writable = 1; ${script};
         update tidings_replica_guard set writable = 0; commit`)
       client.close()
     },

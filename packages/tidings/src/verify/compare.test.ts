@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sleep } from '../environment/index.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
 import { canonicalText, canonicalValues } from './canonical.ts'
 import { compare, type CompareOptions, type Comparison } from './compare.ts'
@@ -45,7 +46,7 @@ async function compared(
   const found: Difference[] = []
   const options = { ...sides, environment, patienceMs: 1_000, onDifference: (each: Difference) => found.push(each) }
   const comparison = compare(options)
-  await environment.advance(10_000)
+  await environment.advance(60_000)
   return { ...(await comparison), found }
 }
 
@@ -100,6 +101,16 @@ describe('compare()', () => {
     let writes = 0
     source.onFind = () => source.write('b', String(++writes))
     expect(await compared(simulatedEnvironment(), { source, copy })).toMatchObject({ differences: 0, changing: 1 })
+  })
+
+  it('judges a key that nobody writes, however slow the looks are', async () => {
+    const environment = simulatedEnvironment()
+    const [source, copy] = [new MemorySide(rows), new MemorySide({ ...rows, b: 'Bo' })]
+    copy.find = async (keys) => {
+      await sleep(environment, 4_000)
+      return MemorySide.prototype.find.call(copy, keys)
+    }
+    expect(await compared(environment, { source, copy })).toMatchObject({ differences: 1, changing: 0 })
   })
 
   it('ends when it is told to, also while it waits', async () => {

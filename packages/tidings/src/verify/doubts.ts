@@ -3,10 +3,11 @@ import type { CompareOptions } from './compare.ts'
 import { differenceOf, type Difference } from './difference.ts'
 import { byKey } from './side.ts'
 
-/** What was seen of a key that is different, and since when it has been like that. */
+/** What was seen of a key that is different, since when it has been like that, and since when it is looked at again. */
 interface Seen {
   readonly marks: string
   readonly since: number
+  readonly begunAt: number
 }
 
 export interface DoubtsOptions extends CompareOptions {
@@ -49,7 +50,6 @@ export class Doubts {
   /** Judges every key that is in doubt. */
   async settle(): Promise<void> {
     const { environment, patienceMs, signal } = this.#options
-    const endAt = environment.clock.monotonic() + roundsOfPatience * patienceMs
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, patienceMs / 2)) {
       const keys = [...this.#keys.keys()]
       for (let start = 0; start < keys.length; start += keysAtOnce) {
@@ -57,11 +57,8 @@ export class Doubts {
         signal?.throwIfAborted()
       }
       if (this.#keys.size === 0) return
-      if (environment.clock.monotonic() >= endAt) break
       await sleep(environment, pauseMs, signal)
     }
-    this.changing += this.#keys.size
-    this.#keys.clear()
   }
 
   async #look(keys: readonly string[]): Promise<void> {
@@ -80,11 +77,21 @@ export class Doubts {
     const now = environment.clock.monotonic()
     const seen = this.#keys.get(key)
     if (!difference) this.#keys.delete(key)
-    else if (seen?.marks !== marks) this.#keys.set(key, { marks, since: now })
+    else if (!seen) this.#keys.set(key, { marks, since: now, begunAt: now })
+    else if (seen.marks !== marks) this.#written(key, { ...seen, marks, since: now })
     else if (now - seen.since >= patienceMs) {
       this.#keys.delete(key)
       this.differences++
       onDifference(difference)
     }
+  }
+
+  /** It is waited for again, unless it has been written all the time. */
+  #written(key: string, seen: Seen): void {
+    const isGivenUp = seen.since - seen.begunAt >= roundsOfPatience * this.#options.patienceMs
+    if (isGivenUp) {
+      this.#keys.delete(key)
+      this.changing++
+    } else this.#keys.set(key, seen)
   }
 }
