@@ -3,6 +3,7 @@ import { postgresBench } from '../engines/postgres/postgres.fixture.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
 import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, type Broker } from './index.ts'
+import { requiredOnly } from './required-only.fixture.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 
@@ -10,7 +11,13 @@ test.for(brokerConformance)('local broker over the postgres engine: $name', asyn
   const bench = await postgresBench(context)
   const engine = await bench.engine()
   const crash = async (): Promise<Broker> => {
-    const broker = createBroker({ engine, authorize: allowAll, nextDue: simpleDue, retentionEveryMs: 20 })
+    const broker = createBroker({
+      engine,
+      authorize: allowAll,
+      nextDue: simpleDue,
+      compileSchema: requiredOnly,
+      retentionEveryMs: 20,
+    })
     await broker.start()
     context.onTestFinished(() => broker.stop())
     return broker

@@ -5,19 +5,12 @@ import { describe, expect, it } from 'vitest'
 import type { Engine } from '../engine/index.ts'
 import { embeddedEngine } from '../engines/embedded/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
-import type { CompileSchema } from './check-event.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
+import { requiredOnly } from './required-only.fixture.ts'
 import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, ownersOnly } from './index.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
-
-/** Of a schema only `required` counts. */
-const compileSchema: CompileSchema = (schema) => (data) => {
-  const required = (schema as { readonly required?: readonly string[] }).required ?? []
-  const payload = JSON.parse(new TextDecoder().decode(data)) as object
-  return required.every((name) => name in payload) ? undefined : `one of ${required.join(', ')} is missing`
-}
 
 interface Subject {
   readonly engine: Engine
@@ -40,7 +33,13 @@ describe.each(Object.entries(subjects))('local broker over the %s', (_, open) =>
   for (const brokerCase of brokerConformance) {
     it.concurrent(brokerCase.name, async () => {
       const { engine, dispose } = await open()
-      const options = { engine, authorize: allowAll, nextDue: simpleDue, compileSchema, retentionEveryMs: 20 }
+      const options = {
+        engine,
+        authorize: allowAll,
+        nextDue: simpleDue,
+        compileSchema: requiredOnly,
+        retentionEveryMs: 20,
+      }
       let broker = createBroker(options)
       await broker.start()
       const crash = async () => {

@@ -54,7 +54,7 @@ export const statements = {
   lockKeys: `
     with wanted as materialized (
       select place, item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key
-      from jsonb_array_elements($1::jsonb) with ordinality as list (item, place)
+      from jsonb_array_elements($1::text::jsonb) with ordinality as list (item, place)
     ), locked as (
       insert into tidings.key_version as k (topic, key, sequence, present)
       select topic, key, 0, 0 from wanted order by place
@@ -66,12 +66,12 @@ export const statements = {
   write: `
     with saved as (
       update tidings.key_version k set sequence = version.sequence, present = version.present
-      from jsonb_to_recordset($2::jsonb) as version (topic text, key text, sequence bigint, present smallint)
+      from jsonb_to_recordset($2::text::jsonb) as version (topic text, key text, sequence bigint, present smallint)
       where k.topic = version.topic and k.key = decode(version.key, 'hex')
     ), told as materialized (
       select item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key, decode(item ->> 'event', 'hex') as event,
         (item ->> 'at')::bigint as at
-      from jsonb_array_elements($1::jsonb) with ordinality as list (item, place) order by place
+      from jsonb_array_elements($1::text::jsonb) with ordinality as list (item, place) order by place
     )
     select tidings.outbox_write(topic, key, event, at) as id from told`,
   forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
@@ -126,7 +126,7 @@ export const statements = {
   /** Topic, counter: everything that was being sent is. */
   finish: 'update tidings.outbox_progress set done = goal, goal = null, counter = $2 where topic = $1',
   removeReleased: `
-    delete from tidings.outbox_held where id in (select value::bigint from jsonb_array_elements_text($1::jsonb))`,
+    delete from tidings.outbox_held where id in (select value::bigint from jsonb_array_elements_text($1::text::jsonb))`,
   first: `
     ${topicRows}
     select id, written_at from (
