@@ -75,7 +75,8 @@ test('a hint that was lost with its connection is made up for, and later ones co
   expect(ended.rowCount).toBe(1)
   await append(writer, 7, '1')
   while (hints.length === 0) await look()
-  expect(hints).toEqual(['crm.customer7'])
+  // Once by the look; once more where the writer tells of it only after the second engine listens again.
+  expect(new Set(hints)).toEqual(new Set(['crm.customer7']))
   await append(writer, 9, '1')
   await until(() => hints.includes('crm.customer9'))
 })
