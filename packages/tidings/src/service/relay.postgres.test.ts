@@ -1,0 +1,51 @@
+import { postgresDatabase as emptyDatabase, openPool } from '@tidings/tools/postgres'
+import { Client, type ClientConfig } from 'pg'
+import { expect, test, type TestContext } from 'vitest'
+import { allowAll, createBroker, type Broker } from '../broker/index.ts'
+import { followCommits, type FollowNote } from '../capture/index.ts'
+import { postgresDatabase } from '../databases/postgres/index.ts'
+import { memoryEngine } from '../engines/memory/index.ts'
+import { createRelay } from './index.ts'
+
+const hourMs = 3_600_000
+const caller = { namespace: 'default', principal: 'crm' }
+
+async function relayBench(context: TestContext) {
+  const { url } = await emptyDatabase(context)
+  const pool = openPool({ connectionString: url })
+  context.onTestFinished(() => pool.end())
+  const database = postgresDatabase({ pool })
+  context.onTestFinished(() => database.stop())
+  const broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
+  await broker.start()
+  context.onTestFinished(() => broker.stop())
+  await broker.putTopic(caller, { topic: 'crm.mail', kind: 'event', owner: 'crm' })
+  const notes: FollowNote[] = []
+  const wakeUps = followCommits({
+    pool,
+    replication: () => new Client({ connectionString: url, replication: 'database' } as ClientConfig),
+    onNote: (note) => notes.push(note),
+  })
+  const relay = createRelay({ service: 'crm', broker, database, report: () => undefined, wakeUps, pollMs: hourMs })
+  context.onTestFinished(() => relay.stop())
+  return { pool, broker, relay, notes }
+}
+
+async function mails(broker: Broker): Promise<unknown[]> {
+  const { events } = await broker.read(caller, { topic: 'crm.mail', limit: 1_000 })
+  return events.map(({ event }) => JSON.parse(new TextDecoder().decode(event.data)))
+}
+
+test('what other programs commit is relayed at once, although the relay polls once an hour', async (context) => {
+  const { pool, broker, relay, notes } = await relayBench(context)
+  await relay.start()
+  await expect.poll(() => notes, { timeout: 20_000 }).toEqual([expect.objectContaining({ following: true })])
+  for (let number = 1; number <= 3; number++) {
+    await pool.query("select tidings.publish('crm.mail', $1::jsonb)", [`${number}`])
+    await expect.poll(() => mails(broker), { timeout: 20_000 }).toHaveLength(number)
+  }
+  // Both tables that take turns wake.
+  await pool.query('update tidings.outbox_current set number = 3 - number')
+  await pool.query("select tidings.publish('crm.mail', '4')")
+  await expect.poll(() => mails(broker), { timeout: 20_000 }).toEqual([1, 2, 3, 4])
+})
