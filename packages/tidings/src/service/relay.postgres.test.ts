@@ -5,12 +5,15 @@ import { allowAll, createBroker, type Broker } from '../broker/index.ts'
 import { followCommits, type FollowNote } from '../capture/index.ts'
 import { postgresDatabase } from '../databases/postgres/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
-import { createRelay } from './index.ts'
+import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { createRelay, createService } from './index.ts'
+import { crm } from './service.fixture.ts'
 
 const hourMs = 3_600_000
+const slots = 'select from pg_replication_slots where database = current_database()'
 const caller = { namespace: 'default', principal: 'crm' }
 
-async function relayBench(context: TestContext) {
+async function bench(context: TestContext) {
   const { url } = await emptyDatabase(context)
   const pool = openPool({ connectionString: url })
   context.onTestFinished(() => pool.end())
@@ -26,9 +29,7 @@ async function relayBench(context: TestContext) {
     replication: () => new Client({ connectionString: url, replication: 'database' } as ClientConfig),
     onNote: (note) => notes.push(note),
   })
-  const relay = createRelay({ service: 'crm', broker, database, report: () => undefined, wakeUps, pollMs: hourMs })
-  context.onTestFinished(() => relay.stop())
-  return { pool, broker, relay, notes }
+  return { pool, broker, database, wakeUps, notes, report: () => undefined }
 }
 
 async function mails(broker: Broker): Promise<unknown[]> {
@@ -37,7 +38,9 @@ async function mails(broker: Broker): Promise<unknown[]> {
 }
 
 test('what other programs commit is relayed at once, although the relay polls once an hour', async (context) => {
-  const { pool, broker, relay, notes } = await relayBench(context)
+  const { pool, broker, notes, ...parts } = await bench(context)
+  const relay = createRelay({ service: 'crm', broker, ...parts, pollMs: hourMs })
+  context.onTestFinished(() => relay.stop())
   await relay.start()
   await expect.poll(() => notes, { timeout: 20_000 }).toEqual([expect.objectContaining({ following: true })])
   for (let number = 1; number <= 3; number++) {
@@ -48,4 +51,21 @@ test('what other programs commit is relayed at once, although the relay polls on
   await pool.query('update tidings.outbox_current set number = 3 - number')
   await pool.query("select tidings.publish('crm.mail', '4')")
   await expect.poll(() => mails(broker), { timeout: 20_000 }).toEqual([1, 2, 3, 4])
+  await relay.stop()
+  await expect.poll(async () => (await pool.query(slots)).rowCount, { timeout: 20_000 }).toBe(0)
+})
+
+test('a service is woken by what other processes commit, until it stops', async (context) => {
+  const { pool, broker, notes, ...parts } = await bench(context)
+  const { clock, ids, random, timers } = systemEnvironment
+  // Polls, which wait for 200 ms, wait for more than a test does.
+  const slow: Environment = { clock, ids, random, timers: { after: (ms, run) => timers.after(ms * 1_000, run) } }
+  const service = createService({ contract: crm, broker, ...parts, environment: slow })
+  context.onTestFinished(() => service.stop())
+  await service.start()
+  await expect.poll(() => notes, { timeout: 20_000 }).toEqual([expect.objectContaining({ following: true })])
+  await pool.query("select tidings.publish('crm.mail', '1')")
+  await expect.poll(() => mails(broker), { timeout: 20_000 }).toEqual([1])
+  await service.stop()
+  await expect.poll(async () => (await pool.query(slots)).rowCount, { timeout: 20_000 }).toBe(0)
 })
