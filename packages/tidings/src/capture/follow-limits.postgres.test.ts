@@ -143,7 +143,7 @@ test('a connection whose slot is gone counts as ended', async (context) => {
     replication: () => {
       isDeaf = false
       const client = { ...there, user: username, database: pathname.slice(1), replication: 'database' }
-      return new Client(client as ClientConfig)
+      return new Client(client)
     },
   })
   isDeaf = true
