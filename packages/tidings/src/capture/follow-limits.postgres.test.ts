@@ -3,7 +3,7 @@ import { behindPgbouncer } from '@tidings/tools/pgbouncer'
 import { Client, type ClientConfig } from 'pg'
 import { expect, test } from 'vitest'
 import { ownCluster } from './cluster.fixture.ts'
-import { expectNoSlot, followBench, followBenchOn, noted, slotsOf } from './follow.fixture.ts'
+import { expectNoSlot, followBench, followBenchOn, history, noted, slotsOf } from './follow.fixture.ts'
 
 test('a server without wal_level = logical is polled, with what to run', async (context) => {
   const cluster = await ownCluster(context, 'wal_level=replica')
@@ -70,7 +70,8 @@ test('through PgBouncer it polls, and says what is in between', async (context) 
 })
 
 test('a transaction that is open for long lets nobody begin, and has no log kept', async (context) => {
-  const { owner, pool, started, notes, woken } = await followBench(context)
+  const cluster = await ownCluster(context)
+  const { owner, pool, started, notes, woken } = await followBenchOn(context, cluster.url)
   const client = await owner.connect()
   await client.query("begin; insert into box.other values ('a')")
   await started()
@@ -149,14 +150,15 @@ test('a connection whose slot is gone counts as ended', async (context) => {
   isDeaf = true
   const [slot] = await slotsOf(owner)
   await owner.query('select pg_terminate_backend($1)', [slot!.active_pid])
-  await expect.poll(() => notes.map((note) => note.following), { timeout: 30_000 }).toEqual([true, false, true])
+  await expect.poll(() => history(notes), { timeout: 30_000 }).toBe('follows polls follows')
   await woken(2)
   await pool.query("insert into box.one values ('a')")
   await woken(3)
 })
 
 test('no slot is left where the transaction that it waits for never ends', async (context) => {
-  const { owner, started } = await followBench(context)
+  const cluster = await ownCluster(context)
+  const { owner, started } = await followBenchOn(context, cluster.url)
   const client = await owner.connect()
   await client.query("begin; insert into box.other values ('a')")
   const follower = await started()

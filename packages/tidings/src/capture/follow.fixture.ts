@@ -89,6 +89,15 @@ export async function expectNoSlot(owner: Pool): Promise<void> {
   await expect.poll(() => slotsOf(owner), { timeout: 30_000 }).toEqual([])
 }
 
+/**
+ * When it was following and when not, from the first time on: others who share the server may have transactions open,
+ * and begin late.
+ */
+export function history(notes: readonly FollowNote[]): string {
+  const all = notes.map(({ following }) => (following ? 'follows' : 'polls')).join(' ')
+  return all.replaceAll(/\b(\w+)( \1)+\b/g, '$1').replace(/^polls /, '')
+}
+
 /** Resolves when the last one of the notes says this. */
 export async function noted(notes: readonly FollowNote[], following: boolean, message = /./): Promise<void> {
   const expected = { following, message: expect.stringMatching(message) as string }

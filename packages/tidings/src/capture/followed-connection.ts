@@ -24,7 +24,7 @@ export interface FollowedConnectionOptions {
 const mostWaitingBytes = 262_144
 
 /** How long the slot may wait for a transaction that is open; while it does, the database keeps its log for it. */
-const slotWaits = '5s'
+const slotWaits = '10s'
 
 /** One replication connection with the slot that goes with it, from its opening to its end. */
 export class FollowedConnection {

@@ -42,7 +42,7 @@ test('what other programs commit is relayed at once, although the relay polls on
   const relay = createRelay({ service: 'crm', broker, ...parts, pollMs: hourMs })
   context.onTestFinished(() => relay.stop())
   await relay.start()
-  await expect.poll(() => notes, { timeout: 20_000 }).toEqual([expect.objectContaining({ following: true })])
+  await expect.poll(() => notes.at(-1)?.following, { timeout: 30_000 }).toBe(true)
   for (let number = 1; number <= 3; number++) {
     await pool.query("select tidings.publish('crm.mail', $1::jsonb)", [`${number}`])
     await expect.poll(() => mails(broker), { timeout: 20_000 }).toHaveLength(number)
@@ -63,7 +63,7 @@ test('a service is woken by what other processes commit, until it stops', async 
   const service = createService({ contract: crm, broker, ...parts, environment: slow })
   context.onTestFinished(() => service.stop())
   await service.start()
-  await expect.poll(() => notes, { timeout: 20_000 }).toEqual([expect.objectContaining({ following: true })])
+  await expect.poll(() => notes.at(-1)?.following, { timeout: 30_000 }).toBe(true)
   await pool.query("select tidings.publish('crm.mail', '1')")
   await expect.poll(() => mails(broker), { timeout: 20_000 }).toEqual([1])
   await service.stop()
