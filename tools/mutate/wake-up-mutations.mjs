@@ -105,6 +105,14 @@ export const wakeUpMutations = [
     name: 'would wait for whoever follows',
   },
   {
+    promise: 'Whoever follows commits lets go when they are set to wait for him.',
+    file: 'capture/followed-connection.ts',
+    from: '      await checkFollowing(pool)\n',
+    to: '',
+    tests: limits,
+    name: 'lets go when commits are set to wait',
+  },
+  {
     promise: 'A connection to the log that was cut is made again.',
     file: 'capture/follow-commits.ts',
     from: 'while (!signal.aborted) {',

@@ -60,6 +60,17 @@ test('a server on which commits would wait for whoever follows is polled', async
   expect(await slotsOf(owner)).toEqual([])
 })
 
+test('it lets go when commits are set to wait for it', async (context) => {
+  const cluster = await ownCluster(context)
+  const local = `${cluster.url}?options=-csynchronous_commit%3Dlocal`
+  const { owner, following, notes } = await followBenchOn(context, local)
+  await following({ lookMs: 100 })
+  await owner.query("alter system set synchronous_standby_names = '*'")
+  await owner.query('select pg_reload_conf()')
+  await noted(notes, false, /synchronous_standby_names/)
+  await expectNoSlot(owner)
+})
+
 test('through PgBouncer it polls, and says what is in between', async (context) => {
   const { url, started, notes } = await followBench(context)
   const bouncer = await behindPgbouncer(context, url)

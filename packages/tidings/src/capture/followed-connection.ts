@@ -2,6 +2,7 @@ import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { codeOf, messageOf, quoted, refusal, type CapturePool, type ReplicationClient } from './client.ts'
 import { CommitReader } from './commit-reader.ts'
+import { checkFollowing } from './followed-tables.ts'
 import { parseLsn, type Lsn } from './lsn.ts'
 import { connectToReplicate, explainedSlot, readSlot } from './server.ts'
 import { ReplicationStream } from './stream.ts'
@@ -117,7 +118,8 @@ export class FollowedConnection {
 
   /**
    * A transaction that is open for long, or a reader that is slower than the writers, makes the database keep its log;
-   * and a server that has lost this connection has no slot of it any more, which is how a half-open one shows.
+   * commits may have been set to wait for readers since; and a server that has lost this connection has no slot of it
+   * any more, which is how a half-open one shows.
    */
   async #look(): Promise<void> {
     const { pool, slot, mostRetainedBytes } = this.#options
@@ -128,8 +130,10 @@ export class FollowedConnection {
         const message = `PostgreSQL had to keep ${found.retainedBytes} bytes of its log for it (a transaction that is open for long does that), which was ended; it begins again by itself.`
         this.#end(new Error(message))
       }
-    } catch {
+      await checkFollowing(pool)
+    } catch (error) {
       // A database that fails here fails for whoever polls, too, who says so.
+      if (error instanceof TidingsError && error.code === 'bad-request') this.#end(error)
     }
   }
 }
