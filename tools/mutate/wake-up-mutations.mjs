@@ -65,6 +65,14 @@ export const wakeUpMutations = [
     name: 'nothing but the publication is left',
   },
   {
+    promise: 'What is written is not sent to whoever follows commits.',
+    file: 'capture/followed-tables.ts',
+    from: 'case when s.version >= 150000 then narrow.list end',
+    to: 'null',
+    tests: wakes,
+    name: 'nothing of them but a number',
+  },
+  {
     promise: 'Whoever follows commits lets the log go that is about other tables.',
     file: 'capture/followed-connection.ts',
     from: '      confirmsWhatIsRead: true,\n',

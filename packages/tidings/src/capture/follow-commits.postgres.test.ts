@@ -125,6 +125,19 @@ test('start and stop may be called in any order; nothing but the publication is 
   expect((await owner.query('select pubname from pg_publication')).rows).toEqual([{ pubname: 'tidings_box' }])
 })
 
+test('the publication has inserts, and from PostgreSQL 15 on nothing of them but a number', async (context) => {
+  const { owner, following } = await followBench(context)
+  await following()
+  const { rows } = await owner.query(
+    `select p.pubinsert, p.pubupdate or p.pubdelete or p.pubtruncate as more, to_jsonb(r) ->> 'prattrs' as columns,
+            current_setting('server_version_num')::integer >= 150000 as limits
+       from pg_publication p join pg_publication_rel r on r.prpubid = p.oid where p.pubname = 'tidings_box'`,
+  )
+  const { limits } = rows[0]
+  const each = { pubinsert: true, more: false, columns: limits ? '[2]' : null, limits }
+  expect(rows).toEqual([each, each])
+})
+
 test('two may follow one database', async (context) => {
   const { owner, pool, started, woken, wakes } = await followBench(context)
   await Promise.all([started(), started()])

@@ -19,7 +19,7 @@ export interface RelayOptions {
   readonly report: Report
   /** Wakes the relay when something was committed, such as `followCommits()` of `tidings/capture`; without it the relay polls. */
   readonly wakeUps?: WakeUps
-  /** How often it looks without having been woken; 200 ms. */
+  /** How often it looks without having been woken; 200 ms. A fifth as often where nothing came for a while. */
   readonly pollMs?: number
   readonly environment?: Environment
 }
