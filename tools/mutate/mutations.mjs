@@ -24,6 +24,7 @@ import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
+import { wakeUpMutations } from './wake-up-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -61,6 +62,7 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...wakeUpMutations,
   ]),
   ...below('packages/server/src', [
     ...guardMutations,
