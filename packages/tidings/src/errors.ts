@@ -33,6 +33,7 @@ const errorTable = {
   'store-locked': { retryable: false },
   'store-corrupt': { retryable: false },
   'store-version': { retryable: false },
+  'store-moved': { retryable: false },
   'store-full': { retryable: true },
   'spool-full': { retryable: true },
   'store-failed': { retryable: false },

@@ -12,7 +12,7 @@ import {
 } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { isTombstone } from '../../event/index.ts'
-import { bytesOfName, digestOf, nameOfBytes } from './names.ts'
+import { bytesOfName, digestOf, hashOfName, nameOfBytes } from './names.ts'
 import { recordOfRow, sealRecord, type RecordRow } from './record.ts'
 import type { Run, Session } from './session.ts'
 import { lockTopic, type TopicRow } from './topic.ts'
@@ -31,6 +31,8 @@ const lookingUp = {
     from {identity} i left join {event} e on e.topic = i.topic and e."offset" = i."offset" and not e.erased
     where i.topic = $1 and i.digest = any($2::bytea[])`,
   producers: 'select id, epoch, counter from {producer} where topic = $1 and id = any($2::bytea[])',
+  carried:
+    'select hash, "offset" as first, appended_at as first_at from {carried} where topic = $1 and hash = any($2::bytea[])',
   newest: 'select key, "offset", sourceepoch, sequence from {newest} where topic = $1 and key = any($2::bytea[])',
 }
 
@@ -42,9 +44,11 @@ const writing = `
     from unnest($3::bigint[], $4::bigint[], $5::integer[], $6::boolean[], $7::boolean[], $8::bytea[], $9::bytea[])
       as e ("offset", bytes_through, shard, stale, tombstone, key, record)
   ), identities as (
-    insert into {identity} (topic, digest, "offset", appended_at)
-    select $1, digest, "offset", $2 from unnest($10::bytea[], $21::bigint[]) as i (digest, "offset")
-    on conflict (topic, digest) do update set "offset" = excluded."offset", appended_at = excluded.appended_at
+    insert into {identity} (topic, digest, "offset", appended_at, hash)
+    select $1, digest, "offset", $2, hash
+    from unnest($10::bytea[], $21::bigint[], $22::bytea[]) as i (digest, "offset", hash)
+    on conflict (topic, digest) do update
+      set "offset" = excluded."offset", appended_at = excluded.appended_at, hash = excluded.hash
   ), producers as (
     insert into {producer} (topic, id, epoch, counter)
     select $1, id, epoch, counter from unnest($11::bytea[], $12::bigint[], $13::bigint[]) as p (id, epoch, counter)
@@ -69,6 +73,8 @@ const pruning = `
     ) oldest
     where "offset" <= $2 or appended_at < $3
   ) returning 1`
+
+const pruningCarried = 'delete from {carried} where topic = $1 and ("offset" <= $2 or appended_at < $3)'
 
 interface Call {
   readonly requests: readonly AppendRequest[]
@@ -150,11 +156,8 @@ export class TopicAppender {
   async #append(run: Run, calls: readonly Call[]): Promise<{ answers: AppendAnswer[][]; grown: boolean }> {
     const { session, id } = this.#options
     const topic = await lockTopic(run, id)
-    const loaded = await load(
-      run,
-      topic,
-      calls.flatMap(({ requests }) => requests),
-    )
+    const requests = calls.flatMap((call) => call.requests)
+    const loaded = await load(run, topic, { requests, maxIds: session.deduplication.maxIds })
     // The clocks of the servers differ; time in a log does not go back.
     const appendedAt = Math.max(Math.floor(session.environment.clock.now()), topic.appended_at)
     const batch = new Batch({ kind: topic.kind, loaded, appendedAt, deduplication: session.deduplication })
@@ -186,7 +189,11 @@ function copyOf(encoded: readonly Uint8Array[]): (request: AppendRequest, index:
   }
 }
 
-async function load(run: Run, topic: TopicRow, requests: readonly AppendRequest[]): Promise<Loaded> {
+async function load(
+  run: Run,
+  topic: TopicRow,
+  { requests, maxIds }: { readonly requests: readonly AppendRequest[]; readonly maxIds: number },
+): Promise<Loaded> {
   const questions = questionsOf(topic.kind, requests)
   const identities = new Map<string, KnownIdentity>()
   const digests = new Map(questions.identities.map((name) => [digestOf(name).toString('hex'), name]))
@@ -194,6 +201,14 @@ async function load(run: Run, topic: TopicRow, requests: readonly AppendRequest[
     if (values.length === 0) return
     for (const row of await run<Row>(text, [topic.number, values])) each(row)
   }
+  if (topic.carried > topic.head - maxIds) {
+    const hashes = new Map(questions.identities.map((name) => [hashOfName(name, topic.seed).toString('hex'), name]))
+    const asked = [...hashes.keys()].map((hash) => Buffer.from(hash, 'hex'))
+    await ask<CarriedRow>(lookingUp.carried, asked, ({ hash, first, first_at }) => {
+      identities.set(hashes.get(Buffer.from(hash).toString('hex'))!, { offset: first, appendedAt: first_at })
+    })
+  }
+  // What was stored here is told last: it was stored because what was carried had left the window.
   const asBytes = [...digests.keys()].map((digest) => Buffer.from(digest, 'hex'))
   await ask<IdentityRow>(lookingUp.identities, asBytes, (row) => {
     const event = row.record === null ? undefined : recordOfRow(topic.number, row as RecordRow)?.event
@@ -218,6 +233,12 @@ interface IdentityRow extends Omit<RecordRow, 'record'> {
   readonly first: number
   readonly first_at: number
   readonly record: Uint8Array | null
+}
+
+interface CarriedRow {
+  readonly hash: Uint8Array
+  readonly first: number
+  readonly first_at: number
 }
 
 interface NewestRow {
@@ -262,6 +283,7 @@ async function write(
     batch.head,
     bytesThrough,
     identities.map(([, { offset }]) => offset),
+    identities.map(([name]) => hashOfName(name, topic.seed)),
   ])
 }
 
@@ -270,9 +292,11 @@ async function pruneIdentities(session: Session, id: TopicId): Promise<void> {
   for (;;) {
     if (session.closing) return
     const removed = await session.transaction(`pruning identities of topic ${id.topic}`, async (run) => {
-      const { number, head, appended_at } = await lockTopic(run, id)
+      const { number, head, appended_at, carried } = await lockTopic(run, id)
       const now = Math.max(Math.floor(session.environment.clock.now()), appended_at)
-      return run(pruning, [number, head - maxIds, now - maxAgeMs])
+      const over = [number, head - maxIds, now - maxAgeMs]
+      if (carried > 0) await run(pruningCarried, over)
+      return run(pruning, over)
     })
     if (removed.length < prunedAtOnce) return
   }
