@@ -46,7 +46,7 @@ const movesRemembered = 20
  *     4. departure            arrival, ready
  *     5. departure            serves
  *
- * A run that was interrupted is run again: before 4 it starts over, from 4 on it only does 5. Rejects as `store-locked`
+ * A run that was interrupted is run again: before 4 it starts over, from 4 on it only does 5. Rejects as `store-occupied`
  * where the target holds something, as `store-moved` where the source was moved elsewhere, and as `store-failed` where
  * the two differ after all; the source serves on in each case.
  */
@@ -155,7 +155,7 @@ class Move {
     if (arrival && (!arrival.ready || arrival.store === store)) return
     if (arrival) {
       throw new TidingsError(
-        'store-locked',
+        'store-occupied',
         `Everything from ${arrival.from} has arrived in ${place}, but that move has not ended; run it again, or name another target.`,
         { details: { place, from: arrival.from } },
       )
@@ -164,7 +164,7 @@ class Move {
     if (departure && past.includes(departure.move)) return
     if (departure) {
       throw new TidingsError(
-        'store-locked',
+        'store-occupied',
         `${place} holds what was moved to ${departure.to}; name another target, or remove it first.`,
         { details: { place, to: departure.to } },
       )
@@ -187,7 +187,7 @@ class Move {
     if (found.size === 0) return
     const named = [...found].slice(0, namedAtMost).join(', ')
     throw new TidingsError(
-      'store-locked',
+      'store-occupied',
       `${place} is not empty: it holds ${named}${found.size > namedAtMost ? ' and more' : ''}. Name an empty target.`,
       { details: { place } },
     )

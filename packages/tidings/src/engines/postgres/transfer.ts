@@ -7,7 +7,7 @@ import {
   type StoreStanding,
 } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
-import type { LentClient } from '../../postgres/index.ts'
+import { postgresCode, type LentClient } from '../../postgres/index.ts'
 import { contentsOf } from './contents.ts'
 import { storeError } from './failures.ts'
 import { Filling } from './fill.ts'
@@ -25,7 +25,7 @@ const all = tables.map((table) => `{${table}}`).join(', ')
  */
 const holding = `
   begin isolation level repeatable read;
-  set local lock_timeout = '60s';
+  set local lock_timeout = '30s';
   set local idle_in_transaction_session_timeout = 0;
   set local statement_timeout = 0;
   set local tcp_keepalives_idle = 30;
@@ -76,7 +76,9 @@ class HeldSchema implements HeldStore {
   }
 
   async begin(): Promise<void> {
-    await this.#run(holding)
+    await this.#run(holding).catch((error: unknown) => {
+      throw isLocked(error) ? heldByOthers(this.#session.schema, error) : error
+    })
     this.standing = await standingOf(this.#run)
     this.#arrival = this.standing.arrival
   }
@@ -145,4 +147,18 @@ class HeldSchema implements HeldStore {
       throw storeError(error, doing)
     }
   }
+}
+
+const lockNotAvailable = '55P03'
+
+function isLocked(error: unknown): boolean {
+  return postgresCode((error as { readonly cause?: unknown }).cause) === lockNotAvailable
+}
+
+function heldByOthers(schema: string, cause: unknown): TidingsError {
+  return new TidingsError(
+    'store-locked',
+    `Somebody else holds the store in the schema "${schema}", or writes to it without an end: another move, or a transaction that is open. Try again when it is over.`,
+    { details: { schema }, cause },
+  )
 }
