@@ -69,7 +69,8 @@ export interface IdentityBounds {
 /**
  * What a store holds, item by item. Those of a topic follow it: first `newest` and `producer` in any order, then what
  * stands in its log in the order of offsets. Those of a ledger follow it in any order. A store keeps what it is given and
- * gives it again: offsets, times, lives, epochs and counters are the same ones, also those that nobody can ask for.
+ * gives it again: offsets, times (in whole milliseconds), lives, epochs and counters are the same ones, also those that
+ * nobody can ask for.
  */
 export type StoreItem =
   | TopicItem

@@ -112,7 +112,8 @@ type Found =
     }
 
 function itemsOf(block: Block): Found[] {
-  const { appendedAt } = block
+  // A clock of the user's own may tell parts of a millisecond, which not every store keeps.
+  const appendedAt = Math.floor(block.appendedAt)
   const found: Found[] = []
   let bytesThrough = block.bytesThrough
   for (let index = block.count - 1; index >= 0; index--) {

@@ -207,9 +207,10 @@ export class MemoryTopic {
     for (const [producer, state] of this.#producers) yield { item: 'producer', id: producer, ...state }
     const identities = [...this.#identities.entries()]
       .filter(({ offset, at }) => offset > head - maxIds && at >= since && !this.#recordAt(offset))
-      .map(({ offset, at, hash }) => ({ item: 'identity', offset, appendedAt: at, hash }) as const)
+      .map(({ offset, at, hash }) => ({ item: 'identity', offset, appendedAt: Math.floor(at), hash }) as const)
     const records = this.#records.map((record) => {
-      return { item: 'record', ...recordOf(record), bytesThrough: record.bytesThrough } as const
+      const appendedAt = Math.floor(record.appendedAt)
+      return { item: 'record', ...recordOf(record), appendedAt, bytesThrough: record.bytesThrough } as const
     })
     yield* [...identities, ...records].sort((left, right) => left.offset - right.offset)
   }
