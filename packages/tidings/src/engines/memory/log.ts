@@ -1,7 +1,8 @@
 import { Watchers, type Log, type LogDescription, type LogSettings, type TopicId } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
-import { incarnationOf, MemoryTopic } from './topic.ts'
+import { incarnationOf } from './incarnation.ts'
+import { MemoryTopic } from './topic.ts'
 
 export interface MemoryLogOptions {
   readonly environment: Environment

@@ -26,6 +26,7 @@ import {
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
 import { decodeEvent, encodeEvent, isTombstone, versionOf, type EntityVersion, type Event } from '../../event/index.ts'
+import { incarnationOf } from './incarnation.ts'
 
 const livesRemembered = 20
 
@@ -291,13 +292,4 @@ function damaged(offset: number): TidingsError {
     'store-corrupt',
     `The event at offset ${offset} is damaged, which memory cannot keep as it is.`,
   )
-}
-
-/** Unique in this store by its count and everywhere by its random part. */
-export function incarnationOf(count: number, environment: Environment): string {
-  const random = environment.ids
-    .next()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '')
-  return (count.toString(36).padStart(4, '0') + random).slice(0, 16)
 }
