@@ -69,7 +69,7 @@ async function show(
     })
     return [
       ...(rows.length > 0 ? [table(['NAMESPACE', 'TOPIC', 'KIND', 'HEAD', 'EVENTS'], rows)] : []),
-      `moved ${count(topics.length, 'topic')} with ${count(events, 'event')} and ${count(ledgers, 'ledger')} with ${entries.toLocaleString('en-US')} entries; both stores held the same.`,
+      `moved ${count(topics.length, 'topic')} with ${count(events, 'event')} and ${count(ledgers, 'ledger')} with ${entries.toLocaleString('en-US')} ${entries === 1 ? 'entry' : 'entries'}; both stores held the same.`,
     ].join('\n')
   })
   if (resumed) output.note('An earlier run had done all of it but the end.')

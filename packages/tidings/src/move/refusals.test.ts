@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { eventLog, eventOf, readAll, requestOf, topic } from '../engine/conformance/scene.ts'
+import { entityLog, eventLog, eventOf, readAll, requestOf, topic } from '../engine/conformance/scene.ts'
 import type { Engine, StoreItem } from '../engine/index.ts'
 import { embeddedEngine } from '../engines/embedded/index.ts'
 import { moveStore, takeStoreBack } from './index.ts'
@@ -119,6 +119,22 @@ describe('takeStoreBack()', () => {
     const after = await withEngine(source.open(), (engine) => engine.log.describe(topic))
     expect(after?.continues).toEqual([{ incarnation: before?.incarnation, through: 1 }])
     expect(after?.incarnation).not.toBe(before?.incarnation)
+  })
+})
+
+it('a listing that is under way begins again: its place means nothing to another engine', async () => {
+  const memory = await memoryStore()
+  const cursor = await withEngine(memory.open(), async (engine) => {
+    await engine.log.create(topic, entityLog)
+    await engine.log.append(
+      topic,
+      [1, 2].map((id) => requestOf(eventOf(`${id}`, { key: `k${id}` }))),
+    )
+    return (await engine.log.latest(topic, { limit: 1 })).next!
+  })
+  await move(memory, target)
+  await withEngine(target.open(), async (engine) => {
+    await expect(engine.log.latest(topic, { cursor, limit: 1 })).rejects.toMatchObject({ code: 'position-unknown' })
   })
 })
 

@@ -71,9 +71,9 @@ export class MemoryStore {
   }
 
   *#items(bounds: IdentityBounds): Iterable<StoreItem> {
-    for (const [name, topic] of this.topics) {
-      const [namespace = '', topicName = ''] = name.split('/')
-      yield* topic.contents({ namespace, topic: topicName }, bounds)
+    for (const [name, stored] of this.topics) {
+      const [namespace = '', topic = ''] = name.split('/')
+      yield* stored.contents({ namespace, topic }, bounds)
     }
     for (const [name, { epoch, address, entries }] of this.ledgers) {
       const [namespace = '', ledger = '', shard] = name.split('/')

@@ -1,21 +1,11 @@
-import {
-  Batch,
-  encodeAll,
-  questionsOf,
-  type AppendAnswer,
-  type AppendRequest,
-  type KnownIdentity,
-  type KnownNewest,
-  type Loaded,
-  type ProducerState,
-  type TopicId,
-} from '../../engine/index.ts'
+import { Batch, encodeAll, type AppendAnswer, type AppendRequest, type TopicId } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { isTombstone } from '../../event/index.ts'
-import { bytesOfName, digestOf, hashOfName, nameOfBytes } from './names.ts'
-import { recordOfRow, sealRecord, type RecordRow } from './record.ts'
+import { bytesOfName, digestOf, hashOfName } from './names.ts'
+import { sealRecord } from './record.ts'
 import type { Run, Session } from './session.ts'
 import { lockTopic, type TopicRow } from './topic.ts'
+import { load } from './topic-lookup.ts'
 
 /** So that a transaction is neither long nor large. A call that is larger by itself has one for itself. */
 const most = { events: 2_000, bytes: 4_194_304 }
@@ -23,18 +13,6 @@ const most = { events: 2_000, bytes: 4_194_304 }
 /** How often what has left the deduplication window is removed. */
 const pruneEveryMs = 60_000
 const prunedAtOnce = 5_000
-
-const lookingUp = {
-  identities: `
-    select i.digest, i."offset" as first, i.appended_at as first_at,
-      e."offset", e.appended_at, e.shard, e.stale, e.erased, e.record
-    from {identity} i left join {event} e on e.topic = i.topic and e."offset" = i."offset" and not e.erased
-    where i.topic = $1 and i.digest = any($2::bytea[])`,
-  producers: 'select id, epoch, counter from {producer} where topic = $1 and id = any($2::bytea[])',
-  carried:
-    'select hash, "offset" as first, appended_at as first_at from {carried} where topic = $1 and hash = any($2::bytea[])',
-  newest: 'select key, "offset", sourceepoch, sequence from {newest} where topic = $1 and key = any($2::bytea[])',
-}
 
 /** Everything that a group changes; the parts of one statement see nothing of each other and need not. */
 const writing = `
@@ -187,65 +165,6 @@ function copyOf(encoded: readonly Uint8Array[]): (request: AppendRequest, index:
       event: data ? { ...attributes, data: bytes.subarray(bytes.length - data.length) } : attributes,
     }
   }
-}
-
-async function load(
-  run: Run,
-  topic: TopicRow,
-  { requests, maxIds }: { readonly requests: readonly AppendRequest[]; readonly maxIds: number },
-): Promise<Loaded> {
-  const questions = questionsOf(topic.kind, requests)
-  const identities = new Map<string, KnownIdentity>()
-  const digests = new Map(questions.identities.map((name) => [digestOf(name).toString('hex'), name]))
-  const ask = async <Row>(text: string, values: readonly Uint8Array[], each: (row: Row) => void): Promise<void> => {
-    if (values.length === 0) return
-    for (const row of await run<Row>(text, [topic.number, values])) each(row)
-  }
-  if (topic.carried > topic.head - maxIds) {
-    const hashes = new Map(questions.identities.map((name) => [hashOfName(name, topic.seed).toString('hex'), name]))
-    const asked = [...hashes.keys()].map((hash) => Buffer.from(hash, 'hex'))
-    await ask<CarriedRow>(lookingUp.carried, asked, ({ hash, first, first_at }) => {
-      identities.set(hashes.get(Buffer.from(hash).toString('hex'))!, { offset: first, appendedAt: first_at })
-    })
-  }
-  // What was stored here is told last: it was stored because what was carried had left the window.
-  const asBytes = [...digests.keys()].map((digest) => Buffer.from(digest, 'hex'))
-  await ask<IdentityRow>(lookingUp.identities, asBytes, (row) => {
-    const event = row.record === null ? undefined : recordOfRow(topic.number, row as RecordRow)?.event
-    const name = digests.get(Buffer.from(row.digest).toString('hex'))!
-    identities.set(name, { offset: row.first, appendedAt: row.first_at, ...(event && { event }) })
-  })
-  const producers = new Map<string, ProducerState>()
-  await ask<ProducerState & { id: Uint8Array }>(
-    lookingUp.producers,
-    questions.producers.map(bytesOfName),
-    ({ id, epoch, counter }) => producers.set(nameOfBytes(id), { epoch, counter }),
-  )
-  const newest = new Map<string, KnownNewest>()
-  await ask<NewestRow>(lookingUp.newest, questions.keys.map(bytesOfName), ({ key, offset, sourceepoch, sequence }) =>
-    newest.set(nameOfBytes(key), { offset, version: { sourceepoch, sequence } }),
-  )
-  return { head: topic.head, identities, producers, newest }
-}
-
-interface IdentityRow extends Omit<RecordRow, 'record'> {
-  readonly digest: Uint8Array
-  readonly first: number
-  readonly first_at: number
-  readonly record: Uint8Array | null
-}
-
-interface CarriedRow {
-  readonly hash: Uint8Array
-  readonly first: number
-  readonly first_at: number
-}
-
-interface NewestRow {
-  readonly key: Uint8Array
-  readonly offset: number
-  readonly sourceepoch: number
-  readonly sequence: string
 }
 
 async function write(
