@@ -37,7 +37,7 @@ test(
     const bench = await postgresBench(context)
     const folder = await mkdtemp(join(tmpdir(), 'tidings-moved-'))
     context.onTestFinished(() => rm(folder, { recursive: true }))
-    const { pool, open } = countedPool(bench.poolOf() as unknown as PostgresPool)
+    const { pool, open } = countedPool(bench.poolOf())
     let stores = 0
     const engines: readonly MakeEngine[] = [
       async (environment) => embeddedEngine({ path: join(folder, String(stores++)), environment }),

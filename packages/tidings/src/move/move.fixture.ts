@@ -28,7 +28,7 @@ export interface TestStore {
   open(settings?: Partial<EngineSettings>): Engine
 }
 
-export async function testFolder(context: TestContext): Promise<string> {
+async function testFolder(context: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'tidings-move-'))
   context.onTestFinished(() => rm(path, { recursive: true, force: true }))
   return path

@@ -4,7 +4,7 @@ import { bytesOf, entityLog, eventLog, eventOf, listLatest, readAll, requestOf, 
 
 // A store with some of everything, and everything that can be seen of it.
 
-export const notes: TopicId = { namespace: 'default', topic: 'crm.note' }
+const notes: TopicId = { namespace: 'default', topic: 'crm.note' }
 const empty: TopicId = { namespace: 'default-2', topic: 'crm.note' }
 const gone: TopicId = { namespace: 'default', topic: 'crm.done' }
 const topics = [topic, notes, empty, gone]
