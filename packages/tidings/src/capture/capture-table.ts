@@ -1,9 +1,8 @@
 import type { Caller } from '../broker/port/broker.ts'
 import type { TopicDefinition } from '../broker/port/topics.ts'
 import type { Entity, JsonSchema } from '../contract/index.ts'
-import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { Backoff, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { Backoff } from './backoff.ts'
 import type { Capture, CaptureOptions } from './capture.ts'
 import { codeOf, literal, messageOf, quoted, refusal } from './client.ts'
 import { ColumnTypes } from './column-types.ts'
@@ -27,6 +26,9 @@ export function captureTable(options: CaptureOptions): Capture {
   }
   return new TableCapture(options, name)
 }
+
+/** How long to wait before connecting to PostgreSQL again. */
+const betweenConnections = { firstMs: 100, longestMs: 10_000 }
 
 class TableCapture implements Capture {
   readonly #options: CaptureOptions
@@ -60,7 +62,7 @@ class TableCapture implements Capture {
     this.#caller = options.caller ?? { namespace: 'default', principal: entity.service }
     this.#store = new StateStore({ pool, name, topic: entity.topic })
     this.#tableOptions = { pool, types: new ColumnTypes(pool), table, columns, keyProperty: entity.key }
-    this.#backoff = new Backoff(environment)
+    this.#backoff = new Backoff(environment, betweenConnections)
     this.#watch = new Watch({
       pool,
       environment,
@@ -207,7 +209,7 @@ class TableCapture implements Capture {
   }
 
   #onFlowing(): void {
-    this.#backoff.succeed()
+    this.#backoff.reset()
     this.#isTold = false
   }
 

@@ -2,11 +2,10 @@ import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { ProducerState } from '../broker/port/events.ts'
 import type { Database } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
-import type { Environment } from '../environment/index.ts'
+import { within, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
 import { outcomeOf, publication, publishable, refusedAlone } from './batch.ts'
-import { within } from './deadline.ts'
 import { Lives } from './lives.ts'
 import { Replaced, type Ownership } from './ownership.ts'
 import type { OutboxAlarm, TickReport } from './report.ts'
@@ -245,7 +244,13 @@ export class Relay {
 
   #within<Result>(promise: Promise<Result>): Promise<Result> {
     const { environment, publishTimeoutMs: timeoutMs } = this.#options
-    return within(promise, { environment, timeoutMs, signal: this.#stop.signal })
+    return within(promise, {
+      environment,
+      timeoutMs,
+      signal: this.#stop.signal,
+      late: () => new TidingsError('unavailable', `The broker did not answer within ${timeoutMs} ms.`),
+      aborted: () => new TidingsError('stopped', 'The outbox was stopped before the broker answered.'),
+    })
   }
 
   #fail(topic: string, error: unknown): void {
