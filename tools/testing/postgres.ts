@@ -4,16 +4,15 @@ import { dirname, join } from 'node:path'
 import { Client, Pool, type PoolConfig } from 'pg'
 import { inject } from 'vitest'
 import { notRun } from './not-run.ts'
-import { findPostgres, type MissingPostgres, type RunningPostgres } from './postgres-server.ts'
-
-export {
+import {
+  askedVersion,
   binariesOfPostgres,
-  killPostgres,
-  runPostgres,
-  startPostgres,
-  stopPostgres,
+  findPostgres,
+  type MissingPostgres,
   type RunningPostgres,
 } from './postgres-server.ts'
+
+export { killPostgres, runPostgres, startPostgres, stopPostgres, type RunningPostgres } from './postgres-server.ts'
 
 export interface PostgresTest {
   skip(note?: string): never
@@ -35,13 +34,31 @@ let databases = 0
  */
 export async function postgresDatabase(test: PostgresTest): Promise<{ readonly url: string }> {
   const server = await sharedPostgres()
-  if ('missing' in server) notRun(test, { part: 'postgres', reason: server.missing, help: server.help })
+  if ('missing' in server) notRun(test, { part: partOf('postgres'), reason: server.missing, help: server.help })
   const name = `test_${process.pid}_${++databases}`
   await asSuperuser(server.url, `create database ${name}`)
   test.onTestFinished(() => asSuperuser(server.url, `drop database ${name} with (force)`))
   const url = new URL(server.url)
   url.pathname = name
   return { url: url.href }
+}
+
+/** The programs of a server that a test starts, stops and damages itself; without them it is counted as not run. */
+export function postgresPrograms(test: Pick<PostgresTest, 'skip'>): string {
+  const binaries = binariesOfPostgres()
+  if (binaries !== undefined) return binaries
+  const version = askedVersion()
+  return notRun(test, {
+    part: partOf('postgres-binaries'),
+    reason: `a server of the test's own needs the programs of PostgreSQL${version === undefined ? '' : ` ${version}`} on this machine`,
+    help: version === undefined ? 'apt-get install postgresql' : `npm run test:postgres -- ${version}`,
+  })
+}
+
+/** Its name for `TIDINGS_REQUIRE`. */
+function partOf(name: string): string {
+  const version = askedVersion()
+  return version === undefined ? name : `postgres-${version}`
 }
 
 async function asSuperuser(url: string, statement: string): Promise<void> {
