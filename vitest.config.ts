@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { oldestAndNewest } from './tools/setup/postgres-versions.mjs'
+import { oldestAndNewest } from '@tidings/tools/postgres-versions'
 
 /** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
 const source = ['tidings-source', 'node', 'module', 'default']
