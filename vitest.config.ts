@@ -22,10 +22,24 @@ const nearPostgres = [
   'tools/testing/postgres.test.ts',
 ]
 
+const common = {
+  resolve: { conditions: source },
+  ssr: { resolve: { conditions: source, externalConditions: source } },
+}
+
+const options = {
+  // Those go on until their time is over: `npm run torture`.
+  exclude: [...configDefaults.exclude, '**/*.torture.test.ts'],
+  // One PostgreSQL server for all tests of a run, started when the first of them asks for it.
+  globalSetup: ['tools/testing/postgres-setup.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+}
+
 /** Some tests once more, with a server of another version than that of this machine. */
 function onPostgres(version: string, include: string[]): TestProjectInlineConfiguration {
   const env = { TIDINGS_TEST_POSTGRES_VERSION: version }
-  return { extends: true, test: { name: `PostgreSQL ${version}`, include, env } }
+  return { ...common, test: { ...options, name: `PostgreSQL ${version}`, include, env } }
 }
 
 /** `npm test` has the mode `everything`. */
@@ -33,26 +47,13 @@ function projectsOf(mode: string): TestProjectInlineConfiguration[] | undefined 
   const versions = process.env['TIDINGS_TEST_POSTGRES_VERSIONS']
   if (versions) return versions.split(',').map((version) => onPostgres(version, withPostgres))
   if (mode !== 'everything') return undefined
-  const whole: TestProjectInlineConfiguration = { extends: true, test: { name: 'this machine', include: [everyTest] } }
+  const whole = { ...common, test: { ...options, name: 'this machine', include: [everyTest] } }
   return [whole, ...oldestAndNewest.map((version) => onPostgres(version, nearPostgres))]
 }
 
 export default defineConfig(({ mode }) => {
   const projects = projectsOf(mode)
-  return {
-    resolve: { conditions: source },
-    ssr: { resolve: { conditions: source, externalConditions: source } },
-    test: {
-      // What a project includes is added to what stands here.
-      ...(projects ? { projects } : { include: [everyTest] }),
-      // Those go on until their time is over: `npm run torture`.
-      exclude: [...configDefaults.exclude, '**/*.torture.test.ts'],
-      // One PostgreSQL server for all tests of a run, started when the first of them asks for it.
-      globalSetup: ['tools/testing/postgres-setup.ts'],
-      // Tests wait for timers, disks and processes more than they compute; two cores would get one worker by default.
-      maxWorkers: availableParallelism() + 1,
-      testTimeout: 30_000,
-      hookTimeout: 30_000,
-    },
-  }
+  // Tests wait for timers, disks and processes more than they compute; two cores would get one worker by default.
+  const maxWorkers = availableParallelism() + 1
+  return { ...common, test: { ...options, maxWorkers, ...(projects ? { projects } : { include: [everyTest] }) } }
 })
