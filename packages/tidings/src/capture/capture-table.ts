@@ -30,6 +30,13 @@ export function captureTable(options: CaptureOptions): Capture {
 /** How long to wait before connecting to PostgreSQL again. */
 const betweenConnections = { firstMs: 100, longestMs: 10_000 }
 
+/**
+ * How long a replication connection may say nothing: what PostgreSQL's own subscribers allow. A server that works on a
+ * transaction of which nothing is published may be as silent as one that is gone, and begins anew with each connection:
+ * so that it can come to an end, the next one may be silent for twice as long.
+ */
+const silent = { firstMs: 60_000, longestMs: 3_600_000 }
+
 class TableCapture implements Capture {
   readonly #options: CaptureOptions
   readonly #name: string
@@ -53,6 +60,7 @@ class TableCapture implements Capture {
   #isTold = false
   #published = 0
   #refused = 0
+  #silentMs = silent.firstMs
 
   constructor(options: CaptureOptions, name: string) {
     const { pool, entity, table, columns, environment = systemEnvironment } = options
@@ -187,6 +195,8 @@ class TableCapture implements Capture {
       tableOptions: this.#tableOptions,
       table,
       asked: this.#asked,
+      silentMs: this.#silentMs,
+      onSilent: () => (this.#silentMs = Math.min(2 * this.#silentMs, silent.longestMs)),
       raise: (alarm) => this.#raise(alarm),
       onBegun: (asked) => this.#onBegun(asked),
       onFlowing: () => this.#onFlowing(),
@@ -211,6 +221,7 @@ class TableCapture implements Capture {
   #onFlowing(): void {
     this.#backoff.reset()
     this.#isTold = false
+    this.#silentMs = silent.firstMs
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {

@@ -130,3 +130,19 @@ test('a process whose capture another one has begun anew writes nothing down for
   await owner.query("insert into customer values (1, 'Ann')")
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
 })
+
+test('stop() does not wait for a table that somebody alters', async (context) => {
+  const { owner, broker, capture } = await captureBench(context)
+  await owner.query("insert into customer values (1, 'Ann')")
+  const client = await owner.connect()
+  await client.query('begin; lock table customer in access exclusive mode')
+  const capturing = capture()
+  await capturing.start()
+  const waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+  await expect.poll(async () => (await owner.query(waiting)).rowCount, { timeout: 20_000, interval: 10 }).toBe(1)
+  await capturing.stop()
+  await client.query('commit')
+  client.release()
+  await capturing.start()
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})
