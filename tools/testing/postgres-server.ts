@@ -155,7 +155,7 @@ async function ended(pid: number): Promise<void> {
 }
 
 /** A server in Docker, or why there is none. */
-async function startContainer(): Promise<RunningPostgres | { readonly missing: string }> {
+export async function startContainer(): Promise<RunningPostgres | { readonly missing: string }> {
   const variables = ['--env', 'POSTGRES_HOST_AUTH_METHOD=trust', '--env', 'POSTGRES_INITDB_ARGS=--locale=C.UTF-8']
   const begin = ['run', '--detach', '--publish', '127.0.0.1::5432', ...variables, dockerImage]
   let container: string

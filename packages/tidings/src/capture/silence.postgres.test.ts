@@ -56,7 +56,7 @@ test('a replication connection of which the other end is gone without a word is 
   const capturing = capture({
     environment: hurried,
     heartbeatMs: 4_000,
-    replication: () => new Client(connection as object),
+    replication: () => new Client(connection),
   })
   await capturing.start()
   await listed(capturing)

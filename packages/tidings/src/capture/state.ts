@@ -99,7 +99,7 @@ export class StateStore {
       base: parseLsn(base!),
       horizon: horizon!,
       first: first === 't',
-      columns: columns == null ? undefined : (JSON.parse(columns) as string[]),
+      columns: typeof columns === 'string' ? (JSON.parse(columns) as string[]) : undefined,
     }
   }
 
