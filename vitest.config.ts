@@ -20,7 +20,7 @@ const withPostgres = [
  */
 const nearPostgres = [
   ...[
-    'capture/{changes,life,listing,mapping,pgoutput,refusals}',
+    'capture/{changes,columns,life,listing,mapping,pgoutput,refusals}',
     'databases/postgres/conformance',
     'engines/postgres/{conformance,fence,start}',
     'inbox/inbox',

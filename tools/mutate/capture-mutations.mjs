@@ -1,4 +1,5 @@
 const changes = ['capture/changes.postgres.test.ts']
+const columns = ['capture/columns.postgres.test.ts']
 const life = ['capture/life.postgres.test.ts']
 const listing = ['capture/listing.postgres.test.ts']
 const lifecycle = ['capture/lifecycle.postgres.test.ts']
@@ -178,16 +179,14 @@ export const captureMutations = [
     file: 'capture/run.ts',
     from: 'this.#columns = state.columns',
     to: 'this.#columns = undefined',
-    tests: changes,
-    name: 'before any row does',
+    tests: columns,
   },
   {
     promise: 'Columns that change while nothing is captured are told once.',
     file: 'capture/run.ts',
     from: 'position: publisher.position, columns: this.#columns }',
     to: 'position: publisher.position }',
-    tests: changes,
-    name: 'before any row does',
+    tests: columns,
   },
   {
     promise: 'A replication connection that is half open is given up.',

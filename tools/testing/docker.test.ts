@@ -62,6 +62,7 @@ test('a server in Docker captures changes, orders texts as one of this machine d
   const folder = await insteadOfDocker(context)
   const server = await startContainer()
   if (!('url' in server)) return expect.unreachable(server.missing)
+  context.onTestFinished(() => stopPostgres(server))
   const client = new Client({ connectionString: server.url })
   await client.connect()
   const { rows } = await client.query(
