@@ -3,7 +3,7 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { Client } from 'pg'
-import { afterEach, expect, test, vi, type TestContext } from 'vitest'
+import { expect, test, vi, type TestContext } from 'vitest'
 import { freePort, startContainer, stopPostgres, unprivilegedUser } from './postgres-server.ts'
 import { postgresPrograms } from './postgres.ts'
 
@@ -39,11 +39,10 @@ case "$*" in
 esac
 `
 
-afterEach(() => vi.unstubAllEnvs())
-
 /** Puts the stand-in where Docker would be found; answers its folder. */
 async function insteadOfDocker(context: TestContext, more = ''): Promise<string> {
   const binaries = postgresPrograms(context)
+  context.onTestFinished(() => void vi.unstubAllEnvs())
   const folder = await mkdtemp(join(tmpdir(), 'tidings-docker-'))
   context.onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const user = await unprivilegedUser()
@@ -81,7 +80,8 @@ test('a server in Docker that does not start is removed, and its log says why', 
   expect(existsSync(join(folder, 'removed'))).toBe(true)
 })
 
-test('a machine without Docker says so', async () => {
+test('a machine without Docker says so', async (context) => {
+  context.onTestFinished(() => void vi.unstubAllEnvs())
   vi.stubEnv('PATH', '')
   expect(await startContainer()).toEqual({ missing: 'there is no Docker' })
 })
