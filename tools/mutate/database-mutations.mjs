@@ -104,7 +104,7 @@ export const databaseMutations = [
     from: 'if (!this.#lent.inTransaction) throw transactionEnded()',
     to: '',
     tests: conformance,
-    name: 'refuses statements after its end',
+    name: 'refuses what is no handle',
   },
   {
     promise: 'A transaction that has ended cannot be joined through a client that does not tell.',
@@ -112,7 +112,7 @@ export const databaseMutations = [
     from: 'lock table pg_catalog.pg_namespace in access share mode',
     to: 'select 1',
     tests: conformance,
-    name: 'refuses statements after its end',
+    name: 'refuses what is no handle',
   },
   {
     promise: 'A connection of postgres.js that was lost is not asked again: somebody else may have it.',
