@@ -128,7 +128,7 @@ export const databaseMutations = [
     from: "await connection.execute('rollback').catch(() => undefined)\n        throw error",
     to: 'throw error',
     tests: postgresJs,
-    name: 'each connection goes back',
+    name: 'goes back also when',
   },
   {
     promise: 'The serializers of postgres.js change no value.',
@@ -176,6 +176,6 @@ export const databaseMutations = [
     from: "{ text, values, queryMode: 'extended', types: resultTypes }",
     to: "{ text, values, name: text.slice(0, 40), queryMode: 'extended', types: resultTypes }",
     tests: pooled,
-    name: 'pg and PgBouncer',
+    name: "over 'pg' and PgBouncer",
   },
 ]
