@@ -52,7 +52,7 @@ test('a replication connection of which the other end is gone without a word is 
   const { owner, broker, alarms, url, capture } = await captureBench(context)
   const line = await lineTo(context, url)
   // The server gives up its own end as fast.
-  const connection = { connectionString: line.url, replication: 'database', options: '-c wal_sender_timeout=2s' }
+  const connection = { connectionString: line.url, replication: 'database', options: '-c wal_sender_timeout=5s' }
   const capturing = capture({
     environment: hurried,
     heartbeatMs: 4_000,
