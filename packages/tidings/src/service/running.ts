@@ -173,7 +173,8 @@ export class Running {
   }
 
   async join<Result>(handle: unknown, work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
-    return await this.#collect(await this.#parts.database.join(handle), {}, work)
+    const { result } = await this.#collect(await this.#parts.database.join(handle), {}, work)
+    return result
   }
 
   async #transact<Result>(
@@ -181,11 +182,11 @@ export class Running {
     before: (transaction: Transaction) => Promise<void>,
     work: (tx: CollectingTransaction) => Promise<Result> | Result,
   ): Promise<Result> {
-    const result = await this.#parts.database.transaction(async (transaction) => {
+    const { result, tells } = await this.#parts.database.transaction(async (transaction) => {
       await before(transaction)
       return await this.#collect(transaction, attributes, work)
     })
-    this.#outbox.wake()
+    if (tells) this.#outbox.wake()
     return result
   }
 
@@ -193,12 +194,13 @@ export class Running {
     transaction: Transaction,
     attributes: Readonly<Record<string, AttributeValue>>,
     work: (tx: CollectingTransaction) => Promise<Result> | Result,
-  ): Promise<Result> {
+  ): Promise<{ readonly result: Result; readonly tells: boolean }> {
     const { name: service, owned } = this.#definition
     const { environment } = this.#parts
     const { result, pending } = await collect(transaction, { service, environment, owned, attributes }, work)
-    if (pending.events.length + pending.changes.length > 0) await this.#outbox.flush(transaction, pending)
-    return result
+    const tells = pending.events.length + pending.changes.length > 0
+    if (tells) await this.#outbox.flush(transaction, pending)
+    return { result, tells }
   }
 
   /** The database was restored: everything that it owns is published again. */
