@@ -69,8 +69,8 @@ export const databaseMutations = [
   {
     promise: 'A connection that is lost during a commit leaves it unknown, and that is said.',
     file: 'databases/postgres/database.ts',
-    from: 'if (connection.lost) {\n      throw',
-    to: 'if (false) {\n      throw',
+    from: 'if (connection.lost) throw commitUnknown(error)',
+    to: '',
     tests: clients,
     name: 'during the commit',
   },
