@@ -1,37 +1,76 @@
-import pg from 'pg'
-import { inFolder } from '../publish.ts'
+import { cpus } from 'node:os'
+import { Pool } from 'pg'
 import { startPeer } from '../loopback.ts'
-import { closedLoop, openBusiness, openLoop, percentile, ways, type Way } from './business.ts'
+import { inFolder } from '../publish.ts'
+import { openBank, type Bank } from './bank.ts'
+import { measureCapture } from './capture.ts'
+import { measureEngine } from './engine.ts'
+import { measureIdle, measureRelay, measureSpace, measureTransactions, measureVisible } from './outbox.ts'
 
-const url = process.argv[2]!
-const rounds = Number(process.argv[3] ?? 5)
+/**
+ * What PostgreSQL has to do with: `npm run bench:postgres -- <url of an empty database> [parts] [--quick]`. The database
+ * is used up. The server that events go to is a process of its own, its store in a temporary folder.
+ */
+const [url, ...words] = process.argv.slice(2)
+const quick = words.includes('--quick')
+const wanted = words.filter((word) => !word.startsWith('--'))
+if (url === undefined) throw new Error('Give the URL of an empty database: npm run bench:postgres -- postgres://…')
 
-await inFolder(async (path) => {
-  const peer = await startPeer('store', path)
-  const business = await openBusiness({ url, server: peer.url })
-  const names = Object.keys(ways) as Way[]
-  const measure = async (title: string, run: (work: (number: number) => Promise<void>) => ReturnType<typeof closedLoop>) => {
-    const all = new Map<Way, number[]>(names.map((name) => [name, []]))
-    const seconds = new Map<Way, number>()
-    for (let round = 0; round <= rounds; round++) {
-      for (const name of names) {
-        const result = await run((number) => ways[name](business, number))
-        if (round > 0) { all.get(name)!.push(...result.latencies); seconds.set(name, (seconds.get(name) ?? 0) + result.seconds) }
-        for (;;) { const { outbox: stats } = await business.service.stats(); if (stats.pending === 0) break; await new Promise((r) => setTimeout(r, 50)) }
-      }
-    }
-    console.log(title)
-    const base = percentile(all.get('a bare insert')!, 0.5)
-    for (const name of names) {
-      const l = all.get(name)!
-      console.log('  ', name.padEnd(16), (l.length / seconds.get(name)!).toFixed(0).padStart(6), '/s  p50', percentile(l, 0.5).toFixed(2), ' p99', percentile(l, 0.99).toFixed(2), ' x', (percentile(l, 0.5) / base).toFixed(2))
+interface Place {
+  readonly url: string
+  /** Of the server that events go to. */
+  readonly server: string
+  readonly folder: string
+}
+
+const parts: Record<string, (place: Place) => Promise<void>> = {
+  transactions: inBank((bank) => measureTransactions(bank, { rounds: quick ? 2 : 5 })),
+  relay: inBank(async (bank) => {
+    for (let run = 0; run < 3; run++) await measureRelay(bank, { rows: quick ? 30_000 : 100_000 })
+  }),
+  visible: inBank(async (bank) => {
+    await measureVisible(bank, { perSecond: 100, seconds: quick ? 10 : 30 })
+    await measureVisible(bank, { perSecond: 500, seconds: quick ? 10 : 30 })
+  }),
+  idle: inBank((bank) => measureIdle(bank, { seconds: quick ? 20 : 60 })),
+  capture: (place) =>
+    measureCapture({
+      ...place,
+      pgbench: process.env['PGBENCH'] ?? 'pgbench',
+      scale: quick ? 1 : 5,
+      seconds: quick ? 10 : 60,
+    }),
+  engine: ({ url }) => measureEngine({ url, jobs: quick ? 10_000 : 50_000 }),
+  space: inBank((bank) => measureSpace(bank, { perSecond: 2_000, minutes: quick ? 2 : 30 })),
+}
+
+function inBank(measure: (bank: Bank) => Promise<void>): (place: Place) => Promise<void> {
+  return async (place) => {
+    const bank = await openBank(place)
+    try {
+      await measure(bank)
+    } finally {
+      await bank.stop()
     }
   }
-  await measure('closed, 1 lane', (work) => closedLoop({ lanes: 1, seconds: 2 }, work))
-  await measure('closed, 16 lanes', (work) => closedLoop({ lanes: 16, seconds: 2 }, work))
-  await measure('open, 200/s', (work) => openLoop({ perSecond: 200, seconds: 2 }, work))
-  await measure('open, 500/s', (work) => openLoop({ perSecond: 500, seconds: 2 }, work))
-  await measure('open, 1000/s', (work) => openLoop({ perSecond: 1000, seconds: 2 }, work))
-  await business.stop()
-  peer.stop()
-})
+}
+
+const pool = new Pool({ connectionString: url, max: 1 })
+const { rows } = await pool.query<{ name: string; setting: string }>(
+  `select name, setting from pg_settings where name in ('server_version', 'fsync', 'synchronous_commit', 'wal_level')`,
+)
+await pool.end()
+console.log(
+  `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}; ${rows.map(({ name, setting }) => `${name} ${setting}`).join(', ')}`,
+)
+for (const [name, run] of Object.entries(parts)) {
+  if (wanted.length > 0 ? !wanted.includes(name) : name === 'space') continue
+  await inFolder(async (folder) => {
+    const peer = await startPeer('store', folder)
+    try {
+      await run({ url, server: peer.url, folder })
+    } finally {
+      peer.stop()
+    }
+  })
+}
