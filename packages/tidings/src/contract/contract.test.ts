@@ -147,6 +147,7 @@ describe('decodePayload()', () => {
     const read = (json: string) => decodePayload(large.measured, new TextEncoder().encode(json))
     const digits = '"id":"9007199254740993","part":0.1234567890123456'
     expect(await read(`{"mean":1e300,${digits}}`)).toEqual({ mean: 1e300 })
+    expect(await read('{"mean":1234567890123456.5e3}')).toEqual({ mean: 1234567890123456.5e3 })
     await expect(read(`{"mean":9007199254740993,${digits}}`)).rejects.toThrow('mean is an integer beyond 2^53')
   })
 })
