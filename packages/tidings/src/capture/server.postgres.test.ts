@@ -62,16 +62,23 @@ test('log that the server removed before it was read is noticed', async (context
 
 /** A commit that is in the log and that no reader of the table sees, until it is let through. */
 async function waitingCommit({ owner }: Bench): Promise<() => Promise<void>> {
+  await owner.query('create table probe (number integer)')
   await owner.query('alter system set synchronous_standby_names = elsewhere')
   await owner.query('select pg_reload_conf()')
-  const setting = async (): Promise<unknown> => (await owner.query('show synchronous_standby_names')).rows[0]
-  await expect.poll(setting).toEqual({ synchronous_standby_names: 'elsewhere' })
-  const update = owner.query("update customer set name = 'Anna' where id = 1")
+  // Commits wait once the checkpointer knows of the setting, which no statement shows.
   const waits = "select pid from pg_stat_activity where wait_event = 'SyncRep'"
+  const letThrough = `select pg_cancel_backend(pid) from (${waits}) w`
+  for (let isWaited = false; !isWaited;) {
+    let isDone = false
+    const probe = owner.query('insert into probe values (1)').then(() => (isDone = true))
+    while (!isDone && !isWaited) isWaited = (await owner.query(letThrough)).rowCount! > 0
+    await probe
+  }
+  const update = owner.query("update customer set name = 'Anna' where id = 1")
   await expect.poll(async () => (await owner.query(waits)).rowCount, { timeout: 20_000 }).toBe(1)
   expect((await owner.query('select name from customer')).rows).toEqual([{ name: 'Ann' }])
   return async () => {
-    await owner.query(`select pg_cancel_backend(pid) from (${waits}) w`)
+    await owner.query(letThrough)
     await update
   }
 }
