@@ -13,6 +13,7 @@ import { followMutations } from './follow-mutations.mjs'
 import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 import { leaseMutations } from './lease-mutations.mjs'
+import { moveMutations } from './move-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
 import { outboxMutations } from './outbox-mutations.mjs'
 import { postgresMutations } from './postgres-mutations.mjs'
@@ -25,6 +26,7 @@ import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
+import { wakeUpMutations } from './wake-up-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -57,12 +59,14 @@ export const mutations = [
     ...backupMutations,
     ...postgresMutations,
     ...databaseMutations,
+    ...moveMutations,
     ...followMutations,
     ...spoolMutations,
     ...outboxMutations,
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...wakeUpMutations,
   ]),
   ...below('packages/server/src', [
     ...guardMutations,

@@ -71,6 +71,7 @@ describe('--json', () => {
       'relay',
       'backup',
       'restore',
+      'move',
       'completion',
       ...streams,
       ...ofPositions,

@@ -9,6 +9,7 @@ import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExplain } from './commands/explain.ts'
+import { addMove } from './commands/move.ts'
 import { addPublish } from './commands/publish.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchedules } from './commands/schedules.ts'
@@ -67,6 +68,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addAlarms(program)
   addBackup(program)
   addRestore(program)
+  addMove(program)
   addDoctor(program)
   addCompletion(program)
   return program

@@ -4,7 +4,7 @@ import type { Entity, JsonSchema } from '../contract/index.ts'
 import { Backoff, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Capture, CaptureOptions } from './capture.ts'
-import { codeOf, literal, messageOf, quoted, refusal } from './client.ts'
+import { betweenConnections, codeOf, literal, messageOf, quoted, refusal } from './client.ts'
 import { ColumnTypes } from './column-types.ts'
 import { Connection } from './connection.ts'
 import { NewLife } from './new-life.ts'
@@ -26,9 +26,6 @@ export function captureTable(options: CaptureOptions): Capture {
   }
   return new TableCapture(options, name)
 }
-
-/** How long to wait before connecting to PostgreSQL again. */
-const betweenConnections = { firstMs: 100, longestMs: 10_000 }
 
 /**
  * How long a replication connection may say nothing: what PostgreSQL's own subscribers allow. A server that works on a

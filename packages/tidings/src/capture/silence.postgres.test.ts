@@ -80,7 +80,16 @@ test('a server that has nothing to tell, and nothing to wait for, is not given u
   const from = parseLsn(rows[0]!.lsn)
   let isSilent = false
   const onSilent = (): void => void (isSilent = true)
-  const options = { slot, publication: slot, from, environment: hurried, maxBytes: 1, silentMs: 60_000, onSilent }
+  const options = {
+    slot,
+    publication: slot,
+    from,
+    environment: hurried,
+    maxBytes: 1,
+    silentMs: 60_000,
+    onSilent,
+    settings: {},
+  }
   const stream = new ReplicationStream(options)
   const connection = { connectionString: url, replication: 'database' }
   const client = new Client(connection)

@@ -14,6 +14,17 @@ export interface StreamOptions {
   /** Called when the server has said nothing for so long, although it is asked every few seconds. */
   readonly silentMs: number
   readonly onSilent: () => void
+  /** Of the plugin, beside its version and the publication. */
+  readonly settings: Readonly<Record<string, string>>
+  /** Nothing has to be kept elsewhere: wherever the server has read to is confirmed, which it says where it has nothing to send. */
+  readonly confirmsWhatIsRead?: true
+  /** Called when the first thing has come. */
+  readonly onFlowing?: () => void
+}
+
+/** Why a connection is given up that has said nothing for so long. */
+export function silence(silentMs: number): Error {
+  return new Error(`PostgreSQL has said nothing on the replication connection for ${silentMs / 1_000} s.`)
 }
 
 /** The server ends a connection on which it has heard nothing for `wal_sender_timeout`, 60 s unless it is set. */
@@ -37,9 +48,11 @@ export class ReplicationStream implements ReplicationFlow {
   #wake: (() => void) | undefined
   #cancelStatus: (() => void) | undefined
   #heardAt = 0
+  #onFlowing: (() => void) | undefined
 
   constructor(options: StreamOptions) {
     this.#options = options
+    this.#onFlowing = options.onFlowing
     this.#confirmed = options.from
   }
 
@@ -73,10 +86,11 @@ export class ReplicationStream implements ReplicationFlow {
   // ------------------------------------------------------------------------------------------ called by the client of pg
 
   submit(connection: unknown): void {
-    const { slot, publication, from } = this.#options
+    const { slot, publication, from, settings } = this.#options
     this.#connection = connection as ReplicationConnection
-    const options = `proto_version '1', publication_names ${literal(quoted(publication))}, messages 'true'`
-    this.#connection.query(`START_REPLICATION SLOT ${quoted(slot)} LOGICAL ${formatLsn(from)} (${options})`)
+    const options = { proto_version: '1', publication_names: quoted(publication), ...settings }
+    const list = Object.entries(options).map(([name, value]) => `${name} ${literal(value)}`)
+    this.#connection.query(`START_REPLICATION SLOT ${quoted(slot)} LOGICAL ${formatLsn(from)} (${list.join(', ')})`)
     this.#heard()
     this.#keepSendingStatus()
   }
@@ -84,7 +98,10 @@ export class ReplicationStream implements ReplicationFlow {
   handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
     this.#heard()
     const frame = decodeFrame(chunk)
+    this.#onFlowing?.()
+    this.#onFlowing = undefined
     if (frame?.kind === 'keep-alive') {
+      if (this.#options.confirmsWhatIsRead && frame.read > this.#confirmed) this.#confirmed = frame.read
       if (frame.answerAtOnce) this.#sendStatus()
       return
     }

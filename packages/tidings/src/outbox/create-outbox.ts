@@ -171,7 +171,7 @@ class RelayedOutbox implements Outbox {
   wake(): void {
     this.#woken = true
     // After the database has failed, hints do not shorten the wait.
-    if (this.#databaseBackoff.waitMs === 0 || !this.#running) this.#pause.abort()
+    if (this.#databaseBackoff.waitMs === 0 || !this.#running) this.#pause.abort('woken')
   }
 
   tick(): Promise<TickReport> {

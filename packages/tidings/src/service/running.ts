@@ -18,6 +18,7 @@ import { collect, type CollectingTransaction } from './service-transaction.ts'
 import { SubscribedHandler } from './subscribed-handler.ts'
 import type { HandlerOptions, ServiceParts, ServiceStats } from './types.ts'
 import { Waiting, type WaitSignal } from './waiting.ts'
+import { outboxInserts } from './wake-ups.ts'
 
 export interface HandlerDefinition {
   readonly handler: Handler
@@ -83,6 +84,7 @@ export class Running {
     this.#identity = await databaseIdentity(database, environment)
     const refused = await this.#register().then(() => undefined, asRetryable)
     await this.#outbox.start()
+    await this.#parts.wakeUps?.start({ ...outboxInserts, wake: () => this.#outbox.wake() })
     for (const replica of this.#definition.replicas) await this.#startReplica(replica)
     if (!refused) return await this.#startHandlers()
     this.#tell(refused)
@@ -95,6 +97,7 @@ export class Running {
     await this.#registering
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
+    await this.#parts.wakeUps?.stop()
     await this.#outbox.stop()
     this.#letGo?.()
   }
