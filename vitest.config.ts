@@ -1,21 +1,67 @@
 import { availableParallelism } from 'node:os'
-import { configDefaults, defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { oldestAndNewest } from '@tidings/tools/postgres-versions'
 
 /** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
 const source = ['tidings-source', 'node', 'module', 'default']
 
-export default defineConfig({
+const everyTest = '{packages,examples,tools,benchmarks}/**/*.test.ts'
+
+/** What is run on the versions that `npm run test:postgres` names. */
+const withPostgres = [
+  '{packages,examples,tools,benchmarks}/**/*.postgres.test.ts',
+  'packages/tidings/src/replica/erase.test.ts',
+  'tools/testing/postgres.test.ts',
+]
+
+/**
+ * What depends most on the version of PostgreSQL: `npm test` runs it on the oldest and on the newest as well, and
+ * `npm run test:postgres` the rest.
+ */
+const nearPostgres = [
+  ...[
+    'capture/{changes,columns,life,listing,mapping,pgoutput,refusals}',
+    'databases/postgres/conformance',
+    'engines/postgres/{conformance,fence,start}',
+    'inbox/inbox',
+    'outbox/postgres/{publish,rows}',
+    'replica/replica',
+  ].map((files) => `packages/tidings/src/${files}.postgres.test.ts`),
+  'tools/testing/postgres.test.ts',
+]
+
+const common = {
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source, externalConditions: source } },
-  test: {
-    include: ['{packages,examples,tools,benchmarks}/**/*.test.ts'],
-    // Those go on until their time is over: `npm run torture`.
-    exclude: [...configDefaults.exclude, '**/*.torture.test.ts'],
-    // One PostgreSQL server for all tests of a run, started when the first of them asks for it.
-    globalSetup: ['tools/testing/postgres-setup.ts'],
-    // Tests wait for timers, disks and processes more than they compute; two cores would get one worker by default.
-    maxWorkers: availableParallelism() + 1,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-  },
+}
+
+const options = {
+  // Those go on until their time is over: `npm run torture`.
+  exclude: [...configDefaults.exclude, '**/*.torture.test.ts'],
+  // One PostgreSQL server for all tests of a run, started when the first of them asks for it.
+  globalSetup: ['tools/testing/postgres-setup.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+}
+
+/** Some tests once more, with a server of another version than that of this machine. */
+function onPostgres(version: string, include: string[]): TestProjectInlineConfiguration {
+  const env = { TIDINGS_TEST_POSTGRES_VERSION: version }
+  return { ...common, test: { ...options, name: `PostgreSQL ${version}`, include, env } }
+}
+
+/** `npm test` has the mode `everything`. */
+function projectsOf(mode: string): TestProjectInlineConfiguration[] | undefined {
+  const versions = process.env['TIDINGS_TEST_POSTGRES_VERSIONS']
+  if (versions) return versions.split(',').map((version) => onPostgres(version, withPostgres))
+  if (mode !== 'everything') return undefined
+  const whole = { ...common, test: { ...options, name: 'this machine', include: [everyTest] } }
+  return [whole, ...oldestAndNewest.map((version) => onPostgres(version, nearPostgres))]
+}
+
+export default defineConfig(({ mode }) => {
+  const projects = projectsOf(mode)
+  // Tests wait for timers, disks and processes more than they compute; two cores would get one worker by default.
+  const maxWorkers = availableParallelism() + 1
+  return { ...common, test: { ...options, maxWorkers, ...(projects ? { projects } : { include: [everyTest] }) } }
 })

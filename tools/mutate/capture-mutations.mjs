@@ -1,8 +1,10 @@
 const changes = ['capture/changes.postgres.test.ts']
+const columns = ['capture/columns.postgres.test.ts']
 const life = ['capture/life.postgres.test.ts']
 const listing = ['capture/listing.postgres.test.ts']
 const lifecycle = ['capture/lifecycle.postgres.test.ts']
 const server = ['capture/server.postgres.test.ts']
+const silence = ['capture/silence.postgres.test.ts']
 const watch = ['capture/watch.postgres.test.ts']
 
 /**
@@ -171,5 +173,67 @@ export const captureMutations = [
     to: 'await client.query({ text: begin })',
     tests: ['capture/mapping.postgres.test.ts'],
     name: 'settings of the server',
+  },
+  {
+    promise: 'Columns that change before a row does are told.',
+    file: 'capture/run.ts',
+    from: 'this.#columns = state.columns',
+    to: 'this.#columns = undefined',
+    tests: columns,
+  },
+  {
+    promise: 'Columns that change while nothing is captured are told once.',
+    file: 'capture/run.ts',
+    from: 'position: publisher.position, columns: this.#columns }',
+    to: 'position: publisher.position }',
+    tests: columns,
+  },
+  {
+    promise: 'A replication connection that is half open is given up.',
+    file: 'capture/stream.ts',
+    from: 'return onSilent()',
+    to: 'this.#heard()',
+    tests: silence,
+    name: 'gone without a word',
+  },
+  {
+    promise: 'A replication connection that nobody answers is given up before it is there.',
+    file: 'capture/connection.ts',
+    from: 'environment.timers.after(connectWithinMs, () =>',
+    to: 'environment.timers.after(Infinity, () =>',
+    tests: silence,
+    name: 'gone without a word',
+  },
+  {
+    promise: 'Nobody waits for the end of a connection of which the other end is gone.',
+    file: 'capture/connection.ts',
+    from: 'sleep(this.#options.environment, endWithinMs)',
+    to: 'new Promise(() => undefined)',
+    tests: silence,
+    name: 'gone without a word',
+  },
+  {
+    promise: 'A server that has nothing to tell is not taken for one that is gone.',
+    file: 'capture/replication-protocol.ts',
+    from: 'bytes[33] = 1',
+    to: '',
+    tests: silence,
+    name: 'nothing to tell',
+  },
+  {
+    promise: 'A table that is locked is no failure.',
+    file: 'capture/rows.ts',
+    from: 'if (codeOf(error) === lockNotAvailable) return undefined\n    throw error',
+    to: 'throw error',
+    tests: lifecycle,
+    name: 'a table that somebody alters',
+  },
+  {
+    promise: 'Nobody waits without end for a table that is locked.',
+    file: 'capture/rows.ts',
+    from: "set local lock_timeout = '500ms'",
+    to: "set local lock_timeout = '0'",
+    tests: lifecycle,
+    name: 'a table that somebody alters',
   },
 ]

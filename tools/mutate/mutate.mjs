@@ -143,8 +143,9 @@ function endPostgres(temporary) {
   for (const name of readdirSync(temporary)) {
     const found = join(temporary, name, 'server.json')
     if (!name.startsWith('tidings-postgres-') || !existsSync(found)) continue
-    const { pid } = JSON.parse(readFileSync(found, 'utf8'))
+    const { pid, container } = JSON.parse(readFileSync(found, 'utf8'))
     if (pid !== undefined) signal(pid, 'SIGQUIT')
+    if (container !== undefined) spawnSync('docker', ['rm', '--force', '--volumes', container])
   }
 }
 

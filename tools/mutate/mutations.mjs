@@ -3,6 +3,7 @@ import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
+import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
@@ -57,6 +58,7 @@ export const mutations = [
     ...captureMutations,
     ...backupMutations,
     ...postgresMutations,
+    ...databaseMutations,
     ...moveMutations,
     ...followMutations,
     ...spoolMutations,

@@ -51,9 +51,17 @@ export const verifyMutations = [
   {
     promise: 'An integer beyond 2^53 is read with all its digits.',
     file: 'contract/exact-json.ts',
-    from: 'return /^-?\\d+$/.test(text) ? BigInt(text) : value',
+    from: 'return /^\\s*-?\\d+\\s*$/.test(text) ? BigInt(text) : value',
     to: 'return value',
     tests: exact,
+  },
+  {
+    promise: 'A payload is not refused for a double that stands beside many digits.',
+    file: 'contract/exact-json.ts',
+    from: 'return /^\\s*-?\\d+\\s*$/.test(text) ? BigInt(text) : value',
+    to: 'return BigInt(value)',
+    tests: ['contract/contract.test.ts'],
+    name: 'no integer of its text',
   },
   {
     promise: 'An integer beyond 2^53 is in a copy as it is.',

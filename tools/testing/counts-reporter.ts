@@ -25,14 +25,10 @@ export default class CountsReporter implements Reporter {
   ): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()])
     const notRun = tests.filter((test) => test.result().state === 'skipped').map(describeNotRun)
-    const unloaded = modules.filter((module) => module.errors().length > 0).length
-    const failed = tests.filter((test) => test.result().state === 'failed').length + unloaded + strayErrors.length
-    const counts: Counts = {
-      passed: tests.filter((test) => test.result().state === 'passed').length,
-      failed: reason === 'passed' ? failed : Math.max(failed, 1),
-      skipped: notRun.length,
-    }
-    const lines = formatReport(counts, notRun)
+    const counted = countsOf(modules)
+    const failed = counted.failed + strayErrors.length
+    const counts: Counts = { ...counted, failed: reason === 'passed' ? failed : Math.max(failed, 1) }
+    const lines = [...formatNotRun(notRun), ...formatProjects(modules), formatCounts(counts)]
     // Other reporters write their summary at the same moment; the counts come after all of them.
     process.once('exit', () => process.stdout.write(`${lines.join('\n')}\n`))
   }
@@ -40,19 +36,39 @@ export default class CountsReporter implements Reporter {
 
 function describeNotRun(test: TestCase): NotRun {
   const result = test.result()
+  const project = test.module.project.name
+  const on = project === '' || project === 'this machine' ? '' : `${project} › `
   const reason = result.state === 'skipped' ? result.note : undefined
   return {
-    name: `${test.module.relativeModuleId} › ${test.fullName.replaceAll(' > ', ' › ')}`,
+    name: `${on}${test.module.relativeModuleId} › ${test.fullName.replaceAll(' > ', ' › ')}`,
     reason: reason ?? 'no reason given',
   }
 }
 
-/** The closing lines: tests that did not run, grouped by reason, and the counts. */
-function formatReport(counts: Counts, notRun: readonly NotRun[]): string[] {
+function countsOf(modules: readonly TestModule[]): Counts {
+  const states = modules.flatMap((module) => [...module.children.allTests()]).map((test) => test.result().state)
+  const count = (state: string): number => states.filter((each) => each === state).length
+  const unloaded = modules.filter((module) => module.errors().length > 0).length
+  return { passed: count('passed'), failed: count('failed') + unloaded, skipped: count('skipped') }
+}
+
+/** The tests that did not run, grouped by reason. */
+function formatNotRun(notRun: readonly NotRun[]): string[] {
   const reasons = [...new Set(notRun.map((test) => test.reason))]
-  const lines = reasons.flatMap((reason) => [
+  return reasons.flatMap((reason) => [
     `Not run: ${reason}`,
     ...notRun.filter((test) => test.reason === reason).map((test) => `  ${test.name}`),
   ])
-  return [...lines, `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`]
+}
+
+/** Where there are several projects, what each of them has counted. */
+function formatProjects(modules: readonly TestModule[]): string[] {
+  const names = [...new Set(modules.map((module) => module.project.name))].filter((name) => name !== '')
+  return names.map(
+    (name) => `On ${name}: ${formatCounts(countsOf(modules.filter((module) => module.project.name === name)))}`,
+  )
+}
+
+function formatCounts({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`
 }

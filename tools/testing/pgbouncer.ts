@@ -47,6 +47,6 @@ max_client_conn = 200
   })
   const url = Object.assign(new URL(database), { hostname: '127.0.0.1', port: String(port) }).href
   const refused = ended.then(() => Promise.reject(new Error('PgBouncer ended at once; see what it has printed.')))
-  await Promise.race([acceptingConnections(url), refused])
+  await acceptingConnections(url, refused)
   return { url }
 }

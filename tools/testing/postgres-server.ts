@@ -5,6 +5,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { dockerImage } from '../setup/docker-image.mjs'
+import { binariesOfVersion } from '../setup/postgres-versions.mjs'
 
 const run = promisify(execFile)
 
@@ -27,26 +29,37 @@ export interface MissingPostgres {
 /** `logical` for capture; everything else as a careful team would have it. */
 const settings = ['wal_level=logical', 'max_connections=200', 'max_replication_slots=20', 'max_wal_senders=20']
 
-/**
- * A server to test with: that of `TIDINGS_TEST_POSTGRES_URL`; one of our own below `folder`, from the binaries on this
- * machine, which `npm test` installs where that is a matter of course; one in Docker.
- */
-export async function findPostgres(folder: string): Promise<RunningPostgres | MissingPostgres> {
-  const url = process.env['TIDINGS_TEST_POSTGRES_URL']
-  if (url) return { url }
-  const binaries = binariesOfPostgres()
-  if (binaries) return startPostgres(binaries, folder)
-  const container = await startContainer()
-  return (
-    container ?? {
-      missing: 'there is no PostgreSQL on this machine, and no Docker to start one',
-      help: 'apt-get install postgresql, or TIDINGS_TEST_POSTGRES_URL=postgres://…',
-    }
-  )
+/** The version that these tests are about, where it is not that of this machine: see `vitest.config.ts`. */
+export function askedVersion(): string | undefined {
+  return process.env['TIDINGS_TEST_POSTGRES_VERSION']
 }
 
-/** The folder with `initdb` and `postgres` of the newest version that is installed. */
+/**
+ * A server to test with: that of `TIDINGS_TEST_POSTGRES_URL`, where no version is asked for; one of our own below
+ * `folder`, from the binaries on this machine, which `npm test` installs where that is a matter of course; one in Docker.
+ */
+export async function findPostgres(folder: string): Promise<RunningPostgres | MissingPostgres> {
+  const version = askedVersion()
+  const url = process.env['TIDINGS_TEST_POSTGRES_URL']
+  if (url && version === undefined) return { url }
+  const binaries = binariesOfPostgres()
+  if (binaries) return startPostgres(binaries, folder)
+  if (version !== undefined) {
+    return { missing: `there is no PostgreSQL ${version}`, help: `npm run test:postgres -- ${version}` }
+  }
+  const container = await startContainer()
+  if ('url' in container) return container
+  return {
+    missing: `there is no PostgreSQL on this machine, and ${container.missing}`,
+    help: 'apt-get install postgresql, or TIDINGS_TEST_POSTGRES_URL=postgres://…',
+  }
+}
+
+/** The folder with `initdb` and `postgres` of the version that is asked for, or else of the newest that is installed. */
 export function binariesOfPostgres(): string | undefined {
+  const hasServer = (folder: string): boolean => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name)))
+  const asked = askedVersion()
+  if (asked !== undefined) return [binariesOfVersion(asked)].find(hasServer)
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).sort((left, right) => Number(right) - Number(left)) : []
   const folders = [
@@ -54,7 +67,7 @@ export function binariesOfPostgres(): string | undefined {
     ...(process.env['PATH'] ?? '').split(':'),
     '/opt/homebrew/opt/postgresql/bin',
   ]
-  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+  return folders.find(hasServer)
 }
 
 /** A cluster in a folder of its own; as an unprivileged user where root runs the tests, as PostgreSQL asks. */
@@ -105,12 +118,12 @@ export async function runPostgres(cluster: {
       reject(readFile(join(folder, 'log'), 'utf8').then((text) => new Error(`PostgreSQL ended with ${code}: ${text}`))),
     )
   })
-  await Promise.race([acceptingConnections(url), ended])
+  await acceptingConnections(url, ended)
   return { url, pid: server.pid! }
 }
 
 export async function stopPostgres({ pid, container }: RunningPostgres): Promise<void> {
-  if (container !== undefined) await run('docker', ['rm', '--force', container])
+  if (container !== undefined) await run('docker', ['rm', '--force', '--volumes', container])
   if (pid === undefined) return
   try {
     process.kill(pid, 'SIGQUIT')
@@ -141,41 +154,56 @@ async function ended(pid: number): Promise<void> {
   }
 }
 
-async function startContainer(): Promise<RunningPostgres | undefined> {
+/** A server in Docker, or why there is none. */
+export async function startContainer(): Promise<RunningPostgres | { readonly missing: string }> {
+  const variables = ['--env', 'POSTGRES_HOST_AUTH_METHOD=trust', '--env', 'POSTGRES_INITDB_ARGS=--locale=C.UTF-8']
+  const begin = ['run', '--detach', '--publish', '127.0.0.1::5432', ...variables, dockerImage]
+  let container: string
   try {
-    const begin = [
-      'run',
-      '--detach',
-      '--rm',
-      '--publish',
-      '127.0.0.1::5432',
-      '--env',
-      'POSTGRES_HOST_AUTH_METHOD=trust',
-    ]
-    const { stdout } = await run('docker', [...begin, 'postgres:17', ...settings.flatMap((line) => ['-c', line])])
-    const container = stdout.trim()
-    const { stdout: address } = await run('docker', ['port', container, '5432'])
+    const { stdout } = await run('docker', [...begin, ...settings.flatMap((line) => ['-c', line])])
+    container = stdout.trim()
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code !== 'ENOENT'
+    return { missing: isThere ? `Docker did not start one: ${(error as Error).message}` : 'there is no Docker' }
+  }
+  try {
+    const { stdout: address } = await run('docker', ['port', container, '5432/tcp'])
     const url = `postgres://postgres@${address.trim()}/postgres`
-    await acceptingConnections(url)
+    const started = new AbortController()
+    await acceptingConnections(url, endOf(container, started.signal))
+    started.abort()
     return { url, container }
-  } catch {
-    return undefined
+  } catch (error) {
+    await run('docker', ['rm', '--force', '--volumes', container])
+    throw error
   }
 }
 
-/** Resolves once the server takes connections. */
-export async function acceptingConnections(url: string): Promise<void> {
-  for (;;) {
-    const client = new Client({ connectionString: url })
-    try {
-      await client.connect()
-      await client.end()
-      return
-    } catch {
-      await client.end().catch(() => undefined)
-      await new Promise((resolve) => setTimeout(resolve, 50))
+/** Rejects with its log once a container has ended. */
+async function endOf(container: string, signal: AbortSignal): Promise<never> {
+  const { stdout: code } = await run('docker', ['wait', container], { signal })
+  const { stdout, stderr } = await run('docker', ['logs', container])
+  throw new Error(`PostgreSQL in Docker ended with ${code.trim()}: ${stdout}${stderr}`)
+}
+
+/** Resolves once the server takes connections, and rejects with what ended it before. */
+export async function acceptingConnections(url: string, ended: Promise<never>): Promise<void> {
+  let isOver = false
+  const over = ended.finally(() => (isOver = true))
+  const connect = async (): Promise<void> => {
+    while (!isOver) {
+      const client = new Client({ connectionString: url })
+      try {
+        await client.connect()
+        await client.end()
+        return
+      } catch {
+        await client.end().catch(() => undefined)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
     }
   }
+  await Promise.race([connect(), over])
 }
 
 export async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {

@@ -12,19 +12,17 @@ declare module 'vitest' {
   }
 }
 
-/** Where the server of this run is. */
-let folder: string
-
-/** Begins every run of the tests: says where the server is that one of them may start. */
-export async function setup(project: TestProject): Promise<void> {
-  folder = await mkdtemp(join(tmpdir(), 'tidings-postgres-'))
+/**
+ * Begins every run of the tests, of each project for itself: says where the server is that one of them may start. What it
+ * answers ends the run, and that server with it.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidings-postgres-'))
   await chmod(folder, 0o755)
   project.provide('postgresFolder', folder)
-}
-
-/** Ends every run of the tests, and that server with it. */
-export async function teardown(): Promise<void> {
-  const found = join(folder, 'server.json')
-  if (existsSync(found)) await stopPostgres(JSON.parse(await readFile(found, 'utf8')) as RunningPostgres)
-  await rm(folder, { recursive: true, force: true })
+  return async () => {
+    const found = join(folder, 'server.json')
+    if (existsSync(found)) await stopPostgres(JSON.parse(await readFile(found, 'utf8')) as RunningPostgres)
+    await rm(folder, { recursive: true, force: true })
+  }
 }

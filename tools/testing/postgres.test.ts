@@ -2,7 +2,10 @@ import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { postgresDatabase } from './postgres.ts'
 
-test('two tests have a database each, on a server that captures changes and commits durably', async (context) => {
+/** See `vitest.config.ts`. */
+const asked = process.env['TIDINGS_TEST_POSTGRES_VERSION']
+
+test('two tests have a database each, on a server of the version asked for, which captures changes and commits durably', async (context) => {
   const urls = [await postgresDatabase(context), await postgresDatabase(context)].map(({ url }) => url)
   expect(urls[0]).not.toBe(urls[1])
   const client = new Client({ connectionString: urls[0] })
@@ -16,4 +19,6 @@ test('two tests have a database each, on a server that captures changes and comm
     const { rows } = await client.query(`show ${name}`)
     expect(rows[0]).toEqual({ [name]: value })
   }
+  const { rows } = await client.query<{ server_version: string }>('show server_version')
+  expect(rows[0]!.server_version).toMatch(new RegExp(`^${asked ?? ''}`))
 })

@@ -4,16 +4,15 @@ import { dirname, join } from 'node:path'
 import { Client, Pool, type PoolConfig } from 'pg'
 import { inject } from 'vitest'
 import { notRun } from './not-run.ts'
-import { findPostgres, type MissingPostgres, type RunningPostgres } from './postgres-server.ts'
-
-export {
+import {
+  askedVersion,
   binariesOfPostgres,
-  killPostgres,
-  runPostgres,
-  startPostgres,
-  stopPostgres,
+  findPostgres,
+  type MissingPostgres,
   type RunningPostgres,
 } from './postgres-server.ts'
+
+export { killPostgres, runPostgres, startPostgres, stopPostgres, type RunningPostgres } from './postgres-server.ts'
 
 export interface PostgresTest {
   skip(note?: string): never
@@ -35,7 +34,7 @@ let databases = 0
  */
 export async function postgresDatabase(test: PostgresTest): Promise<{ readonly url: string }> {
   const server = await sharedPostgres()
-  if ('missing' in server) notRun(test, { part: 'postgres', reason: server.missing, help: server.help })
+  if ('missing' in server) notRun(test, { part: partOf('postgres'), reason: server.missing, help: server.help })
   const name = `test_${process.pid}_${++databases}`
   await asSuperuser(server.url, `create database ${name}`)
   test.onTestFinished(() => asSuperuser(server.url, endReaders(name), `drop database ${name} with (force)`))
@@ -47,6 +46,24 @@ export async function postgresDatabase(test: PostgresTest): Promise<{ readonly u
 /** Whoever reads the log of a database may still be on his way out, and `force` does not wait for him. */
 const endReaders = (name: string): string =>
   `select pg_terminate_backend(active_pid, 10000) from pg_replication_slots where database = '${name}' and active`
+
+/** The programs of a server that a test starts, stops and damages itself; without them it is counted as not run. */
+export function postgresPrograms(test: Pick<PostgresTest, 'skip'>): string {
+  const binaries = binariesOfPostgres()
+  if (binaries !== undefined) return binaries
+  const version = askedVersion()
+  return notRun(test, {
+    part: partOf('postgres-binaries'),
+    reason: `a server of the test's own needs the programs of PostgreSQL${version === undefined ? '' : ` ${version}`} on this machine`,
+    help: version === undefined ? 'apt-get install postgresql' : `npm run test:postgres -- ${version}`,
+  })
+}
+
+/** Its name for `TIDINGS_REQUIRE`. */
+function partOf(name: string): string {
+  const version = askedVersion()
+  return version === undefined ? name : `postgres-${version}`
+}
 
 async function asSuperuser(url: string, ...statements: readonly string[]): Promise<void> {
   const client = new Client({ connectionString: url })

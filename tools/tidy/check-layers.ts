@@ -49,7 +49,9 @@ function packageReason(path: string, specifier: string): string | undefined {
 }
 
 function ownPackageReason(path: string, name: string): string | undefined {
-  if (name === '@tidings/tools') return isTest(path) ? undefined : '@tidings/tools is for tests'
+  if (name === '@tidings/tools') {
+    return isTest(path) || path === 'vitest.config.ts' ? undefined : '@tidings/tools is for tests'
+  }
   const home = Object.keys(packageArrows).find((folder) => path.startsWith(`${folder}/`))
   const allowed = home === undefined ? [] : (packageArrows[home] ?? [])
   return allowed.includes(name) || isTest(path) ? undefined : `${home ?? path} may use ${list(allowed)}, not ${name}`

@@ -1,8 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { notRun } from '@tidings/tools/not-run'
-import { binariesOfPostgres, openPool, startPostgres, stopPostgres } from '@tidings/tools/postgres'
+import { postgresPrograms, openPool, startPostgres, stopPostgres } from '@tidings/tools/postgres'
 import { playRounds } from '@tidings/tools/torture-rounds'
 import { mulberry32 } from 'tidings/testing'
 import { test } from 'vitest'
@@ -12,8 +11,7 @@ const turnsOfOneRound = 8
 const kinds: readonly Turn[] = ['killed', 'restarted', 'paused', 'stopped']
 
 test('three servers on one store, whose leader is killed, stands still or stops', async (context) => {
-  const binaries = binariesOfPostgres()
-  if (!binaries) return notRun(context, { part: 'postgres', reason: 'there is no PostgreSQL on this machine' })
+  const binaries = postgresPrograms(context)
   const folder = await mkdtemp(join(tmpdir(), 'tidings-leaders-'))
   await chmod(folder, 0o755)
   const postgres = await startPostgres(binaries, join(folder, 'cluster'))

@@ -1,11 +1,10 @@
 import type { Caller } from '../broker/port/broker.ts'
 import type { TopicDefinition } from '../broker/port/topics.ts'
 import type { Entity, JsonSchema } from '../contract/index.ts'
-import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { Backoff, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { Backoff } from './backoff.ts'
 import type { Capture, CaptureOptions } from './capture.ts'
-import { codeOf, literal, messageOf, quoted, refusal } from './client.ts'
+import { betweenConnections, codeOf, literal, messageOf, quoted, refusal } from './client.ts'
 import { ColumnTypes } from './column-types.ts'
 import { Connection } from './connection.ts'
 import { NewLife } from './new-life.ts'
@@ -27,6 +26,13 @@ export function captureTable(options: CaptureOptions): Capture {
   }
   return new TableCapture(options, name)
 }
+
+/**
+ * How long a replication connection may say nothing: what PostgreSQL's own subscribers allow. A server that works on a
+ * transaction of which nothing is published may be as silent as one that is gone, and begins anew with each connection:
+ * so that it can come to an end, the next one may be silent for twice as long.
+ */
+const silent = { firstMs: 60_000, longestMs: 3_600_000 }
 
 class TableCapture implements Capture {
   readonly #options: CaptureOptions
@@ -51,6 +57,7 @@ class TableCapture implements Capture {
   #isTold = false
   #published = 0
   #refused = 0
+  #silentMs = silent.firstMs
 
   constructor(options: CaptureOptions, name: string) {
     const { pool, entity, table, columns, environment = systemEnvironment } = options
@@ -60,7 +67,7 @@ class TableCapture implements Capture {
     this.#caller = options.caller ?? { namespace: 'default', principal: entity.service }
     this.#store = new StateStore({ pool, name, topic: entity.topic })
     this.#tableOptions = { pool, types: new ColumnTypes(pool), table, columns, keyProperty: entity.key }
-    this.#backoff = new Backoff(environment)
+    this.#backoff = new Backoff(environment, betweenConnections)
     this.#watch = new Watch({
       pool,
       environment,
@@ -185,6 +192,8 @@ class TableCapture implements Capture {
       tableOptions: this.#tableOptions,
       table,
       asked: this.#asked,
+      silentMs: this.#silentMs,
+      onSilent: () => (this.#silentMs = Math.min(2 * this.#silentMs, silent.longestMs)),
       raise: (alarm) => this.#raise(alarm),
       onBegun: (asked) => this.#onBegun(asked),
       onFlowing: () => this.#onFlowing(),
@@ -207,8 +216,9 @@ class TableCapture implements Capture {
   }
 
   #onFlowing(): void {
-    this.#backoff.succeed()
+    this.#backoff.reset()
     this.#isTold = false
+    this.#silentMs = silent.firstMs
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {

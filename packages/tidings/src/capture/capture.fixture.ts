@@ -27,6 +27,8 @@ export interface Bench {
   readonly role: string
   /** The database as the capturing role has it. */
   readonly url: string
+  /** What the slot and the publication of its captures are called: all databases of a server share the names of slots. */
+  readonly slot: string
   /** The capture's own way to it. */
   readonly pool: Pool
   readonly broker: Broker
@@ -39,14 +41,21 @@ export interface Bench {
   wipe(): Promise<void>
 }
 
+export interface BenchTables {
+  /** Statements that create the table `customer`; one with an id and a name where nothing is said. */
+  readonly tables?: string
+  /** `false` where the test sees to the publication. */
+  readonly published?: boolean
+}
+
 const plainTable = 'create table customer (id integer primary key, name text)'
 
 let roles = 0
 
-export async function captureBench(context: TestContext, tables = plainTable): Promise<Bench> {
+export async function captureBench(context: TestContext, tables: BenchTables = {}): Promise<Bench> {
   const bench = await benchOn(context, (await postgresDatabase(context)).url, tables)
   const { owner, role } = bench
-  // The server outlives the test, and with it slots and roles.
+  // The server outlives the test, and with it slots and roles. A database that has a slot cannot be dropped.
   context.onTestFinished(async () => {
     await dropSlots(owner)
     await owner.query(`drop owned by ${role}; drop role ${role}`)
@@ -55,11 +64,18 @@ export async function captureBench(context: TestContext, tables = plainTable): P
 }
 
 /** The same in a database that is the test's own to damage. */
-export async function benchOn(context: TestContext, url: string, tables = plainTable): Promise<Bench> {
+export async function benchOn(
+  context: TestContext,
+  url: string,
+  { tables = plainTable, published = true }: BenchTables = {},
+): Promise<Bench> {
   const owner = poolOf(context, url)
+  const name = new URL(url).pathname.slice(1)
+  const slot = `tidings_${name}`
   const role = `capturing_${process.pid}_${++roles}`
   await owner.query(`create role ${role} login replication; create schema tidings authorization ${role}; ${tables}`)
   await owner.query(`grant select on all tables in schema public to ${role}`)
+  if (published) await publish(owner, slot)
   const ordinary = new URL(url)
   ordinary.username = role
   const pool = poolOf(context, ordinary.href)
@@ -72,6 +88,7 @@ export async function benchOn(context: TestContext, url: string, tables = plainT
     owner,
     role,
     url: ordinary.href,
+    slot,
     pool,
     broker,
     alarms,
@@ -82,6 +99,7 @@ export async function benchOn(context: TestContext, url: string, tables = plainT
         replication: () => new Client({ connectionString: ordinary.href, replication: 'database' } as object),
         broker: faulty,
         entity: crm.customer,
+        name,
         table: 'customer',
         onAlarm: (alarm) => alarms.push(alarm),
         heartbeatMs: 200,
@@ -111,8 +129,8 @@ async function emptyBroker(context: TestContext): Promise<Broker> {
   return broker
 }
 
-/** A database with a slot cannot be dropped, and one that is read from cannot be dropped either. */
-async function dropSlots(owner: Pool): Promise<void> {
+/** Also those whose reader has gone and that the server believes to be read: it may notice late. */
+export async function dropSlots(owner: Pool): Promise<void> {
   const slots = 'pg_replication_slots where database = current_database()'
   for (;;) {
     await owner.query(`select pg_terminate_backend(active_pid) from ${slots} and active`)
@@ -146,8 +164,16 @@ export function hooked(pool: Pool, before: (text: string) => Promise<void>): Cap
 }
 
 /** Lets the owner create the publication, as somebody has to where the role may not. */
-export async function publish(owner: Pool, table = 'customer', name = 'tidings_crm_customer'): Promise<void> {
-  await owner.query(`create publication ${name} for table ${table}`)
+export async function publish(owner: Pool, name: string): Promise<void> {
+  await owner.query(`create publication ${name} for table customer`)
+}
+
+/** The main number of the server's version. */
+export async function serverVersion(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ version: number }>(
+    "select current_setting('server_version_num')::integer / 10000 as version",
+  )
+  return rows[0]!.version
 }
 
 /** Resolves when the table was published completely. */

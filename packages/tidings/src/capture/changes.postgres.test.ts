@@ -7,7 +7,6 @@ import {
   inShort,
   latestOf,
   listed,
-  publish,
   textOf,
   type Bench,
 } from './capture.fixture.ts'
@@ -31,7 +30,6 @@ async function published({ broker }: Bench, before: number, count: number): Prom
 test('of several changes of a key in one transaction the last one is published', async (context) => {
   const bench = await captureBench(context)
   const { owner } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob'), (3, 'Cid')")
   await captured(bench)
   await owner.query(`
@@ -55,7 +53,6 @@ test('of several changes of a key in one transaction the last one is published',
 test('what was rolled back is not published', async (context) => {
   const bench = await captureBench(context)
   const { owner } = bench
-  await publish(owner)
   await captured(bench)
   await owner.query("begin; insert into customer values (1, 'Ann'); rollback")
   await owner.query(
@@ -67,7 +64,6 @@ test('what was rolled back is not published', async (context) => {
 test('a changed key is the end of the old one and the beginning of the new one', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   await captured(bench)
   await owner.query('update customer set id = 7 where id = 1')
@@ -82,7 +78,6 @@ test('a changed key is the end of the old one and the beginning of the new one',
 test('an emptied table ends every entity, and what comes after it in the same transaction stays', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   await captured(bench)
   await owner.query("insert into customer values (3, 'Cid')")
@@ -100,7 +95,6 @@ test('an emptied table ends every entity, and what comes after it in the same tr
 test('a table that is emptied while it is listed does not come back', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query("insert into customer select id, 'n' from generate_series(1, 10) id")
   // The second chunk is read; before its note is written, the table is emptied.
   let notes = 0
@@ -117,9 +111,8 @@ test('a table that is emptied while it is listed does not come back', async (con
 })
 
 test('a long value that did not change is published with the row', async (context) => {
-  const bench = await captureBench(context, long)
+  const bench = await captureBench(context, { tables: long })
   const { owner, broker } = bench
-  await publish(owner)
   const [first, second] = ['x'.repeat(10_000), 'y'.repeat(10_000)]
   await owner.query(`insert into customer values (1, 'Ann', '${first}'), (2, 'Bob', '${second}')`)
   await captured(bench)
@@ -132,9 +125,8 @@ test('a long value that did not change is published with the row', async (contex
 })
 
 test('a long value that the log has is not read from the table', async (context) => {
-  const bench = await captureBench(context, long)
+  const bench = await captureBench(context, { tables: long })
   const { owner } = bench
-  await publish(owner)
   let reads = 0
   const pool = hooked(bench.pool, async (text) => {
     if (/unnest\(\$1/.test(text)) reads += 1
@@ -154,9 +146,8 @@ test('a long value that the log has is not read from the table', async (context)
 })
 
 test('a row whose long value cannot be read any more, because it is gone, ends with its deletion', async (context) => {
-  const bench = await captureBench(context, long)
+  const bench = await captureBench(context, { tables: long })
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query(`insert into customer values (1, 'Ann', '${'x'.repeat(10_000)}')`)
   const capturing = capture()
   await capturing.start()
@@ -172,7 +163,6 @@ test('a row whose long value cannot be read any more, because it is gone, ends w
 test('a transaction that is larger than memory should hold comes in pieces, and ends like the table', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker } = bench
-  await publish(owner)
   await captured(bench)
   await owner.query(`
     begin;
@@ -196,47 +186,24 @@ test('a transaction that is larger than memory should hold comes in pieces, and 
   expect(Math.max(...counts.values()), 'a key in more than one piece').toBeGreaterThan(1)
 })
 
-test('columns that come and go while it runs come and go in the events, and somebody is told', async (context) => {
-  const bench = await captureBench(context)
-  const { owner, broker, alarms } = bench
-  await publish(owner)
-  await owner.query("insert into customer values (1, 'Ann')")
-  await captured(bench)
-  await owner.query("insert into customer values (2, 'Bob')")
-  await owner.query('alter table customer add column city text, add column spot point')
-  await owner.query("insert into customer values (3, 'Cid', 'Bern', '(1,2)')")
-  await owner.query('alter table customer drop column name')
-  await owner.query("update customer set city = 'Basel' where id = 1")
-  await expectLatest(broker, {
-    1: { id: 1, city: 'Basel' },
-    2: { id: 2, name: 'Bob' },
-    3: { id: 3, name: 'Cid', city: 'Bern' },
-  })
-  expect(alarms).toMatchObject([
-    { alarm: 'columns', added: ['city', 'spot'], dropped: [], message: expect.stringMatching(/spot \(point\)/) },
-    { alarm: 'columns', added: [], dropped: ['name'] },
-  ])
-})
-
 test('changes of other tables are no events', async (context) => {
-  const bench = await captureBench(
-    context,
-    'create table customer (id integer primary key); create table other (id integer primary key)',
-  )
-  const { owner } = bench
-  await owner.query('create publication tidings_crm_customer for all tables')
+  const bench = await captureBench(context, {
+    tables: 'create table customer (id integer primary key); create table other (id integer primary key)',
+    published: false,
+  })
+  const { owner, slot } = bench
+  await owner.query(`create publication ${slot} for all tables`)
   await captured(bench)
   await owner.query('insert into other values (1); truncate other; insert into customer values (2)')
   expect(await published(bench, 0, 1)).toEqual(['created 2 {"id":2}'])
 })
 
 test('a row of which the key is a unique index is published like any other', async (context) => {
-  const bench = await captureBench(
-    context,
-    'create table customer (name text, id uuid not null unique); alter table customer replica identity using index customer_id_key',
-  )
+  const bench = await captureBench(context, {
+    tables:
+      'create table customer (name text, id uuid not null unique); alter table customer replica identity using index customer_id_key',
+  })
   const { owner, broker } = bench
-  await publish(owner)
   const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
   await owner.query(`insert into customer values ('Ann', '${id}')`)
   await captured(bench)
@@ -247,7 +214,6 @@ test('a row of which the key is a unique index is published like any other', asy
 test('a row that the broker refuses is told, and neither its later states nor other rows wait for it', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, alarms } = bench
-  await publish(owner)
   await captured(bench)
   // Larger than what a broker takes.
   await owner.query(`begin; insert into customer values (1, repeat('x', 200000)), (2, 'Bob'); commit`)
@@ -260,8 +226,7 @@ test('a row that the broker refuses is told, and neither its later states nor ot
 
 test('a newer state of a row that was refused in the same call is published after it', async (context) => {
   const bench = await captureBench(context)
-  const { owner, broker, faults } = bench
-  await publish(owner)
+  const { owner, slot, broker, faults } = bench
   await captured(bench)
   let calls = 0
   let goOn = (): void => undefined
@@ -278,7 +243,7 @@ test('a newer state of a row that was refused in the same call is published afte
   await owner.query("update customer set name = 'Ann' where id = 1")
   const { rows } = await owner.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
   const sent = `select 1 from pg_stat_replication join pg_replication_slots on active_pid = pid
-    where slot_name = 'tidings_crm_customer' and sent_lsn >= $1`
+    where slot_name = '${slot}' and sent_lsn >= $1`
   await expect.poll(async () => (await owner.query(sent, [rows[0]!.lsn])).rowCount, { timeout: 20_000 }).toBe(1)
   goOn()
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' }, 9: { id: 9, name: 'Iris' } })
@@ -287,7 +252,6 @@ test('a newer state of a row that was refused in the same call is published afte
 test('of many rows that are refused, ten are told and all are counted', async (context) => {
   const bench = await captureBench(context)
   const { owner, alarms } = bench
-  await publish(owner)
   const capturing = bench.capture()
   await capturing.start()
   await listed(capturing)

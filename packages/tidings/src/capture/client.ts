@@ -69,3 +69,6 @@ export function quoted(name: string): string {
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
+
+/** How long to wait before connecting to PostgreSQL again. */
+export const betweenConnections = { firstMs: 100, longestMs: 10_000 }

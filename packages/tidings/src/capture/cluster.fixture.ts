@@ -3,9 +3,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { notRun } from '@tidings/tools/not-run'
 import {
-  binariesOfPostgres,
+  postgresPrograms,
   runPostgres,
   startPostgres,
   stopPostgres,
@@ -25,14 +24,7 @@ export interface Cluster {
 }
 
 export async function ownCluster(context: TestContext, ...settings: string[]): Promise<Cluster> {
-  const binaries = binariesOfPostgres()
-  if (!binaries) {
-    notRun(context, {
-      part: 'postgres-binaries',
-      reason: 'a server with settings of its own needs the programs of PostgreSQL on this machine',
-      help: 'apt-get install postgresql',
-    })
-  }
+  const binaries = postgresPrograms(context)
   const folder = await mkdtemp(join(tmpdir(), 'tidings-capture-'))
   await chmod(folder, 0o755)
   const cluster = join(folder, 'cluster')

@@ -1,6 +1,6 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Entity } from '../contract/index.ts'
-import type { Environment } from '../environment/index.ts'
+import { sleep, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { quoted, type CapturePool, type ReplicationClient } from './client.ts'
 import { settleLife } from './life.ts'
@@ -12,7 +12,7 @@ import { CaptureRun } from './run.ts'
 import { connectToReplicate, ensurePublication, readPublication } from './server.ts'
 import { databaseError, forms } from './session.ts'
 import type { StateStore } from './state.ts'
-import { ReplicationStream } from './stream.ts'
+import { ReplicationStream, silence } from './stream.ts'
 import type { CapturedTable, TableOptions } from './table.ts'
 
 export interface ConnectionOptions {
@@ -31,6 +31,10 @@ export interface ConnectionOptions {
   readonly asked: NewLife | undefined
   readonly raise: Raise
   readonly chunkRows?: number
+  /** How long the server may say nothing. */
+  readonly silentMs: number
+  /** It has said nothing for that long, which ends the connection. */
+  readonly onSilent: () => void
   /** The life of this capture stands in the database. */
   readonly onBegun: (asked: NewLife | undefined) => void
   /** A note has come through. */
@@ -43,6 +47,10 @@ export interface ConnectionOptions {
  * moment, so that nothing else in this process has to wait for it.
  */
 const mostWaitingBytes = 262_144
+
+/** A connection that is not there by then is given up, and one that does not end by then is left alone. */
+const connectWithinMs = 30_000
+const endWithinMs = 5_000
 
 /** One replication connection, from its opening to its end. */
 export class Connection {
@@ -79,7 +87,7 @@ export class Connection {
       throw this.#reason instanceof NewLife ? this.#reason : databaseError(this.#reason ?? error)
     } finally {
       this.end(new Error('The replication connection has ended.'))
-      await client.end().catch(() => undefined)
+      await Promise.race([client.end().catch(() => undefined), sleep(this.#options.environment, endWithinMs)])
     }
   }
 
@@ -112,8 +120,9 @@ export class Connection {
   }
 
   async #run(client: ReplicationClient): Promise<void> {
-    const { pool, broker, caller, environment, entity, slot, store, table, raise, count } = this.#options
-    const system = await this.#unlessEnded(identify(client))
+    const { pool, broker, caller, environment, entity, slot, store, table, raise, count, silentMs, onSilent } =
+      this.#options
+    const system = await this.#identify(client)
     this.#publication = await ensurePublication(pool, slot, table)
     const lifeOptions = { pool, environment, entity, broker, caller, topic: entity.topic, store, slot, raise }
     const origin = { ...system, table, publication: this.#publication }
@@ -127,6 +136,11 @@ export class Connection {
       from: confirmed,
       environment,
       maxBytes: mostWaitingBytes,
+      silentMs,
+      onSilent: () => {
+        onSilent()
+        this.end(silence(silentMs))
+      },
       settings: { messages: 'true' },
     })
     this.#stream = stream
@@ -158,6 +172,17 @@ export class Connection {
     } finally {
       // Only spares reading it again: what fails here has failed before.
       await run.confirm().catch(() => undefined)
+    }
+  }
+
+  async #identify(client: ReplicationClient): ReturnType<typeof identify> {
+    const cancel = this.#options.environment.timers.after(connectWithinMs, () =>
+      this.end(new Error(`No replication connection to PostgreSQL came about within ${connectWithinMs / 1_000} s.`)),
+    )
+    try {
+      return await this.#unlessEnded(identify(client))
+    } finally {
+      cancel()
     }
   }
 

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
 import { mulberry32 } from '../testing/index.ts'
-import { allEvents, captureBench, delivered, latestOf, publish, textOf, type Bench } from './capture.fixture.ts'
+import { allEvents, captureBench, delivered, latestOf, textOf, type Bench } from './capture.fixture.ts'
 import type { Capture } from './index.ts'
 
 const ids = 120
@@ -102,7 +102,7 @@ function damageCalls({ faults, broker }: Bench, random: () => number): void {
 /** Captures come and go: stopped, their connections ended, their slots dropped, asked to list everything. */
 async function captureMeanwhile(bench: Bench, random: () => number, isOver: () => boolean): Promise<Capture> {
   const { owner, capture } = bench
-  const slot = "pg_replication_slots where slot_name = 'tidings_crm_customer'"
+  const slot = `pg_replication_slots where slot_name = '${bench.slot}'`
   for (;;) {
     const running = capture({ chunkRows: 7 })
     await running.start()
@@ -123,7 +123,6 @@ async function captureMeanwhile(bench: Bench, random: () => number, isOver: () =
 async function play(bench: Bench, seed: number, truncates: boolean): Promise<void> {
   const random = mulberry32(seed)
   const { owner, broker } = bench
-  await publish(owner)
   const work = new Writers(owner, random, truncates)
   await work.fill()
   damageCalls(bench, random)
@@ -146,7 +145,7 @@ test.for([1, 2, 3])(
   'captures that die, slots that are lost and a broker that fails while rows change: at the end the broker has the table (seed %i)',
   { timeout: 180_000 },
   async (seed, context) => {
-    await play(await captureBench(context, tables), seed, true)
+    await play(await captureBench(context, { tables }), seed, true)
   },
 )
 
@@ -154,7 +153,7 @@ test.for([4, 5])(
   'and where the log has complete rows, no state of a row comes before an earlier one (seed %i)',
   { timeout: 180_000 },
   async (seed, context) => {
-    const bench = await captureBench(context, `${tables}; alter table customer replica identity full`)
+    const bench = await captureBench(context, { tables: `${tables}; alter table customer replica identity full` })
     await play(bench, seed, false)
     const turns = new Map<string, number>()
     for (const { event } of delivered(await allEvents(bench.broker))) {

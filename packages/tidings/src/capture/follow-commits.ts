@@ -1,7 +1,6 @@
-import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
+import { Backoff, sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { Backoff } from './backoff.ts'
-import { messageOf, refusal, type CapturePool, type ReplicationClient } from './client.ts'
+import { betweenConnections, messageOf, refusal, type CapturePool, type ReplicationClient } from './client.ts'
 import { FollowedConnection } from './followed-connection.ts'
 import { checkFollowing, ensureInsertsPublished } from './followed-tables.ts'
 import { databaseError } from './session.ts'
@@ -72,7 +71,7 @@ class LogFollower implements CommitFollower {
   constructor(options: FollowCommitsOptions) {
     this.#options = options
     this.#environment = options.environment ?? systemEnvironment
-    this.#backoff = new Backoff(this.#environment)
+    this.#backoff = new Backoff(this.#environment, betweenConnections)
   }
 
   async start(followed: Followed): Promise<void> {
@@ -127,7 +126,7 @@ class LogFollower implements CommitFollower {
   }
 
   #flowing({ wake }: Followed): void {
-    this.#backoff.succeed()
+    this.#backoff.reset()
     this.#told = ''
     this.#note({ following: true, message: 'Commits wake this process, through a temporary replication slot.' })
     // For what was committed before there was a slot.

@@ -3,6 +3,7 @@ import {
   allEvents,
   caller,
   captureBench,
+  dropSlots,
   expectLatest,
   inShort,
   listed,
@@ -11,12 +12,8 @@ import {
 } from './capture.fixture.ts'
 import type { Capture, CaptureOptions } from './index.ts'
 
-const slot = 'tidings_crm_customer'
-const dropSlot = `select pg_drop_replication_slot('${slot}')`
-
 /** A capture of two rows that has listed them. */
 async function running(bench: Bench, options: Partial<CaptureOptions> = {}): Promise<Capture> {
-  await publish(bench.owner)
   await bench.owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   const capture = bench.capture(options)
   await capture.start()
@@ -58,7 +55,7 @@ test('a capture that was stopped goes on where it was', async (context) => {
 test('a slot that was dropped is noticed, and what was deleted meanwhile disappears', async (context) => {
   const bench = await captureBench(context)
   await (await running(bench)).stop()
-  await bench.owner.query(dropSlot)
+  await dropSlots(bench.owner)
   await change(bench)
   await bench.capture().start()
   await expectListing(bench, /slot is gone/)
@@ -72,22 +69,22 @@ test('a slot that was dropped is noticed, and what was deleted meanwhile disappe
 test('a slot that somebody created again is noticed', async (context) => {
   const bench = await captureBench(context)
   await (await running(bench)).stop()
-  await bench.owner.query(dropSlot)
+  await dropSlots(bench.owner)
   await change(bench)
-  await bench.owner.query(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`)
+  await bench.owner.query(`select pg_create_logical_replication_slot('${bench.slot}', 'pgoutput')`)
   await bench.capture().start()
   await expectListing(bench, /created again/)
 })
 
 test('a slot that is dropped while it runs is noticed', async (context) => {
   const bench = await captureBench(context)
-  const { owner } = bench
+  const { owner, slot } = bench
   await running(bench)
   await change(bench)
   const end = `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '${slot}' and active`
   const dropped = async (): Promise<boolean> => {
     await owner.query(end)
-    return owner.query(dropSlot).then(
+    return owner.query(`select pg_drop_replication_slot('${bench.slot}')`).then(
       () => true,
       () => false,
     )
@@ -98,7 +95,7 @@ test('a slot that is dropped while it runs is noticed', async (context) => {
 
 test('a table that was out of the publication for a while is listed again', async (context) => {
   const bench = await captureBench(context)
-  const { owner } = bench
+  const { owner, slot } = bench
   await running(bench)
   const client = await owner.connect()
   // Nobody sees it without the table.
@@ -111,7 +108,7 @@ test('a table that was out of the publication for a while is listed again', asyn
 
 test('a table that was out of the publication while nothing was captured is listed again', async (context) => {
   const bench = await captureBench(context)
-  const { owner } = bench
+  const { owner, slot } = bench
   await (await running(bench)).stop()
   await owner.query(`alter publication ${slot} drop table customer`)
   await change(bench)
@@ -122,17 +119,17 @@ test('a table that was out of the publication while nothing was captured is list
 
 test('a publication that was dropped and created again is noticed', async (context) => {
   const bench = await captureBench(context)
-  const { owner } = bench
+  const { owner, slot } = bench
   await running(bench)
   await owner.query(`drop publication ${slot}`)
   await change(bench)
-  await publish(owner)
+  await publish(owner, slot)
   await expectListing(bench, /publication/)
 })
 
 test('a table that was dropped and created again is listed again', async (context) => {
   const bench = await captureBench(context)
-  const { owner, role } = bench
+  const { owner, role, slot } = bench
   await running(bench)
   await owner.query('drop table customer; create table customer (id integer primary key, name text)')
   await owner.query(`grant select on customer to ${role}; alter publication ${slot} add table customer`)
@@ -141,7 +138,9 @@ test('a table that was dropped and created again is listed again', async (contex
 })
 
 test('another key of the table begins other keys of events', async (context) => {
-  const bench = await captureBench(context, 'create table customer (id integer primary key, name text not null unique)')
+  const bench = await captureBench(context, {
+    tables: 'create table customer (id integer primary key, name text not null unique)',
+  })
   const { owner, broker } = bench
   await running(bench)
   await owner.query('alter table customer replica identity using index customer_name_key')

@@ -52,7 +52,7 @@ export async function settleLife(
   const identity = identityOf(origin)
   const ended = state && (asked ?? endedOrigin(state, identity) ?? endedSlot(state, slot))
   if (state && !ended) return { state, ahead: await commitsAhead(options, state) }
-  const begun = await beginLife(options, { state, slot: ended?.keepsSlot ? slot : undefined, identity })
+  const begun = await beginLife(options, { state, slot: ended?.keepsSlot ? slot : undefined, origin })
   if (ended) {
     const message = `${ended.message} Everything of ${origin.table.name} is published again, in newer versions.`
     options.raise({ alarm: 'listing', message, sourceepoch: begun.sourceepoch })
@@ -88,7 +88,8 @@ function endedOrigin(state: CaptureState, identity: string): NewLife | undefined
 function endedSlot(state: CaptureState, slot: Slot | undefined): NewLife | undefined {
   if (!slot) return new NewLife('The replication slot is gone.', { keepsSlot: false })
   if (slot.status === 'lost') {
-    return new NewLife('The server has removed log that the replication slot needed (max_slot_wal_keep_size).', {
+    const reasons = 'max_slot_wal_keep_size, idle_replication_slot_timeout'
+    return new NewLife(`The server has removed log that the replication slot needed (${reasons}).`, {
       keepsSlot: false,
     })
   }
@@ -139,7 +140,11 @@ export function restored(): NewLife {
 
 async function beginLife(
   options: LifeOptions,
-  { state, slot, identity }: { state: CaptureState | undefined; slot: Slot | undefined; identity: string },
+  {
+    state,
+    slot,
+    origin,
+  }: { readonly state: CaptureState | undefined; readonly slot: Slot | undefined; readonly origin: Origin },
 ): Promise<CaptureState> {
   const { broker, caller, topic, environment, store } = options
   const { head: position } = await broker.topic(caller, topic)
@@ -150,7 +155,7 @@ async function beginLife(
   // What was committed before is listed, so that nothing of it comes in the newer versions of this life once more.
   const base = slot ? await reachedLsn(options.pool) : await renewSlot(options)
   return store.begin({
-    identity,
+    identity: identityOf(origin),
     sourceepoch,
     confirmed: base,
     position,
@@ -158,6 +163,7 @@ async function beginLife(
     cursor: undefined,
     base,
     first: known === undefined,
+    columns: origin.table.logged,
   })
 }
 

@@ -1,11 +1,10 @@
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
-import { allEvents, captureBench, expectLatest, listed, publish } from './capture.fixture.ts'
+import { allEvents, captureBench, expectLatest, hooked, listed, publish } from './capture.fixture.ts'
 
 test('start and stop may be called in any order, as often as one likes', async (context) => {
   const { owner, broker, capture, alarms } = await captureBench(context)
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann')")
   const capturing = capture()
   await capturing.stop()
@@ -26,7 +25,6 @@ test('start and stop may be called in any order, as often as one likes', async (
 
 test('what the broker has not answered when it stops comes after the next start', async (context) => {
   const { owner, broker, capture, faults } = await captureBench(context)
-  await publish(owner)
   const capturing = capture()
   await capturing.start()
   await listed(capturing)
@@ -45,7 +43,6 @@ test('what the broker has not answered when it stops comes after the next start'
 
 test('it may be stopped while it waits for a transaction that is open in the database', async (context) => {
   const { owner, broker, capture } = await captureBench(context)
-  await publish(owner)
   const client = await owner.connect()
   await client.query("begin; insert into customer values (1, 'Ann')")
   const capturing = capture()
@@ -62,10 +59,10 @@ test('it may be stopped while it waits for a transaction that is open in the dat
 })
 
 test('start() may fail and be tried again', async (context) => {
-  const { owner, broker, capture } = await captureBench(context)
+  const { owner, slot, broker, capture } = await captureBench(context, { published: false })
   const capturing = capture()
   await expect(capturing.start()).rejects.toMatchObject({ code: 'bad-request' })
-  await publish(owner)
+  await publish(owner, slot)
   await capturing.start()
   await owner.query("insert into customer values (1, 'Ann')")
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
@@ -73,7 +70,6 @@ test('start() may fail and be tried again', async (context) => {
 
 test('a connection that cannot be opened is told once, and tried again', async (context) => {
   const { owner, broker, capture, alarms, url } = await captureBench(context)
-  await publish(owner)
   let fails = 3
   const wrong = new URL(url)
   wrong.username = 'nobody_at_all'
@@ -90,8 +86,7 @@ test('a connection that cannot be opened is told once, and tried again', async (
 
 test('a second capture of an entity is refused, and the first goes on', async (context) => {
   const { owner, broker, capture, alarms } = await captureBench(context)
-  await publish(owner)
-  await publish(owner, 'customer', 'tidings_second')
+  await publish(owner, 'tidings_second')
   const capturing = capture()
   await capturing.start()
   await listed(capturing)
@@ -107,7 +102,6 @@ test('a second capture of an entity is refused, and the first goes on', async (c
 
 test('of two processes with one capture, the second waits until the first has ended', async (context) => {
   const { owner, broker, capture, alarms } = await captureBench(context)
-  await publish(owner)
   const first = capture()
   await first.start()
   await listed(first)
@@ -126,7 +120,6 @@ test('of two processes with one capture, the second waits until the first has en
 
 test('a process whose capture another one has begun anew writes nothing down for it', async (context) => {
   const { owner, broker, capture, alarms } = await captureBench(context)
-  await publish(owner)
   const capturing = capture()
   await capturing.start()
   await listed(capturing)
@@ -135,5 +128,28 @@ test('a process whose capture another one has begun anew writes nothing down for
     .poll(() => alarms, { timeout: 20_000 })
     .toMatchObject([{ alarm: 'failing', message: expect.stringMatching(/begun another life/) }])
   await owner.query("insert into customer values (1, 'Ann')")
+  await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
+})
+
+test('stop() does not wait for a table that somebody alters', async (context) => {
+  const bench = await captureBench(context)
+  const { owner, broker, alarms, capture } = bench
+  await owner.query("insert into customer values (1, 'Ann')")
+  const client = await owner.connect()
+  let reads = 0
+  const pool = hooked(bench.pool, async (text) => {
+    if (!text.includes('order by r.')) return
+    reads += 1
+    if (reads === 1) await client.query('begin; lock table customer in access exclusive mode')
+  })
+  const capturing = capture({ pool })
+  await capturing.start()
+  // It waits, gives up, and waits again.
+  await expect.poll(() => reads, { timeout: 20_000 }).toBeGreaterThan(2)
+  await capturing.stop()
+  expect(alarms).toEqual([])
+  await client.query('commit')
+  client.release()
+  await capturing.start()
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
 })

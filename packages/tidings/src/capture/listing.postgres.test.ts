@@ -10,7 +10,6 @@ import {
   inShort,
   latestOf,
   listed,
-  publish,
   type Bench,
 } from './capture.fixture.ts'
 
@@ -27,7 +26,6 @@ const rows = "insert into customer select id, 'old' from generate_series(1, 6) i
 test('rows that change, go, come and move while they are listed end as they are in the table', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query(rows)
   const pool = afterChunk(bench, 2, async () => {
     // 3 and 4 were read just now, 1 and 2 before; 5 and 6 are read later.
@@ -59,7 +57,6 @@ test('rows that change, go, come and move while they are listed end as they are 
 test('changes that a chunk has seen are published before its rows, so that nobody sees them twice', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture, faults } = bench
-  await publish(owner)
   await owner.query(rows)
   // A listing that waits for nothing would be at the broker before the changes are.
   faults.publish = async (...call) => {
@@ -87,7 +84,6 @@ test('changes that a chunk has seen are published before its rows, so that nobod
 test('a listing that is interrupted goes on with the chunk where it was', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture, faults } = bench
-  await publish(owner)
   await owner.query(rows)
   let calls = 0
   faults.publish = async (...call) => {
@@ -108,12 +104,10 @@ test('a listing that is interrupted goes on with the chunk where it was', async 
 })
 
 test('a table of more than one chunk is listed by a key of two columns', async (context) => {
-  const bench = await captureBench(
-    context,
-    'create table customer (zone text, at timestamptz, bytes bytea, primary key (zone, at, bytes))',
-  )
+  const bench = await captureBench(context, {
+    tables: 'create table customer (zone text, at timestamptz, bytes bytea, primary key (zone, at, bytes))',
+  })
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query(`insert into customer select chr(97 + n % 3) || '"', '2026-03-01'::timestamptz + n * interval '1 microsecond',
     decode(lpad(to_hex(n), 4, '0'), 'hex') from generate_series(0, 99) n`)
   const capturing = capture({ chunkRows: 7 })
@@ -126,7 +120,6 @@ test('a table of more than one chunk is listed by a key of two columns', async (
 test('relist() publishes all rows in newer versions, and the end of what only the broker has', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture, alarms } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   const capturing = capture()
   await capturing.start()
@@ -162,7 +155,6 @@ test('relist() publishes all rows in newer versions, and the end of what only th
 test('a transaction that is open since before delays the listing, and no change of the log', async (context) => {
   const bench = await captureBench(context)
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann')")
   let reads = 0
   const pool = hooked(bench.pool, async () => void (reads += 1))

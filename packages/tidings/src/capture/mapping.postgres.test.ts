@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { changeOf } from '../replica/change.ts'
-import { allEvents, captureBench, expectLatest, publish, textOf } from './capture.fixture.ts'
+import { allEvents, captureBench, expectLatest, textOf } from './capture.fixture.ts'
 
 /** A column of each type that has a form in JSON, a value of it as SQL, and what stands in the event. */
 const values: Readonly<Record<string, readonly [type: string, value: string, json: string]>> = {
@@ -57,8 +57,7 @@ const json = (id: number): string =>
     .join(',')}}`
 
 test('every value is in the event as it is in the row, whether it was listed or comes from the log', async (context) => {
-  const { owner, broker, capture } = await captureBench(context, tables)
-  await publish(owner)
+  const { owner, broker, capture } = await captureBench(context, { tables })
   await owner.query(row(1))
   await capture().start()
   await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBe(1)
@@ -69,8 +68,7 @@ test('every value is in the event as it is in the row, whether it was listed or 
 })
 
 test('settings of the server, the database and the role do not change the form of values', async (context) => {
-  const { owner, broker, capture, role, url } = await captureBench(context, tables)
-  await publish(owner)
+  const { owner, broker, capture, role, url } = await captureBench(context, { tables })
   await owner.query(row(1))
   const database = new URL(url).pathname.slice(1)
   for (const [name, value] of [
@@ -97,11 +95,9 @@ test.for([
   ['a range', 'period daterange', /period \(daterange\)/],
   ['a list of them', 'spots point[]', /spots \(_point\)/],
 ] as const)('start() refuses %s by the name of its column and type', async ([_what, column, message], context) => {
-  const { owner, capture } = await captureBench(
-    context,
-    `create type pair as (a integer, b integer); create table customer (id integer primary key, ${column})`,
-  )
-  await publish(owner)
+  const { capture } = await captureBench(context, {
+    tables: `create type pair as (a integer, b integer); create table customer (id integer primary key, ${column})`,
+  })
   await expect(capture().start()).rejects.toMatchObject({
     code: 'bad-request',
     message: expect.stringMatching(message),
@@ -110,11 +106,9 @@ test.for([
 })
 
 test('a table with two columns as its key has both in the key of its events', async (context) => {
-  const { owner, broker, capture } = await captureBench(
-    context,
-    'create table customer (country text, number integer, name text, primary key (number, country))',
-  )
-  await publish(owner)
+  const { owner, broker, capture } = await captureBench(context, {
+    tables: 'create table customer (country text, number integer, name text, primary key (number, country))',
+  })
   await owner.query(`insert into customer values ('CH', 7, 'Ann'), ('a"b', 7, 'Bob')`)
   await capture().start()
   await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBe(2)
@@ -135,8 +129,9 @@ test.for([
   ['timestamptz', '2026-03-01 10:00:00+00'],
   ['bytea', '\\x00ff'],
 ] as const)('a replica takes rows whose key is of the type %s', async ([type, value], context) => {
-  const { owner, broker, capture } = await captureBench(context, `create table customer (id ${type} primary key)`)
-  await publish(owner)
+  const { owner, broker, capture } = await captureBench(context, {
+    tables: `create table customer (id ${type} primary key)`,
+  })
   await owner.query(`insert into customer values ('${value}')`)
   await capture().start()
   await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBe(1)
@@ -149,11 +144,10 @@ test.for([
 })
 
 test('only the columns that are named leave the owner', async (context) => {
-  const { owner, broker, capture, role } = await captureBench(
-    context,
-    'create table customer (id bigint primary key, name text, secret text, length integer generated always as (length(name)) stored)',
-  )
-  await publish(owner)
+  const { owner, broker, capture, role } = await captureBench(context, {
+    tables:
+      'create table customer (id bigint primary key, name text, secret text, length integer generated always as (length(name)) stored)',
+  })
   // The right to read what it publishes is enough.
   await owner.query(`revoke select on customer from ${role}; grant select (id, name) on customer to ${role}`)
   await owner.query("insert into customer values (1, 'Ann', 'x')")

@@ -1,9 +1,8 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { PublishAnswer } from '../broker/port/events.ts'
-import { sleep, type Environment } from '../environment/index.ts'
+import { Backoff, within, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { Event, Position } from '../event/index.ts'
-import { Backoff } from './backoff.ts'
 import { messageOf } from './client.ts'
 import { NewLife } from './new-life.ts'
 import type { Raise } from './report.ts'
@@ -95,10 +94,10 @@ export class Publisher {
       try {
         const request = { topic, events: events.map((event) => ({ event })) }
         const answers = await this.#within(() => broker.publish(caller, request))
-        this.#backoff.succeed()
+        this.#backoff.reset()
         return answers
       } catch (error) {
-        if (signal.aborted) throw new TidingsError('stopped', 'The capture was stopped before the broker answered.')
+        if (signal.aborted) throw stoppedEarly()
         const code = error instanceof TidingsError ? error.code : undefined
         if (code === 'topic-unknown') throw this.#topicEnded()
         if (code !== undefined && perhapsOneEvent.has(code)) {
@@ -161,20 +160,18 @@ export class Publisher {
   async #within<Result>(call: () => Promise<Result>): Promise<Result> {
     const { environment, signal } = this.#options
     signal.throwIfAborted()
-    const waiting = new AbortController()
-    const stopWaiting = (): void => waiting.abort()
-    signal.addEventListener('abort', stopWaiting, { once: true })
-    const late = sleep(environment, answerWithinMs, waiting.signal).then(() => {
-      throw new TidingsError('unavailable', `The broker did not answer within ${answerWithinMs} ms.`)
+    return within(call(), {
+      environment,
+      timeoutMs: answerWithinMs,
+      signal,
+      late: () => new TidingsError('unavailable', `The broker did not answer within ${answerWithinMs} ms.`),
+      aborted: stoppedEarly,
     })
-    late.catch(() => undefined)
-    try {
-      return await Promise.race([call(), late])
-    } finally {
-      signal.removeEventListener('abort', stopWaiting)
-      stopWaiting()
-    }
   }
+}
+
+function stoppedEarly(): TidingsError {
+  return new TidingsError('stopped', 'The capture was stopped before the broker answered.')
 }
 
 function lifeOf(position: Position): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { captureBench, expectLatest, publish } from './capture.fixture.ts'
+import { captureBench, expectLatest, publish, serverVersion } from './capture.fixture.ts'
 
 const table = 'create table customer (id integer primary key, name text)'
 
@@ -31,28 +31,12 @@ const refusals: Readonly<Record<string, readonly [tables: string, message: RegEx
   ],
   'a table that is not logged': ['create unlogged table customer (id integer primary key)', /set logged/],
   'rows that the role does not see': [`${table}; alter table customer enable row level security`, /bypassrls/],
-  'a publication without the table': [
-    `${table}; create publication tidings_crm_customer`,
-    /add table "public"\."customer"/,
-  ],
-  'a publication without all changes': [
-    `${table}; create publication tidings_crm_customer for table customer with (publish = 'insert')`,
-    /set \(publish = 'insert, update, delete, truncate'\)/,
-  ],
-  'a publication without all rows': [
-    `${table}; create publication tidings_crm_customer for table customer where (id > 1)`,
-    /set table "public"\."customer"/,
-  ],
-  'a publication without all columns': [
-    `${table}; create publication tidings_crm_customer for table customer (id)`,
-    /set table "public"\."customer"/,
-  ],
 }
 
 test.for(Object.entries(refusals))(
   'start() refuses %s, with what helps',
   async ([_what, [tables, message]], context) => {
-    const { capture } = await captureBench(context, tables)
+    const { capture } = await captureBench(context, { tables, published: false })
     await expect(capture().start()).rejects.toMatchObject({
       code: 'bad-request',
       message: expect.stringMatching(message),
@@ -61,14 +45,38 @@ test.for(Object.entries(refusals))(
 )
 
 test.for([
+  ['without the table', '', /add table "public"\."customer"/, 0],
+  [
+    'without all changes',
+    "for table customer with (publish = 'insert')",
+    /set \(publish = 'insert, update, delete, truncate'\)/,
+    0,
+  ],
+  ['without all rows', 'for table customer where (id > 1)', /set table "public"\."customer"/, 15],
+  ['without all columns', 'for table customer (id)', /set table "public"\."customer"/, 15],
+  [
+    'with columns that are computed',
+    'for table customer with (publish_generated_columns = stored)',
+    /set \(publish_generated_columns = none\)/,
+    18,
+  ],
+] as const)('start() refuses a publication %s, with what helps', async ([_what, text, message, since], context) => {
+  const { owner, slot, capture } = await captureBench(context, { published: false })
+  if ((await serverVersion(owner)) < since) context.skip(`there is no such publication before PostgreSQL ${since}`)
+  await owner.query(`create publication ${slot} ${text}`)
+  await expect(capture().start()).rejects.toMatchObject({
+    code: 'bad-request',
+    message: expect.stringMatching(message),
+  })
+})
+
+test.for([
   ['a column that is not there', ['id', 'nothing'], /no column 'nothing'/],
   ['a column that is computed', ['id', 'twice'], /generated column 'twice'/],
 ] as const)('start() refuses %s among those to publish', async ([_what, columns, message], context) => {
-  const { owner, capture } = await captureBench(
-    context,
-    'create table customer (id integer primary key, twice integer generated always as (id * 2) stored)',
-  )
-  await publish(owner)
+  const { capture } = await captureBench(context, {
+    tables: 'create table customer (id integer primary key, twice integer generated always as (id * 2) stored)',
+  })
   await expect(capture({ columns }).start()).rejects.toMatchObject({
     code: 'bad-request',
     message: expect.stringMatching(message),
@@ -76,7 +84,7 @@ test.for([
 })
 
 test('start() names each right that the role lacks, one after the other, and then captures', async (context) => {
-  const { owner, broker, capture, role } = await captureBench(context)
+  const { owner, slot, broker, capture, role } = await captureBench(context, { published: false })
   await owner.query(`
     insert into customer values (1, 'Ann'); revoke select on customer from ${role};
     alter role ${role} noreplication; drop schema tidings`)
@@ -91,8 +99,8 @@ test('start() names each right that the role lacks, one after the other, and the
   await owner.query(`alter role ${role} replication`)
   await refused(/grant select on "public"\."customer" to/)
   await owner.query(`grant select on customer to ${role}`)
-  await refused(/create publication "tidings_crm_customer" for table "public"\."customer"/)
-  await owner.query('create publication "tidings_crm_customer" for table "public"."customer"')
+  await refused(new RegExp(`create publication "${slot}" for table "public"\\."customer"`))
+  await owner.query(`create publication "${slot}" for table "public"."customer"`)
   await refused(new RegExp(`create schema tidings authorization "${role}"`))
   await owner.query('create schema tidings')
   await refused(new RegExp(`grant usage, create on schema tidings to "${role}"`))
@@ -102,7 +110,7 @@ test('start() names each right that the role lacks, one after the other, and the
 })
 
 test('a role that owns the table and may create what it needs needs nobody', async (context) => {
-  const { owner, broker, capture, role } = await captureBench(context)
+  const { owner, broker, capture, role } = await captureBench(context, { published: false })
   const { rows } = await owner.query<{ name: string }>('select current_database() as name')
   await owner.query(`
     insert into customer values (1, 'Ann'); alter table customer owner to ${role};
@@ -121,7 +129,7 @@ test('names that PostgreSQL would not take are refused, and a slot of somebody e
   for (const name of ['', 'A', 'a-b', 'x'.repeat(51)]) {
     expect(() => capture({ name })).toThrow(expect.objectContaining({ code: 'bad-request' }))
   }
-  await publish(owner, 'customer', 'tidings_mine')
+  await publish(owner, 'tidings_mine')
   await owner.query("select pg_create_logical_replication_slot('tidings_mine', 'test_decoding')")
   await capture({ name: 'mine' }).start()
   await expect

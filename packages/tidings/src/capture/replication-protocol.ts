@@ -18,11 +18,12 @@ export function decodeFrame(bytes: Buffer): ServerFrame | undefined {
 /** Milliseconds from 1970 to PostgreSQL's own beginning of time, 2000. */
 const epochMs = 946_684_800_000
 
-/** Tells the server that everything before this place is kept elsewhere, so that it need not be kept here. */
+/** Tells the server that everything before this place is kept elsewhere, so that it need not be kept here, and asks for an answer. */
 export function encodeStatus(confirmed: Lsn, now: number): Buffer {
   const bytes = Buffer.alloc(34)
   bytes.write('r')
   for (const place of [1, 9, 17]) bytes.writeBigUInt64BE(confirmed, place)
   bytes.writeBigInt64BE(BigInt(Math.floor(now) - epochMs) * 1_000n, 25)
+  bytes[33] = 1
   return bytes
 }

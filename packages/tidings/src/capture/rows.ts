@@ -1,12 +1,32 @@
-import { quoted, type CapturePool } from './client.ts'
+import { codeOf, quoted, type CapturePool } from './client.ts'
 import type { Tuple } from './pgoutput.ts'
-import { read } from './session.ts'
+import { read, type Session } from './session.ts'
 import { Snapshot } from './snapshot.ts'
 import { selection, type CapturedTable } from './table.ts'
 
+/** Whoever waits for a table that somebody alters cannot be stopped; better to look again. */
+const lockTimeout = "set local lock_timeout = '500ms'"
+const lockNotAvailable = '55P03'
+
+/** What is read, or `undefined` while somebody else has locked the table. */
+async function unlessLocked<Result>(
+  pool: CapturePool,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await read(pool, async (session) => {
+      await session.rows(lockTimeout)
+      return work(session)
+    })
+  } catch (error) {
+    if (codeOf(error) === lockNotAvailable) return undefined
+    throw error
+  }
+}
+
 /**
  * The present rows of these keys (each the texts of its columns), or `undefined` while the transaction whose changes
- * are asked for is in the log but not yet visible.
+ * are asked for is in the log but not yet visible, or the table is locked.
  */
 export async function readRows(
   pool: CapturePool,
@@ -17,7 +37,7 @@ export async function readRows(
   const wanted = places.map((place) => `$${place + 1}::text[]`).join(', ')
   const names = places.map((place) => `part${place}`).join(', ')
   const equal = table.key.map(({ name, typeName }, place) => `r.${quoted(name)} = w.part${place}::${typeName}`)
-  return read(pool, async (session) => {
+  return unlessLocked(pool, async (session) => {
     const [row] = await session.rows('select pg_current_snapshot()::text')
     if (!new Snapshot(row![0]!).sees(xid)) return undefined
     return session.rows(
@@ -29,7 +49,7 @@ export async function readRows(
 
 /**
  * The rows after a key, in the order of the keys, at most `limit`; or `undefined` while a transaction is open that is
- * older than `horizon`.
+ * older than `horizon`, or the table is locked.
  */
 export async function readChunk(
   pool: CapturePool,
@@ -40,7 +60,7 @@ export async function readChunk(
   const key = table.key.map(({ name }) => `r.${quoted(name)}`).join(', ')
   const values = table.key.map(({ typeName }, place) => `$${place + 1}::text::${typeName}`).join(', ')
   const condition = after ? `where (${key}) > (${values})` : ''
-  return read(pool, async (session) => {
+  return unlessLocked(pool, async (session) => {
     const [row] = await session.rows('select pg_current_snapshot()::text')
     if (!new Snapshot(row![0]!).isAfter(horizon)) return undefined
     return session.rows(

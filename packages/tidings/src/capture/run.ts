@@ -62,7 +62,8 @@ export class CaptureRun {
   #state: CaptureState
   #table: CapturedTable
   /** How the log writes rows; unknown until it says so. */
-  #relation: { readonly columns: readonly string[]; readonly form: RowForm } | undefined
+  #form: RowForm | undefined
+  #columns: readonly string[] | undefined
   #transaction: TransactionChanges | undefined
   #bytes = 0
   #batch: Event[] = []
@@ -78,6 +79,7 @@ export class CaptureRun {
     this.#options = options
     this.#state = state
     this.#table = table
+    this.#columns = state.columns
     this.#ahead = new Set(options.ahead)
     this.#life = { entity, sourceepoch: state.sourceepoch }
     this.#reached = state.confirmed
@@ -107,7 +109,7 @@ export class CaptureRun {
     // What the broker has of another time must be found again after a crash.
     if (this.#published <= this.#state.confirmed || this.#ahead.size > 0) return
     const confirmed = this.#published
-    const state = { ...this.#state, confirmed, position: publisher.position }
+    const state = { ...this.#state, confirmed, position: publisher.position, columns: this.#columns }
     await store.confirm(state)
     this.#state = state
     stream.confirm(confirmed)
@@ -146,7 +148,7 @@ export class CaptureRun {
       case 'delete': {
         if (message.relation !== this.#table.oid) return undefined
         const transaction = this.#transaction!
-        transaction.add(message, this.#relation!.form)
+        transaction.add(message, this.#form!)
         this.#bytes += bytes
         const isLarge = transaction.size >= mostKeys || this.#bytes >= mostBytes
         return isLarge && transaction.endsPart ? this.#collect(transaction) : undefined
@@ -234,8 +236,9 @@ export class CaptureRun {
       throw new NewLife(`The key by which the log names the rows of ${name} has changed.`, { keepsSlot: false })
     }
     const { form, unmapped } = await formOfRelation(tableOptions, relation, key)
-    const before = this.#relation?.columns
-    this.#relation = { columns, form }
+    const before = this.#columns
+    this.#form = form
+    this.#columns = columns
     if (!before) return
     const added = columns.filter((column) => !before.includes(column))
     const dropped = before.filter((column) => !columns.includes(column))

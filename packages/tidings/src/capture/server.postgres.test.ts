@@ -1,16 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { allEvents, benchOn, expectLatest, hooked, inShort, listed, publish, type Bench } from './capture.fixture.ts'
+import { allEvents, benchOn, expectLatest, hooked, inShort, listed, type Bench } from './capture.fixture.ts'
 import { ownCluster } from './cluster.fixture.ts'
-
-const slot = 'tidings_crm_customer'
 
 test('a database that was restored from a copy of its files: copies follow what was restored', async (context) => {
   const cluster = await ownCluster(context)
   const bench = await benchOn(context, cluster.url)
   const { owner, broker, alarms, capture } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   const capturing = capture()
   await capturing.start()
@@ -40,8 +37,7 @@ test('a database that was restored from a copy of its files: copies follow what 
 
 test('log that the server removed before it was read is noticed', async (context) => {
   const cluster = await ownCluster(context, 'max_slot_wal_keep_size=1MB', 'max_wal_size=32MB')
-  const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)
-  await publish(owner)
+  const { owner, slot, broker, alarms, capture } = await benchOn(context, cluster.url)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   const first = capture()
   await first.start()
@@ -66,16 +62,23 @@ test('log that the server removed before it was read is noticed', async (context
 
 /** A commit that is in the log and that no reader of the table sees, until it is let through. */
 async function waitingCommit({ owner }: Bench): Promise<() => Promise<void>> {
+  await owner.query('create table probe (number integer)')
   await owner.query('alter system set synchronous_standby_names = elsewhere')
   await owner.query('select pg_reload_conf()')
-  const setting = async (): Promise<unknown> => (await owner.query('show synchronous_standby_names')).rows[0]
-  await expect.poll(setting).toEqual({ synchronous_standby_names: 'elsewhere' })
-  const update = owner.query("update customer set name = 'Anna' where id = 1")
+  // Commits wait once the checkpointer knows of the setting, which no statement shows.
   const waits = "select pid from pg_stat_activity where wait_event = 'SyncRep'"
+  const letThrough = `select pg_cancel_backend(pid) from (${waits}) w`
+  for (let isWaited = false; !isWaited;) {
+    let isDone = false
+    const probe = owner.query('insert into probe values (1)').then(() => (isDone = true))
+    while (!isDone && !isWaited) isWaited = (await owner.query(letThrough)).rowCount! > 0
+    await probe
+  }
+  const update = owner.query("update customer set name = 'Anna' where id = 1")
   await expect.poll(async () => (await owner.query(waits)).rowCount, { timeout: 20_000 }).toBe(1)
   expect((await owner.query('select name from customer')).rows).toEqual([{ name: 'Ann' }])
   return async () => {
-    await owner.query(`select pg_cancel_backend(pid) from (${waits}) w`)
+    await owner.query(letThrough)
     await update
   }
 }
@@ -83,9 +86,10 @@ async function waitingCommit({ owner }: Bench): Promise<() => Promise<void>> {
 test('a commit that waits for a standby is in the log before it is in the table: a row is not read before', async (context) => {
   const cluster = await ownCluster(context)
   const tables = 'create table customer (id integer primary key, name text, long text)'
-  const bench = await benchOn(context, cluster.url, `${tables}; alter table customer alter long set storage external`)
+  const bench = await benchOn(context, cluster.url, {
+    tables: `${tables}; alter table customer alter long set storage external`,
+  })
   const { owner, broker, capture } = bench
-  await publish(owner)
   const long = 'x'.repeat(10_000)
   await owner.query(`insert into customer values (1, 'Ann', '${long}')`)
   let reads = 0
@@ -106,7 +110,6 @@ test('a listing waits for commits that are in the log before it and not yet in t
   const cluster = await ownCluster(context)
   const bench = await benchOn(context, cluster.url)
   const { owner, broker, capture } = bench
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann')")
   let reads = 0
   const pool = hooked(bench.pool, async () => void (reads += 1))
@@ -139,7 +142,6 @@ test('start() says how to make PostgreSQL write rows to its log', async (context
 test('no slot or no connection free is told, and mended while it runs', async (context) => {
   const cluster = await ownCluster(context, 'max_replication_slots=1', 'max_wal_senders=1')
   const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)
-  await publish(owner)
   await owner.query("select pg_create_logical_replication_slot('other', 'pgoutput')")
   await capture().start()
   await expect
@@ -164,7 +166,6 @@ test('a standby is refused', async (context) => {
 test('a standby that took over may lack what was published: everything is listed again', async (context) => {
   const cluster = await ownCluster(context)
   const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)
-  await publish(owner)
   await owner.query("insert into customer values (1, 'Ann'), (2, 'Bob')")
   const capturing = capture()
   await capturing.start()
@@ -185,7 +186,6 @@ test('a standby that took over may lack what was published: everything is listed
 test('a server that goes away and comes back is captured on', async (context) => {
   const cluster = await ownCluster(context)
   const { owner, broker, alarms, capture } = await benchOn(context, cluster.url)
-  await publish(owner)
   const capturing = capture()
   await capturing.start()
   await listed(capturing)

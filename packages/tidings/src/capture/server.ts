@@ -56,13 +56,14 @@ export async function readPublication(
       `select p.oid || '.' || p.xmin, p.puballtables, p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate,
               (select r.oid || '.' || r.xmin from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = $2),
               (select coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs')
-                 from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = $2)
+                 from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = $2),
+              to_jsonb(p) ->> 'pubgencols'
          from pg_publication p where p.pubname = $1`,
       [publication, table.oid],
     ),
   )
   if (!row) return undefined
-  const [mark, all, everyKind, member, limited] = row
+  const [mark, all, everyKind, member, limited, generated] = row
   if (everyKind !== 't') {
     throw refusal(
       `The publication ${publication} leaves changes out; run "alter publication ${quoted(publication)} set (publish = 'insert, update, delete, truncate')".`,
@@ -71,6 +72,12 @@ export async function readPublication(
   if (limited !== null) {
     throw refusal(
       `The publication ${publication} leaves rows or columns of ${table.name} out; run "alter publication ${quoted(publication)} set table ${table.name}".`,
+    )
+  }
+  // From PostgreSQL 18 on; a row that is read does not have them.
+  if (generated === 's') {
+    throw refusal(
+      `The publication ${publication} has the generated columns of ${table.name} in it; run "alter publication ${quoted(publication)} set (publish_generated_columns = none)".`,
     )
   }
   if (member === null && all !== 't') {

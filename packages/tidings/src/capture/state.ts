@@ -23,6 +23,8 @@ export interface CaptureState {
   readonly horizon: string
   /** The topic was empty when this life began. */
   readonly first: boolean
+  /** The columns that the log has had of the table up to `confirmed`; unknown to a state that was begun without them. */
+  readonly columns: readonly string[] | undefined
 }
 
 const createTable = `
@@ -37,7 +39,8 @@ const createTable = `
     cursor text,
     base pg_lsn not null,
     horizon text not null,
-    first boolean not null
+    first boolean not null,
+    columns text
   )`
 
 /** Keeps the state of one capture in the captured database itself, so that it is restored together with it. */
@@ -55,9 +58,15 @@ export class StateStore {
   /** Creates the table where it is missing. */
   async prepare(): Promise<void> {
     try {
-      const [row] = await run(this.#pool, "select to_regnamespace('tidings'), to_regclass('tidings.capture')")
+      const [row] = await run(
+        this.#pool,
+        `select to_regnamespace('tidings'), to_regclass('tidings.capture'), exists (
+           select from pg_attribute where attrelid = to_regclass('tidings.capture') and attname = 'columns')`,
+      )
       if (row![0] === null) await run(this.#pool, 'create schema tidings')
       if (row![1] === null) await run(this.#pool, createTable)
+      else if (row![2] !== 't')
+        await run(this.#pool, 'alter table tidings.capture add column if not exists columns text')
       await run(this.#pool, 'select 1 from tidings.capture limit 1')
     } catch (error) {
       if (codeOf(error) !== '42501') throw error
@@ -73,13 +82,13 @@ export class StateStore {
   async load(): Promise<CaptureState | undefined> {
     const [row] = await read(this.#pool, (session) =>
       session.rows(
-        `select identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first
+        `select identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first, columns
            from tidings.capture where name = $1`,
         [this.#name],
       ),
     )
     if (!row) return undefined
-    const [identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first] = row
+    const [identity, sourceepoch, confirmed, position, stage, cursor, base, horizon, first, columns] = row
     return {
       identity: identity!,
       sourceepoch: Number(sourceepoch),
@@ -90,12 +99,13 @@ export class StateStore {
       base: parseLsn(base!),
       horizon: horizon!,
       first: first === 't',
+      columns: typeof columns === 'string' ? (JSON.parse(columns) as string[]) : undefined,
     }
   }
 
   /** Begins a life, in place of the one before. */
   async begin(state: Omit<CaptureState, 'horizon'>): Promise<CaptureState> {
-    const { identity, sourceepoch, confirmed, position, stage, cursor, base, first } = state
+    const { identity, sourceepoch, confirmed, position, stage, cursor, base, first, columns: known } = state
     const values = [
       identity,
       sourceepoch,
@@ -105,13 +115,14 @@ export class StateStore {
       cursor ?? null,
       formatLsn(base),
       first,
+      JSON.stringify(known),
     ]
-    const columns = 'identity, sourceepoch, confirmed, position, stage, cursor, base, first, horizon'
+    const columns = 'identity, sourceepoch, confirmed, position, stage, cursor, base, first, columns, horizon'
     try {
       await write(this.#pool, (session) =>
         session.rows(
           `insert into tidings.capture as c (name, topic, ${columns})
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, pg_current_xact_id()::text)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, pg_current_xact_id()::text)
            on conflict (name) do update set (topic, ${columns}) = (select excluded.topic, ${columns
              .split(', ')
              .map((column) => `excluded.${column}`)
@@ -130,8 +141,9 @@ export class StateStore {
   }
 
   async confirm(state: CaptureState): Promise<void> {
-    const { confirmed, position } = state
-    await this.#update(state, 'confirmed = $3, position = $4', [formatLsn(confirmed), position])
+    const { confirmed, position, columns } = state
+    const values = [formatLsn(confirmed), position, columns === undefined ? null : JSON.stringify(columns)]
+    await this.#update(state, 'confirmed = $3, position = $4, columns = $5', values)
   }
 
   async list(state: CaptureState): Promise<void> {

@@ -11,12 +11,20 @@ export interface StreamOptions {
   readonly environment: Environment
   /** Above so many bytes that nobody has taken, nothing more is read. */
   readonly maxBytes: number
+  /** Called when the server has said nothing for so long, although it is asked every few seconds. */
+  readonly silentMs: number
+  readonly onSilent: () => void
   /** Of the plugin, beside its version and the publication. */
   readonly settings: Readonly<Record<string, string>>
   /** Nothing has to be kept elsewhere: wherever the server has read to is confirmed, which it says where it has nothing to send. */
   readonly confirmsWhatIsRead?: true
   /** Called when the first thing has come. */
   readonly onFlowing?: () => void
+}
+
+/** Why a connection is given up that has said nothing for so long. */
+export function silence(silentMs: number): Error {
+  return new Error(`PostgreSQL has said nothing on the replication connection for ${silentMs / 1_000} s.`)
 }
 
 /** The server ends a connection on which it has heard nothing for `wal_sender_timeout`, 60 s unless it is set. */
@@ -26,7 +34,8 @@ const statusEveryMs = 5_000
  * The messages of a replication slot as they come, given to a client of `pg` as a query. States: before the server's
  * first answer; flowing; paused, while more than `maxBytes` wait to be taken (the server then keeps what follows in its
  * log); ended, by an error or by `close`, and for good. Whatever the state, the server is told every few seconds up to
- * where everything is kept elsewhere, and answers to its questions do not wait for whoever takes the messages.
+ * where everything is kept elsewhere, and answers to its questions do not wait for whoever takes the messages. It answers
+ * each time, so that a connection of which the other end is gone without a word is noticed, unless nothing is read.
  */
 export class ReplicationStream implements ReplicationFlow {
   readonly #options: StreamOptions
@@ -38,6 +47,7 @@ export class ReplicationStream implements ReplicationFlow {
   #ended: Error | undefined
   #wake: (() => void) | undefined
   #cancelStatus: (() => void) | undefined
+  #heardAt = 0
   #onFlowing: (() => void) | undefined
 
   constructor(options: StreamOptions) {
@@ -53,7 +63,10 @@ export class ReplicationStream implements ReplicationFlow {
     const messages = this.#messages
     this.#messages = []
     this.#bytes = 0
-    if (this.#paused) this.#connection?.stream.resume()
+    if (this.#paused) {
+      this.#connection?.stream.resume()
+      this.#heard()
+    }
     this.#paused = false
     return messages
   }
@@ -78,10 +91,12 @@ export class ReplicationStream implements ReplicationFlow {
     const options = { proto_version: '1', publication_names: quoted(publication), ...settings }
     const list = Object.entries(options).map(([name, value]) => `${name} ${literal(value)}`)
     this.#connection.query(`START_REPLICATION SLOT ${quoted(slot)} LOGICAL ${formatLsn(from)} (${list.join(', ')})`)
+    this.#heard()
     this.#keepSendingStatus()
   }
 
   handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
+    this.#heard()
     const frame = decodeFrame(chunk)
     this.#onFlowing?.()
     this.#onFlowing = undefined
@@ -128,9 +143,15 @@ export class ReplicationStream implements ReplicationFlow {
 
   #keepSendingStatus(): void {
     this.#cancelStatus = this.#options.environment.timers.after(statusEveryMs, () => {
+      const { environment, silentMs, onSilent } = this.#options
+      if (!this.#paused && environment.clock.monotonic() - this.#heardAt >= silentMs) return onSilent()
       this.#sendStatus()
       this.#keepSendingStatus()
     })
+  }
+
+  #heard(): void {
+    this.#heardAt = this.#options.environment.clock.monotonic()
   }
 
   #sendStatus(): void {

@@ -20,6 +20,8 @@ interface FoundTable {
   readonly key: readonly Column[]
   /** What is read of it: the columns to publish and the key, without those that the log does not have. */
   readonly shape: readonly Column[]
+  /** The names of all columns that the log has. */
+  readonly logged: readonly string[]
 }
 
 interface Column {
@@ -119,7 +121,7 @@ async function findTable(session: Session, options: TableOptions): Promise<Found
       `The key of the entity is "${keyProperty}", which is a column of ${name} but not its key (${names.join(', ')}); give the entity another key, or leave the column out with "columns".`,
     )
   }
-  return { oid, name, key, shape }
+  return { oid, name, key, shape, logged: columns.filter(({ generated }) => !generated).map((column) => column.name) }
 }
 
 interface FoundRelation {

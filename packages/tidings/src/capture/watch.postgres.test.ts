@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest'
 import { TidingsError } from '../errors.ts'
-import { captureBench, expectLatest, latestOf, listed, publish } from './capture.fixture.ts'
+import { captureBench, expectLatest, latestOf, listed } from './capture.fixture.ts'
 
 const noise = 'insert into noise select repeat(md5(n::text), 20) from generate_series(1, 1000) n'
 const tables = 'create table customer (id integer primary key, name text); create table noise (text text)'
 
 test('a quiet table in a busy database does not keep its log', async (context) => {
-  const { owner, capture } = await captureBench(context, tables)
-  await publish(owner)
+  const { owner, slot, capture } = await captureBench(context, { tables })
   const capturing = capture({ heartbeatMs: 50 })
   await capturing.start()
   await listed(capturing)
   const confirmed = async (): Promise<bigint> => {
     const { rows } = await owner.query<{ lsn: string }>(
-      "select (confirmed_flush_lsn - '0/0') as lsn from pg_replication_slots where slot_name = 'tidings_crm_customer'",
+      "select (confirmed_flush_lsn - '0/0') as lsn from pg_replication_slots where slot_name = $1",
+      [slot],
     )
     return BigInt(rows[0]!.lsn)
   }
@@ -27,8 +27,7 @@ test('a quiet table in a busy database does not keep its log', async (context) =
 })
 
 test('somebody is told of log that is kept, and of changes that do not come through', async (context) => {
-  const { owner, broker, faults, alarms, capture } = await captureBench(context, tables)
-  await publish(owner)
+  const { owner, broker, faults, alarms, capture } = await captureBench(context, { tables })
   const capturing = capture({ heartbeatMs: 50, alarmAboveBytes: 100_000, alarmAfterMs: 200 })
   await capturing.start()
   await listed(capturing)
@@ -47,8 +46,7 @@ test('somebody is told of log that is kept, and of changes that do not come thro
 })
 
 test('a broker that is slow holds up the stream, and not this process', async (context) => {
-  const { owner, broker, faults, capture } = await captureBench(context)
-  await publish(owner)
+  const { owner, slot, broker, faults, capture } = await captureBench(context)
   const capturing = capture()
   await capturing.start()
   await listed(capturing)
@@ -61,7 +59,7 @@ test('a broker that is slow holds up the stream, and not this process', async (c
   // Twice what may wait, and what the sockets hold.
   await owner.query('insert into customer select id, repeat(md5(id::text), 30) from generate_series(1, 40000) id')
   const sent = `select sent_lsn - '0/0' as sent, pg_current_wal_lsn() - '0/0' as written from pg_stat_replication
-    join pg_replication_slots on active_pid = pid where slot_name = 'tidings_crm_customer'`
+    join pg_replication_slots on active_pid = pid where slot_name = '${slot}'`
   const buffered = async (): Promise<string> => {
     const { rows } = await owner.query<{ sent: string }>(sent)
     return rows[0]!.sent

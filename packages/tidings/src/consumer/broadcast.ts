@@ -1,9 +1,8 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Delivery } from '../broker/port/deliveries.ts'
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { systemEnvironment, type Environment } from '../environment/index.ts'
+import { Backoff, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { Backoff } from './backoff.ts'
 import { consume } from './consume.ts'
 
 const pageSize = 1_000

@@ -1,8 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { OutcomeAction, SettleAnswer } from '../broker/port/deliveries.ts'
-import type { Environment } from '../environment/index.ts'
+import { Backoff, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { Backoff } from './backoff.ts'
 import type { Work } from './lanes.ts'
 
 const longestBatch = 1_000

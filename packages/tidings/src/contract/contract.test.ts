@@ -141,4 +141,13 @@ describe('decodePayload()', () => {
       status: 'active',
     })
   })
+
+  it('takes a double that is no integer of its text, whatever digits stand beside it', async () => {
+    const large = defineContract('lab', { measured: defineEvent({ schema: z.object({ mean: z.number() }) }) })
+    const read = (json: string) => decodePayload(large.measured, new TextEncoder().encode(json))
+    const digits = '"id":"9007199254740993","part":0.1234567890123456'
+    expect(await read(`{"mean":1e300,${digits}}`)).toEqual({ mean: 1e300 })
+    expect(await read('{"mean":1234567890123456.5e3}')).toEqual({ mean: 1234567890123456.5e3 })
+    await expect(read(`{"mean":9007199254740993,${digits}}`)).rejects.toThrow('mean is an integer beyond 2^53')
+  })
 })

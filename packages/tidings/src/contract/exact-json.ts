@@ -1,16 +1,14 @@
 import { elementSlices, memberSlices, type Slice } from '../event/json-slices.ts'
-import { decodePayloadText, findRounded } from './json.ts'
-
-/** The value of a JSON payload in which integers beyond 2^53, which JavaScript would round, are bigints. */
-export function decodeExactJson(bytes: Uint8Array | undefined, what: string): unknown {
-  return decodePayloadText(bytes, what, parseExactJson)
-}
 
 /** Like `JSON.parse`, with bigints for the integers that it would round. */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  // Only a run of 16 digits can be an integer that is rounded; most texts have none.
-  return /\d{16}/.test(text) && findRounded(value, '') !== undefined ? exact(text, value) : value
+  return mayHoldRounded(text) && holdsRounded(value) ? exact(text, value) : value
+}
+
+/** Only a run of 16 digits can be an integer that is rounded; looking for one is cheap, walking every value is not. */
+export function mayHoldRounded(text: string): boolean {
+  return /\d{16}/.test(text)
 }
 
 /** The JSON of a value that may hold bigints: what `parseExactJson` was given, apart from the space between its tokens. */
@@ -22,11 +20,18 @@ export function formatExactJson(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
+/** Whether a value holds an integer that JavaScript cannot tell from its neighbours. */
+function holdsRounded(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsRounded)
+}
+
 function exact(text: string, value: unknown): unknown {
   const inside = ({ start, end }: Slice): unknown => parseExactJson(text.slice(start, end))
   if (Array.isArray(value)) return elementSlices(text)!.map(inside)
   if (typeof value !== 'number') {
     return Object.fromEntries(memberSlices(text)!.map(([name, slice]) => [name, inside(slice)]))
   }
-  return /^-?\d+$/.test(text) ? BigInt(text) : value
+  // A double such as 1e300 is an integer that nobody wrote as one.
+  return /^\s*-?\d+\s*$/.test(text) ? BigInt(text) : value
 }

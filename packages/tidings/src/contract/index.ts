@@ -18,6 +18,6 @@ export {
 } from './definition.ts'
 export { decodePayload, encodePayload, type EventType, type Kind } from './event-type.ts'
 export { anything, answersTo, type Replies } from './replies.ts'
-export { decodeExactJson, formatExactJson, parseExactJson } from './exact-json.ts'
-export { decodeJson } from './json.ts'
+export { formatExactJson, parseExactJson } from './exact-json.ts'
+export { decodeExactJson, decodeJson } from './json.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

@@ -1,4 +1,5 @@
 import { TidingsError } from '../errors.ts'
+import { mayHoldRounded, parseExactJson } from './exact-json.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -25,9 +26,8 @@ export function encodeJson(value: unknown, what: string): Uint8Array {
  */
 export function decodeJson(bytes: Uint8Array | undefined, what: string): unknown {
   return decodePayloadText(bytes, what, (text) => {
-    const value: unknown = JSON.parse(text)
-    // Only a run of 16 digits can be an integer that is rounded; looking for one is cheap, walking every value is not.
-    const path = /\d{16}/.test(text) ? findRounded(value, '') : undefined
+    const value = parseExactJson(text)
+    const path = mayHoldRounded(text) ? findBigInt(value, '') : undefined
     if (path === undefined) return value
     throw new TidingsError(
       'schema-violation',
@@ -37,12 +37,13 @@ export function decodeJson(bytes: Uint8Array | undefined, what: string): unknown
   })
 }
 
+/** The value of a JSON payload in which integers beyond 2^53, which JavaScript would round, are bigints. */
+export function decodeExactJson(bytes: Uint8Array | undefined, what: string): unknown {
+  return decodePayloadText(bytes, what, parseExactJson)
+}
+
 /** What `parse` makes of the text of a payload; what is not JSON in UTF-8 is refused. */
-export function decodePayloadText(
-  bytes: Uint8Array | undefined,
-  what: string,
-  parse: (text: string) => unknown,
-): unknown {
+function decodePayloadText(bytes: Uint8Array | undefined, what: string, parse: (text: string) => unknown): unknown {
   try {
     return parse(decoder.decode(bytes ?? new Uint8Array(0)))
   } catch (cause) {
@@ -76,12 +77,11 @@ function findUnfaithful(value: unknown, path: string): Fault | undefined {
   )
 }
 
-/** Where a value holds an integer that JavaScript cannot tell from its neighbours. */
-export function findRounded(value: unknown, path: string): string | undefined {
-  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value) ? path : undefined
-  if (Array.isArray(value)) return firstOf(value.entries(), (index, item) => findRounded(item, joinPath(path, index)))
+function findBigInt(value: unknown, path: string): string | undefined {
+  if (typeof value === 'bigint') return path
+  if (Array.isArray(value)) return firstOf(value.entries(), (index, item) => findBigInt(item, joinPath(path, index)))
   if (value === null || typeof value !== 'object') return undefined
-  return firstOf(Object.entries(value), (name, item) => findRounded(item, joinPath(path, name)))
+  return firstOf(Object.entries(value), (name, item) => findBigInt(item, joinPath(path, name)))
 }
 
 function firstOf<Name, Item, Found>(

@@ -187,7 +187,9 @@ export interface Log {
    * however late, and an older epoch is `producer-fenced`. A duplicate counts as seen: it raises both.
    *
    * Rejects with `store-full` when there is no room (retryable), with `topic-unknown`, and with `store-failed` after
-   * any other failed write, which ends the engine.
+   * any other failed write. An engine that cannot know from there on what its store holds, as after a failed flush to a
+   * disk, has ended with it and rejects everything; one whose store takes back what it refuses, as a database does, goes
+   * on.
    */
   append(topic: TopicId, requests: readonly AppendRequest[]): Promise<readonly AppendAnswer[]>
   /** What the log holds of a producer; `undefined` before its first event. */

@@ -1,3 +1,5 @@
+export { Backoff } from './backoff.ts'
 export type { Environment, Random } from './environment.ts'
 export { sleep } from './environment.ts'
 export { systemEnvironment } from './system.ts'
+export { within } from './within.ts'

@@ -2,11 +2,10 @@ import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { ProducerState } from '../broker/port/events.ts'
 import type { Database } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
-import type { Environment } from '../environment/index.ts'
+import { within, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
 import { outcomeOf, publication, publishable, refusedAlone } from './batch.ts'
-import { within } from './deadline.ts'
 import { Lives } from './lives.ts'
 import { Replaced } from './owner.ts'
 import type { Ownership } from './ownership.ts'
@@ -47,6 +46,7 @@ interface TopicState {
 }
 
 const sweepEveryMs = 10_000
+const sweepAgainMs = 1_000
 
 const nothing: TickReport = { published: 0, held: 0, more: false }
 
@@ -71,7 +71,7 @@ export class Relay {
   readonly #options: RelayOptions
   readonly #topics = new Map<string, TopicState>()
   readonly #lives: Lives
-  #sweptAt: number | undefined
+  #sweepAt = 0
   /** The last look found something that waits. */
   #unsent = true
   #stop = new AbortController()
@@ -142,9 +142,9 @@ export class Relay {
 
   async #sweep(): Promise<void> {
     const now = this.#options.environment.clock.monotonic()
-    if (this.#sweptAt !== undefined && now - this.#sweptAt < sweepEveryMs) return
-    this.#sweptAt = now
-    await this.#options.rows.sweep()
+    if (now < this.#sweepAt) return
+    const isSwept = await this.#options.rows.sweep()
+    this.#sweepAt = now + (isSwept ? sweepEveryMs : sweepAgainMs)
   }
 
   #state(topic: string): TopicState {
@@ -257,7 +257,13 @@ export class Relay {
 
   #within<Result>(promise: Promise<Result>): Promise<Result> {
     const { environment, publishTimeoutMs: timeoutMs } = this.#options
-    return within(promise, { environment, timeoutMs, signal: this.#stop.signal })
+    return within(promise, {
+      environment,
+      timeoutMs,
+      signal: this.#stop.signal,
+      late: () => new TidingsError('unavailable', `The broker did not answer within ${timeoutMs} ms.`),
+      aborted: () => new TidingsError('stopped', 'The outbox was stopped before the broker answered.'),
+    })
   }
 
   #fail(topic: string, error: unknown): void {

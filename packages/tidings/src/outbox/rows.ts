@@ -24,8 +24,11 @@ export interface OutboxRows {
   oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined>
   /** How many wait; held ones not counted. */
   count(): Promise<number>
-  /** Gives the space of what was sent back where that is not done with each batch; called by the owner, now and then. */
-  sweep(): Promise<void>
+  /**
+   * Gives the space of what was sent back where that is not done with each batch; called by the owner, now and then.
+   * Answers whether it could: somebody may stand in the way.
+   */
+  sweep(): Promise<boolean>
 }
 
 export interface NextOptions {

@@ -1,6 +1,7 @@
-import { Backoff, consume, type Consumer } from '../consumer/index.ts'
+import { consume, type Consumer } from '../consumer/index.ts'
 import type { StreamProgress } from '../broker/port/deliveries.ts'
 import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
+import { Backoff } from '../environment/index.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
 import { Applier, BuildLost } from './applier.ts'

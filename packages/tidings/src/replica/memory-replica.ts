@@ -1,5 +1,4 @@
-import { Backoff } from '../consumer/index.ts'
-import { sleep } from '../environment/index.ts'
+import { Backoff, sleep } from '../environment/index.ts'
 import { TerminalError, TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
 import type { PositionedEvent } from '../broker/port/events.ts'

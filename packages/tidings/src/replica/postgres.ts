@@ -73,6 +73,18 @@ export const migrations: MigrationSet = {
          execute format('grant select on %s to %s', copy, reader);
        end loop;
      end $$`,
+    // Every right but to read, whatever rights there are: PostgreSQL 17 has one more.
+    `create or replace function tidings.protect_replica(copy regclass) returns void language plpgsql as $$
+     declare
+       given record;
+     begin
+       for given in
+         select privilege_type as privilege, tidings.name_of_grantee(grantee) as grantee from pg_class, aclexplode(relacl)
+         where pg_class.oid = copy and grantee <> relowner and privilege_type <> 'SELECT'
+       loop
+         execute format('revoke %s on %s from %s', given.privilege, copy, given.grantee);
+       end loop;
+     end $$`,
   ],
 }
 

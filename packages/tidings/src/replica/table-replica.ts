@@ -1,5 +1,6 @@
-import { Backoff, reasonOf } from '../consumer/index.ts'
+import { reasonOf } from '../consumer/index.ts'
 import type { SqlRow, SqlValue } from '../database/index.ts'
+import { Backoff } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { dropBuild, findConflict, insertBuild, loadBuilds, switchTo, type Build } from './build.ts'

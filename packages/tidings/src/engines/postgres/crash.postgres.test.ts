@@ -1,8 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { notRun } from '@tidings/tools/not-run'
-import { binariesOfPostgres, killPostgres, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
+import { postgresPrograms, killPostgres, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
 import { expect, test } from 'vitest'
 import { mulberry32 } from '../../testing/index.ts'
 import { Load } from './load.fixture.ts'
@@ -46,8 +45,7 @@ test(
   'a PostgreSQL that is killed loses and doubles nothing, and the engines go on when it is back',
   { timeout: 120_000 },
   async (context) => {
-    const binaries = binariesOfPostgres()
-    if (!binaries) return notRun(context, { part: 'postgres', reason: 'only a server of our own can be killed' })
+    const binaries = postgresPrograms(context)
     const folder = await mkdtemp(join(tmpdir(), 'tidings-killed-'))
     await chmod(folder, 0o755)
     context.onTestFinished(() => rm(folder, { recursive: true, force: true }))

@@ -46,7 +46,7 @@ export function storeError(error: unknown, doing: string): TidingsError {
   }
   return new TidingsError(
     'store-failed',
-    `PostgreSQL refused what it should not while ${doing}: ${reason}. Look at its log and at the rights of the role.`,
+    `PostgreSQL refused what it should not while ${doing}: ${reason}. Nothing was stored. Look at its log and at the rights of the role.`,
     { cause: error },
   )
 }

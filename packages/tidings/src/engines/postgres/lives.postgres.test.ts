@@ -1,9 +1,8 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { notRun } from '@tidings/tools/not-run'
 import {
-  binariesOfPostgres,
+  postgresPrograms,
   postgresDatabase,
   runPostgres,
   startPostgres,
@@ -76,8 +75,7 @@ test('a copy of a database is another life, which names the one before and fence
 
 /** A cluster of our own that can be recovered to another timeline, as after a restore or the loss of a primary. */
 async function recoverableCluster(context: TestContext) {
-  const binaries = binariesOfPostgres()
-  if (!binaries) return notRun(context, { part: 'postgres', reason: 'only a server of our own can be recovered' })
+  const binaries = postgresPrograms(context)
   const folder = await mkdtemp(join(tmpdir(), 'tidings-recovered-'))
   await chmod(folder, 0o755)
   context.onTestFinished(() => rm(folder, { recursive: true, force: true }))

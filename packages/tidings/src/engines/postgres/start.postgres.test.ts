@@ -1,8 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { notRun } from '@tidings/tools/not-run'
-import { binariesOfPostgres, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
+import { postgresPrograms, runPostgres, startPostgres, stopPostgres } from '@tidings/tools/postgres'
 import { expect, test, type TestContext } from 'vitest'
 import { postgresDatabase } from '../../databases/postgres/index.ts'
 import { postgresEngine } from './index.ts'
@@ -41,8 +40,7 @@ test.for([
 })
 
 test('start() refuses a standby', async (context) => {
-  const binaries = binariesOfPostgres()
-  if (!binaries) return notRun(context, { part: 'postgres', reason: 'a standby is made from the binaries' })
+  const binaries = postgresPrograms(context)
   const folder = await mkdtemp(join(tmpdir(), 'tidings-standby-'))
   await chmod(folder, 0o755)
   context.onTestFinished(() => rm(folder, { recursive: true, force: true }))

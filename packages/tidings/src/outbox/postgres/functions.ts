@@ -3,6 +3,10 @@
  * and each takes one exchange with the server.
  */
 export const relayFunctions = `
+  -- Nothing is ever to be vacuumed there, and whoever vacuums stands in the way of who empties a table.
+  alter table tidings.outbox_1 set (autovacuum_enabled = false, toast.autovacuum_enabled = false);
+  alter table tidings.outbox_2 set (autovacuum_enabled = false, toast.autovacuum_enabled = false);
+
   -- Plans last, so none may be made for tables that happened to be empty: enable_seqscan is off in what follows, and
   -- enable_bitmapscan, because only a plain scan stops at the first row and passes by dead ones from then on. Plans look
   -- expensive enough by that to be compiled, which takes a second: jit is off.

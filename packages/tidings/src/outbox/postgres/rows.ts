@@ -125,13 +125,14 @@ export class PostgresRows implements OutboxRows {
    * Nobody who writes waits for that: they use the other table, and where somebody still has this one (a transaction
    * that began long ago, a dump) it is tried again the next time.
    */
-  async sweep(): Promise<void> {
+  async sweep(): Promise<boolean> {
     const [found] = await this.#database.query<{ number: 1 | 2; one: boolean; two: boolean }>(statements.current)
     const { number, one, two } = found!
     const other = number === 1 ? 2 : 1
     const [isUsed, otherIsUsed] = number === 1 ? [one, two] : [two, one]
-    if (otherIsUsed && !(await this.#empty(tables[other]))) return
-    if (isUsed) await ownTransaction(this.#database, (transaction) => transaction.query(statements.change, [other]))
+    if (otherIsUsed && !(await this.#empty(tables[other]))) return false
+    if (isUsed) await this.#database.execute(statements.change, [other])
+    return true
   }
 
   /** Answers whether it was sent as a whole and nobody had it. */

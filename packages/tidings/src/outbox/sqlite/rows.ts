@@ -115,7 +115,9 @@ export class SqliteRows implements OutboxRows {
   }
 
   /** SQLite uses the space of deleted rows again by itself. */
-  async sweep(): Promise<void> {}
+  async sweep(): Promise<boolean> {
+    return true
+  }
 }
 
 async function settle(

@@ -42,6 +42,15 @@ test('each connection goes back, whatever has become of its transaction', async 
   expect([...(await sql`select name from entry`)]).toEqual([])
 })
 
+test('a connection goes back also when what its transaction begins with is refused', async (context) => {
+  const { url } = await emptyDatabase(context)
+  const sql = connect(context, url, { max: 1 })
+  const database = postgresDatabase({ sql, lockTimeoutMs: 2 ** 31 })
+  await database.start()
+  await expect(database.transaction(() => undefined)).rejects.toThrow(/lock_timeout/)
+  expect(await database.query('select 1 as one')).toEqual([{ one: 1 }])
+})
+
 test('the serializers and parsers of the client change no value', async (context) => {
   const { url } = await emptyDatabase(context)
   const wrong = (to: number) => ({ to, from: [to], serialize: () => 'wrong', parse: () => 'wrong' })

@@ -1,0 +1,181 @@
+const clients = ['databases/postgres/clients.postgres.test.ts']
+const postgresJs = ['databases/postgres/clients/postgres-js.postgres.test.ts']
+const foreign = ['databases/postgres/clients/foreign.postgres.test.ts']
+const conformance = ['databases/postgres/conformance.postgres.test.ts']
+const pooled = ['databases/postgres/pgbouncer.postgres.test.ts']
+const start = ['engines/postgres/start.postgres.test.ts']
+
+/**
+ * What a service's database in PostgreSQL hangs on, whichever client lends the connections and whatever pools them.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const databaseMutations = [
+  {
+    promise: 'A lent connection that ends while nobody asks it anything does not end the process.',
+    file: 'postgres/lent-client.ts',
+    from: "client.on('error', lent.#onError)",
+    to: '',
+    tests: clients,
+    name: 'ends in the middle',
+  },
+  {
+    promise: 'A connection that goes back in a transaction is closed, and lent to nobody.',
+    file: 'postgres/lent-client.ts',
+    from: 'const destroy = this.lost || this.inTransaction',
+    to: 'const destroy = this.lost',
+    tests: ['postgres/lent-client.postgres.test.ts'],
+  },
+  {
+    promise: 'Of two transactions that lock each other out, one is told to run again.',
+    file: 'postgres/client.ts',
+    from: "'40P01']",
+    to: ']',
+    tests: clients,
+    name: 'lock each other out',
+  },
+  {
+    promise: 'A standby is refused at the start.',
+    file: 'postgres/server.ts',
+    from: "if (found['standby'] === true) {",
+    to: 'if (false) {',
+    tests: start,
+    name: 'standby',
+  },
+  {
+    promise: 'A server whose commits would not survive a crash is refused at the start.',
+    file: 'postgres/server.ts',
+    from: "if (found[name] !== 'off') continue",
+    to: 'continue',
+    tests: start,
+    name: 'synchronous_commit',
+  },
+  {
+    promise: 'An integer of PostgreSQL beyond 2^53 is not rounded.',
+    file: 'postgres/results.ts',
+    from: 'return Number.isSafeInteger(value) ? value : BigInt(text)',
+    to: 'return value',
+    tests: clients,
+    name: 'values of the types',
+  },
+  {
+    promise: 'A transaction in which a statement has failed is not said to be committed.',
+    file: 'databases/postgres/database.ts',
+    from: "if (done === 'COMMIT') return",
+    to: 'return',
+    tests: clients,
+    name: 'that the function swallows',
+  },
+  {
+    promise: 'A connection that is lost during a commit leaves it unknown, and that is said.',
+    file: 'databases/postgres/database.ts',
+    from: 'if (connection.lost) throw commitUnknown(error)',
+    to: '',
+    tests: clients,
+    name: 'during the commit',
+  },
+  {
+    promise: 'Those that migrate one database at once wait for each other.',
+    file: 'databases/postgres/database.ts',
+    from: "await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])",
+    to: '',
+    tests: clients,
+    name: 'migrate at once',
+  },
+  {
+    promise: 'Whoever has waited to migrate sees what the others did, whatever isolation is usual.',
+    file: 'databases/postgres/database.ts',
+    from: "await this.#connected('isolation level read committed', (connection) =>",
+    to: "await this.#connected('', (connection) =>",
+    tests: clients,
+    name: 'migrate at once',
+  },
+  {
+    promise: 'A read inside of a transaction writes nothing.',
+    file: 'databases/postgres/connection.ts',
+    from: 'savepoint tidings_read; set local transaction_read_only = on',
+    to: 'savepoint tidings_read',
+    tests: conformance,
+    name: 'refuses to write',
+  },
+  {
+    promise: 'A transaction that has ended cannot be joined through pg.',
+    file: 'databases/postgres/clients/pg.ts',
+    from: 'if (!this.#lent.inTransaction) throw transactionEnded()',
+    to: '',
+    tests: conformance,
+    name: 'refuses what is no handle',
+  },
+  {
+    promise: 'A transaction that has ended cannot be joined through a client that does not tell.',
+    file: 'databases/postgres/connection.ts',
+    from: 'lock table pg_catalog.pg_namespace in access share mode',
+    to: 'select 1',
+    tests: conformance,
+    name: 'refuses what is no handle',
+  },
+  {
+    promise: 'A connection of postgres.js that was lost is not asked again: somebody else may have it.',
+    file: 'databases/postgres/clients/postgres-js.ts',
+    from: 'if (connection) connection.lost = true',
+    to: 'if (connection) return',
+    tests: postgresJs,
+    name: 'lost while nobody asked',
+  },
+  {
+    promise: 'A connection of postgres.js goes back also when its transaction could not begin.',
+    file: 'databases/postgres/clients/postgres-js.ts',
+    from: "await connection.execute('rollback').catch(() => undefined)\n        throw error",
+    to: 'throw error',
+    tests: postgresJs,
+    name: 'goes back also when',
+  },
+  {
+    promise: 'The serializers of postgres.js change no value.',
+    file: 'databases/postgres/clients/postgres-js.ts',
+    from: 'sql.typed(textOf(value) as never, unknownType) as never',
+    to: 'value as never',
+    tests: postgresJs,
+    name: 'change no value',
+  },
+  {
+    promise: 'A client of postgres.js that renames columns is refused.',
+    file: 'databases/postgres/clients/postgres-js.ts',
+    from: 'if (options?.transform.column.from || options?.transform.row.from) {',
+    to: 'if (false) {',
+    tests: postgresJs,
+    name: 'gives columns other names',
+  },
+  {
+    promise: 'A row read through any client is the row, composite values included.',
+    file: 'databases/postgres/clients/foreign.ts',
+    from: 'is distinct from null then',
+    to: 'is not null then',
+    tests: foreign,
+    name: 'a row is the same',
+  },
+  {
+    promise: 'A handle that answers in a form of its own is refused, and not taken for one that answers nothing.',
+    file: 'databases/postgres/clients/foreign.ts',
+    from: "if (answer?.['joined'] !== 1)",
+    to: 'if (false)',
+    tests: foreign,
+    name: 'in a form of its own',
+  },
+  {
+    promise: 'What a transaction sets ends with it, also behind a pooler that gives its connection to somebody else.',
+    file: 'databases/postgres/database.ts',
+    from: '`set local lock_timeout = ${lockTimeoutMs}`',
+    to: '`set lock_timeout = ${lockTimeoutMs}`',
+    tests: pooled,
+    name: 'leaves nothing of its own',
+  },
+  {
+    promise: 'No statement is prepared for later, when a pooler may have given the connection to somebody else.',
+    file: 'databases/postgres/clients/pg.ts',
+    from: "{ text, values, queryMode: 'extended', types: resultTypes }",
+    to: "{ text, values, name: text.slice(0, 40), queryMode: 'extended', types: resultTypes }",
+    tests: pooled,
+    name: "over 'pg' and PgBouncer",
+  },
+]
