@@ -120,6 +120,13 @@ export const outboxMutations = [
     name: 'stays as long as something of its table',
   },
   {
+    promise: 'PostgreSQL: a table that could not be emptied is tried again soon.',
+    file: 'outbox/relay.ts',
+    from: 'now + (isSwept ? sweepEveryMs : sweepAgainMs)',
+    to: 'now + sweepEveryMs',
+    tests: ['outbox/postgres/rows.postgres.test.ts'],
+  },
+  {
     promise: 'PostgreSQL: a restored database is noticed.',
     file: 'outbox/postgres/rows.ts',
     from: 'state.counter > (reach?.counter ?? 0)',
