@@ -113,7 +113,7 @@ export class Connection {
 
   async #run(client: ReplicationClient): Promise<void> {
     const { pool, broker, caller, environment, entity, slot, store, table, raise, count } = this.#options
-    const system = await this.#unlessEnded(identify(client))
+    const system = await this.#unlessEnded(openReplication(client))
     this.#publication = await ensurePublication(pool, slot, table)
     const lifeOptions = { pool, environment, entity, broker, caller, topic: entity.topic, store, slot, raise }
     const origin = { ...system, table, publication: this.#publication }
@@ -181,7 +181,9 @@ export class Connection {
 }
 
 /** Opens the connection and asks the server which one it is. */
-async function identify(client: ReplicationClient): Promise<{ readonly system: string; readonly timeline: string }> {
+export async function openReplication(
+  client: ReplicationClient,
+): Promise<{ readonly system: string; readonly timeline: string }> {
   try {
     await client.connect()
   } catch (error) {
