@@ -18,8 +18,8 @@ export async function begin(parts: Parts, tables: readonly TableNames[]): Promis
   const { sides, store, environment } = parts
   await checkServers(sides)
   const earlier = await store.load()
+  await checkRights(sides, tables)
   const pairs = await inspectPairs(sides, tables)
-  await checkRights(sides, pairs)
   const names = pairs.map((pair) => ({ old: pair.old.name, new: pair.new.name }))
   if (new Set(names.map((name) => name.old)).size < names.length) throw refusal('A table is named twice.')
   if (earlier) return sameTables(parts, earlier, names)
@@ -41,7 +41,7 @@ export async function begin(parts: Parts, tables: readonly TableNames[]): Promis
       if (row) throw refusal(`The table ${name} of the new database is not empty; empty it first: delete from ${name}`)
     }
     await store.create(session, names)
-    await guardSide(session, guarded(parts, 'new', state), environment.ids.next())
+    await guardSide(session, guarded(parts, 'new', state), { token: environment.ids.next() })
   })
 }
 
@@ -94,16 +94,16 @@ async function sayWhatMatters(parts: Parts, pairs: readonly TablePair[]): Promis
       [oids],
     ),
   ])
-  if (referring!.length > 0) {
+  if (referring.length > 0) {
     notice(
       'warning',
-      `Tables that stay refer to those that go: ${referring!.join(', ')}. After the switch, a row that is deleted in the new database while one there refers to it could not be followed back.`,
+      `Tables that stay refer to those that go: ${referring.join(', ')}. After the switch, a row that is deleted in the new database while one there refers to it could not be followed back.`,
     )
   }
-  if (triggers!.length > 0) {
+  if (triggers.length > 0) {
     notice(
       'warning',
-      `These triggers of the old tables will not fire for what is followed back: ${triggers!.join(', ')}. Those that have to are made so with "enable always trigger".`,
+      `These triggers of the old tables will not fire for what is followed back: ${triggers.join(', ')}. Those that have to are made so with "enable always trigger".`,
     )
   }
 }

@@ -9,7 +9,8 @@ import { dropLog, publishLog } from './log.ts'
 import { emptyTables } from './empty.ts'
 import { lockSide } from './side.ts'
 import type { ExtractionStore } from './store.ts'
-import type { Sides, TablePair } from './tables.ts'
+import type { Sides } from './side.ts'
+import type { TablePair } from './tables.ts'
 
 export interface FillOptions {
   readonly sides: Sides

@@ -188,7 +188,7 @@ async function watch(
     try {
       const present = await store.load()
       if (states[present?.state ?? 'finishing'].source !== source.role) return ending.abort(new StateChanged())
-      if (present?.isOverdue) await endOverdue(options, present)
+      if (present && (await isOverdue(options, present))) await endOverdue(options, present)
       if (environment.clock.monotonic() - beatAt >= beatEveryMs) {
         beatAt = environment.clock.monotonic()
         await beat(options, { source, state, pairs }, ending)
@@ -216,6 +216,14 @@ async function beat(
   const position = (await loadSide(target))?.position
   const lost = await lostLog(source, tablesOf(pairs, source.role), position)
   if (lost !== undefined) ending.abort(new StateChanged())
+}
+
+/** Whether what was begun is not decided although it has had its time: whoever did it is gone. */
+async function isOverdue({ sides }: FollowerOptions, state: ExtractionState): Promise<boolean> {
+  if (state.isOverdue) return true
+  if (state.state !== 'switching' && state.state !== 'returning') return false
+  const row = await loadSide(state.state === 'switching' ? sides.old : sides.new)
+  return row?.guard === state.token && row?.isOverdue === true
 }
 
 async function endOverdue(options: FollowerOptions, state: ExtractionState): Promise<void> {

@@ -1,7 +1,7 @@
 import { change } from '../capture/session.ts'
 import { openSide } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { dropLog } from './log.ts'
+import { dropLog, patiently } from './log.ts'
 import { guarded, type Parts } from './parts.ts'
 import { loadSide, type Side } from './side.ts'
 import type { State } from './states.ts'
@@ -48,10 +48,12 @@ export async function openOldAgain(parts: Parts, state: ExtractionState, token: 
  * Lets a server remove its log, unless the state is another one, in which somebody may need it. (To begin to keep
  * one has to wait for every open transaction, which may be on the same server; so that is never done inside of one.)
  */
-export async function dropLogIn({ sides, store }: Parts, state: State, side: Side): Promise<void> {
-  await change(sides.new.pool, async (session) => {
-    if (await store.holds(session, state)) await dropLog(side)
-  })
+export async function dropLogIn({ sides, store, environment }: Parts, state: State, side: Side): Promise<void> {
+  const drop = (): Promise<void> =>
+    change(sides.new.pool, async (session) => {
+      if (await store.holds(session, state)) await dropLog(side)
+    })
+  await patiently(environment, drop)
 }
 
 /** What a process that died between two steps has left: an old side that refuses writes although nobody switches. */

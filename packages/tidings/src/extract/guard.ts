@@ -1,4 +1,4 @@
-import { literal, quoted, refusal } from '../capture/client.ts'
+import { literal, quoted } from '../capture/client.ts'
 import { formatLsn, parseLsn } from '../capture/lsn.ts'
 import type { Session } from '../capture/session.ts'
 import { followerSetting, lockSide, type Side } from './side.ts'
@@ -17,9 +17,13 @@ const trigger = 'tidings_extract'
  * Makes this side refuse every write but the follower's, under this token, and writes the mark of this token into its log.
  * The lock waits for every transaction that has written one of the tables, and those that come after it meet the guard:
  * so whatever was ever committed there stands before the mark. Readers are not held up. It answers `false` where the
- * token was given up meanwhile.
+ * token was given up meanwhile. `untilMs` says how long it may take to decide what the guard is for.
  */
-export async function guardSide(session: Session, guarded: Guarded, token: string): Promise<boolean> {
+export async function guardSide(
+  session: Session,
+  guarded: Guarded,
+  { token, untilMs }: { readonly token: string; readonly untilMs?: number },
+): Promise<boolean> {
   const { side, tables } = guarded
   const [row] = await session.rows(
     `select guard, revoked is not distinct from $3 from tidings.extraction_side where name = $1 and role = $2 for update`,
@@ -35,9 +39,10 @@ export async function guardSide(session: Session, guarded: Guarded, token: strin
   const keys = side.role === 'new' ? await takeForeignKeys(session, tables) : []
   await session.rows(
     `update tidings.extraction_side
-        set guard = $3, position = null, drained = null, opened = null, triggers = $4, foreign_keys = $5
+        set guard = $3, position = null, drained = null, opened = null, triggers = $4, foreign_keys = $5,
+            guarded_until = clock_timestamp() + $6::double precision * interval '1 millisecond'
       where name = $1 and role = $2`,
-    [side.name, side.role, token, JSON.stringify(triggers), JSON.stringify(keys)],
+    [side.name, side.role, token, JSON.stringify(triggers), JSON.stringify(keys), untilMs ?? null],
   )
   await writeMark(session, side, token)
   return true
@@ -180,13 +185,4 @@ export async function dropGuard(session: Session, tables: readonly string[]): Pr
     ])
     if (found) await session.rows(`drop trigger ${trigger} on ${table}`)
   }
-}
-
-/** What a writer is to be told who wants to do without the guard after all. */
-export function guardRemoval(table: string): string {
-  return `drop trigger ${trigger} on ${table}`
-}
-
-export function refuseUnguarded(side: Side): never {
-  throw refusal(`The ${side.role} database is not guarded any more; run "tidings extract status".`)
 }

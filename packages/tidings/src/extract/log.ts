@@ -3,6 +3,7 @@ import { parseLsn, type Lsn } from '../capture/lsn.ts'
 import { createSlot, dropSlot, readPublication, readSlot } from '../capture/server.ts'
 import { read, run } from '../capture/session.ts'
 import type { CapturedTable } from '../capture/table.ts'
+import { sleep, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { loadSide, type Side } from './side.ts'
 
@@ -44,6 +45,22 @@ export async function dropLog(side: Side): Promise<void> {
 }
 
 const inUse = '55006'
+const patienceMs = 10_000
+const pauseMs = 200
+
+/** Waits for whoever follows, who lets go when the next look at the state says so. */
+export async function patiently(environment: Environment, drop: () => Promise<void>): Promise<void> {
+  const begun = environment.clock.monotonic()
+  for (;;) {
+    try {
+      return await drop()
+    } catch (error) {
+      const isBusy = error instanceof TidingsError && error.code === 'database-busy'
+      if (!isBusy || environment.clock.monotonic() - begun >= patienceMs) throw error
+      await sleep(environment, pauseMs)
+    }
+  }
+}
 
 /** Why what is after this place in the log cannot be had any more, in words; `undefined` where it can. */
 export async function lostLog(

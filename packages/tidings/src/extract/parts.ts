@@ -1,7 +1,8 @@
 import type { Environment } from '../environment/index.ts'
 import type { Guarded } from './guard.ts'
 import type { ExtractionState, ExtractionStore } from './store.ts'
-import type { Sides, TablePair } from './tables.ts'
+import type { Sides } from './side.ts'
+import type { TablePair } from './tables.ts'
 import type { Role } from './states.ts'
 
 /** Something that a person should know while an extraction goes on. */

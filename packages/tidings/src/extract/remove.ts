@@ -1,14 +1,13 @@
 import { codeOf } from '../capture/client.ts'
 import { emitNote } from '../capture/server.ts'
 import { change, run, type Session } from '../capture/session.ts'
-import { sleep } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { drained } from './drain.ts'
 import { emptyTables } from './empty.ts'
 import { giveUp } from './give-up.ts'
-import { actAsFollower, dropGuard, markPrefix, openSide } from './guard.ts'
+import { actAsFollower, dropGuard, markPrefix, openSide, validateForeignKeys } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { dropLog } from './log.ts'
+import { dropLog, patiently } from './log.ts'
 import { guarded, type Parts } from './parts.ts'
 import { isAbsent, loadSide, lockSide, type Side } from './side.ts'
 import type { ExtractionState } from './store.ts'
@@ -70,25 +69,13 @@ async function emptyNew(session: Session, parts: Parts, state: ExtractionState):
     await actAsFollower(session, present.side)
     await emptyTables(session, present.tables)
     await openSide(session, present, guard)
+    await validateForeignKeys(session, present.tables)
   }
   await dropGuard(session, present.tables)
 }
 
-/** Whoever follows lets go when the next look at the state says so. */
 async function dropLogs({ sides, environment }: Parts): Promise<void> {
-  for (const side of [sides.old, sides.new]) {
-    const begun = environment.clock.monotonic()
-    for (;;) {
-      try {
-        await dropLog(side)
-        break
-      } catch (error) {
-        const isBusy = error instanceof TidingsError && error.code === 'database-busy'
-        if (!isBusy || environment.clock.monotonic() - begun >= limitMs) throw error
-        await sleep(environment, 200)
-      }
-    }
-  }
+  for (const side of [sides.old, sides.new]) await patiently(environment, () => dropLog(side))
 }
 
 /** Removes what the extraction keeps, the state at last, so that what is interrupted is found again. */

@@ -64,9 +64,10 @@ async function stopNew(parts: Parts, { state, pairs, token }: Attempt, { limitMs
   await keepLog(sides.old, tablesOf(pairs, 'old'))
   signal.throwIfAborted()
   await withLocks(sides.new, { environment, limitMs: prepareMs, signal }, async (session) => {
-    const step = { from: ['returning'], to: 'returning', under: token, limitMs: limitMs + graceMs } as const
+    const step = { from: ['returning'], to: 'returning', under: token } as const
     if (!(await store.move(session, step))) throw changed()
-    if (!(await guardSide(session, guarded(parts, 'new', state), token))) throw changed()
+    const guard = { token, untilMs: limitMs + graceMs }
+    if (!(await guardSide(session, guarded(parts, 'new', state), guard))) throw changed()
   })
 }
 

@@ -3,7 +3,8 @@ import { checkServer } from '../capture/server.ts'
 import { read } from '../capture/session.ts'
 import { checkServer as checkDurability } from '../postgres/index.ts'
 import { identityOf, type Side } from './side.ts'
-import type { Sides, TablePair } from './tables.ts'
+import type { TableNames } from './store.ts'
+import type { Sides } from './side.ts'
 
 /** Refuses servers between which no extraction can go, with what to change. */
 export async function checkServers(sides: Sides): Promise<void> {
@@ -24,9 +25,9 @@ export async function checkServers(sides: Sides): Promise<void> {
 }
 
 /** Says which of the two databases is meant. */
-async function naming(side: Side, work: () => Promise<void>): Promise<void> {
+export async function naming<Result>(side: Side, work: () => Promise<Result>): Promise<Result> {
   try {
-    await work()
+    return await work()
   } catch (error) {
     if (error instanceof Error) error.message = `The ${side.role} database (${side.called}): ${error.message}`
     throw error
@@ -37,11 +38,11 @@ async function naming(side: Side, work: () => Promise<void>): Promise<void> {
  * Refuses roles that could not go the whole way. All of it is asked for at the beginning, so that the way back is not
  * found closed when it is needed.
  */
-export async function checkRights(sides: Sides, pairs: readonly TablePair[]): Promise<void> {
+export async function checkRights(sides: Sides, tables: readonly TableNames[]): Promise<void> {
   for (const side of [sides.old, sides.new]) {
     await naming(side, async () => {
       await checkDatabase(side)
-      for (const pair of pairs) await checkTable(side, pair[side.role])
+      for (const table of tables) await checkTable(side, table[side.role])
     })
   }
 }
@@ -64,10 +65,8 @@ async function checkDatabase({ pool }: Side): Promise<void> {
   }
 }
 
-async function checkTable(
-  { pool }: Side,
-  { oid, name }: { readonly oid: number; readonly name: string },
-): Promise<void> {
+/** What is no table is refused by whoever looks at it. */
+async function checkTable({ pool }: Side, table: string): Promise<void> {
   const [row] = await read(pool, (session) =>
     session.rows(
       `select pg_has_role(current_user, c.relowner, 'usage'), current_user, pg_get_userbyid(c.relowner),
@@ -76,12 +75,14 @@ async function checkTable(
               (select string_agg(s.oid::regclass::text, ', ')
                  from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
                 where d.refobjid = c.oid and d.classid = 'pg_class'::regclass
-                  and not (has_sequence_privilege(s.oid, 'select') and has_sequence_privilege(s.oid, 'update')))
-         from pg_class c where c.oid = $1`,
-      [oid],
+                  and not (has_sequence_privilege(s.oid, 'select') and has_sequence_privilege(s.oid, 'update'))),
+              c.oid::regclass::text
+         from pg_class c where c.oid = to_regclass($1)`,
+      [table],
     ),
   )
-  const [owns, role, owner, mayWrite, sequences] = row!
+  if (!row) return
+  const [owns, role, owner, mayWrite, sequences, name] = row
   if (owns !== 't') {
     throw refusal(
       `Only the owner of ${name} can make it refuse writes, and the role ${role} does not act for it; run: grant ${quoted(owner!)} to ${quoted(role!)}`,

@@ -30,6 +30,11 @@ export interface Side extends Place {
   readonly slot: string
 }
 
+export interface Sides {
+  readonly old: Side
+  readonly new: Side
+}
+
 export function sideOf(place: Place, { role, name }: { readonly role: Role; readonly name: string }): Side {
   return { ...place, role, name, slot: role === 'old' ? `tidings_extract_${name}` : `tidings_extract_${name}_back` }
 }
@@ -43,6 +48,8 @@ export interface SideRow {
   readonly other: string
   /** The token under which writes are refused here; `undefined` where the side is open. */
   readonly guard: string | undefined
+  /** Whether the guard has had its time, because what it was for should have been decided. */
+  readonly isOverdue: boolean
   /** Up to where the other side's log was applied here. */
   readonly position: Lsn | undefined
   /** The newest mark of the other side's log that was applied here. */
@@ -59,6 +66,7 @@ const tables = `
     role text not null,
     other text not null,
     guard text,
+    guarded_until timestamptz,
     revoked text,
     position pg_lsn,
     drained text,
@@ -120,12 +128,14 @@ export async function prepareSide(side: Side, other: string): Promise<void> {
   )
 }
 
-const columns = 'other, guard, position, drained, opened, publication'
+const columns =
+  'other, guard, position, drained, opened, publication, coalesce(guarded_until < clock_timestamp(), false)'
 
-function rowOf([other, guard, position, drained, opened, publication]: readonly (string | null)[]): SideRow {
+function rowOf([other, guard, position, drained, opened, publication, isOverdue]: readonly (string | null)[]): SideRow {
   return {
     other: other!,
     guard: guard ?? undefined,
+    isOverdue: isOverdue === 't',
     position: position ? parseLsn(position) : undefined,
     drained: drained ?? undefined,
     opened: opened ? parseLsn(opened) : undefined,

@@ -60,19 +60,15 @@ interface Attempt {
 }
 
 async function stopAndOpen(parts: Parts, attempt: Attempt, { limitMs, signal }: Limits): Promise<Switched> {
-  const { sides, store, environment } = parts
+  const { sides, environment } = parts
   const { state, pairs, token } = attempt
   signal.throwIfAborted()
   const lockLimits = { environment, limitMs: prepareMs, signal }
   const isGuarded = await withLocks(sides.old, lockLimits, (session) =>
-    guardSide(session, guarded(parts, 'old', state), token),
+    guardSide(session, guarded(parts, 'old', state), { token, untilMs: limitMs + graceMs }),
   )
   const begun = environment.clock.monotonic()
   if (!isGuarded) throw changed()
-  const isLimited = await change(sides.new.pool, (session) =>
-    store.move(session, { from: ['switching'], to: 'switching', under: token, limitMs: limitMs + graceMs }),
-  )
-  if (!isLimited) throw changed()
   if (!(await drained(parts, sides.new, { token, limitMs, signal }))) throw tooLate(signal, limitMs)
   // What the follower needs to have read is all there; it was read through the publication that it began with.
   const position = (await loadSide(sides.new))?.position

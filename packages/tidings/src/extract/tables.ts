@@ -2,7 +2,8 @@ import { ColumnTypes } from '../capture/column-types.ts'
 import { quoted, refusal } from '../capture/client.ts'
 import { read } from '../capture/session.ts'
 import { inspectTable, refuseUnmapped, type CapturedTable } from '../capture/table.ts'
-import type { Side } from './side.ts'
+import { naming } from './rights.ts'
+import type { Side, Sides } from './side.ts'
 import type { Role } from './states.ts'
 import type { TableNames } from './store.ts'
 
@@ -12,16 +13,13 @@ export interface TablePair {
   readonly new: CapturedTable
 }
 
-export interface Sides {
-  readonly old: Side
-  readonly new: Side
-}
-
 /** Looks at the tables on both sides, and refuses those whose rows cannot go both ways. */
 export async function inspectPairs(sides: Sides, names: readonly TableNames[]): Promise<readonly TablePair[]> {
   const types = { old: new ColumnTypes(sides.old.pool), new: new ColumnTypes(sides.new.pool) }
   const inspect = (role: Role, table: string): Promise<CapturedTable> =>
-    inspectTable({ pool: sides[role].pool, types: types[role], table, columns: undefined, keyProperty: '' })
+    naming(sides[role], () =>
+      inspectTable({ pool: sides[role].pool, types: types[role], table, columns: undefined, keyProperty: '' }),
+    )
   const pairs: TablePair[] = []
   for (const name of names) {
     const pair = { old: await inspect('old', name.old), new: await inspectNew(inspect, name, sides) }
