@@ -124,13 +124,18 @@ export async function createSlot(pool: CapturePool, name: string): Promise<Lsn> 
     const [row] = await run(pool, "select lsn from pg_create_logical_replication_slot($1, 'pgoutput')", [name])
     return parseLsn(row![0]!)
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    if (codeOf(cause) !== '53400') throw error
-    throw refusal(
-      'This PostgreSQL has no replication slot free; raise "max_replication_slots" and restart it, or drop one that nobody needs ("select pg_drop_replication_slot(…)").',
-      error,
-    )
+    throw slotRefusal(error)
   }
+}
+
+/** Why there can be no slot, with what helps; everything else as it is. */
+export function slotRefusal(error: unknown): unknown {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (codeOf(cause) !== '53400') return error
+  return refusal(
+    'This PostgreSQL has no replication slot free; raise "max_replication_slots" and restart it, or drop one that nobody needs ("select pg_drop_replication_slot(…)").',
+    error,
+  )
 }
 
 export async function dropSlot(pool: CapturePool, name: string): Promise<void> {

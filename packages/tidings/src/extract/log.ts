@@ -1,22 +1,47 @@
 import { codeOf, quoted, type CapturePool } from '../capture/client.ts'
 import { parseLsn, type Lsn } from '../capture/lsn.ts'
-import { createSlot, dropSlot, readPublication, readSlot } from '../capture/server.ts'
-import { read, run } from '../capture/session.ts'
+import { dropSlot, readPublication, readSlot, slotRefusal } from '../capture/server.ts'
+import { change, read, run } from '../capture/session.ts'
 import type { CapturedTable } from '../capture/table.ts'
 import { sleep, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { loadSide, type Side } from './side.ts'
 
-/** Makes the server keep this side's log from here on, unless it does already. */
-export async function keepLog(side: Side, tables: readonly CapturedTable[]): Promise<void> {
+/**
+ * Makes the server keep this side's log from here on, unless it does already. That has to wait for every transaction that
+ * is open on the server, whatever its database.
+ */
+export async function keepLog(side: Side, tables: readonly CapturedTable[], signal?: AbortSignal): Promise<void> {
   const slot = await readSlot(side.pool, side.slot)
   const row = await loadSide(side)
   const present = await publicationOf(side, tables)
   if (slot && slot.status !== 'lost' && present !== undefined && present === row?.publication) return
   await dropLog(side)
   await publishLog(side, tables)
-  await createSlot(side.pool, side.slot)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await change(side.pool, async (session) => {
+        await session.rows(`set local statement_timeout = ${attemptMs}`)
+        await session.rows("select pg_create_logical_replication_slot($1, 'pgoutput')", [side.slot])
+      })
+      return
+    } catch (error) {
+      if (codeOf(error) !== cancelled) throw slotRefusal(error)
+      signal?.throwIfAborted()
+      if (attempt === attempts) {
+        throw new TidingsError(
+          'database-busy',
+          `The server of the ${side.role} database (${side.called}) has transactions that are open for long (see pg_stat_activity), before whose end its log cannot be followed; try again when they are over.`,
+          { cause: error },
+        )
+      }
+    }
+  }
 }
+
+const cancelled = '57014'
+const attemptMs = 5_000
+const attempts = 4
 
 /** Creates the publication, and writes down what makes it what it is. */
 export async function publishLog(side: Side, tables: readonly CapturedTable[]): Promise<void> {

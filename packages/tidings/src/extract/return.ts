@@ -61,7 +61,7 @@ async function stopNew(parts: Parts, { state, pairs, token }: Attempt, { limitMs
     store.move(session, { from: ['switched'], to: 'returning', token, limitMs: 2 * prepareMs + graceMs }),
   )
   if (!isBegun) throw changed()
-  await keepLog(sides.old, tablesOf(pairs, 'old'))
+  await keepLog(sides.old, tablesOf(pairs, 'old'), signal)
   signal.throwIfAborted()
   await withLocks(sides.new, { environment, limitMs: prepareMs, signal }, async (session) => {
     const step = { from: ['returning'], to: 'returning', under: token } as const

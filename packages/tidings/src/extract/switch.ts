@@ -41,7 +41,7 @@ export async function switchWriters(parts: Parts, limits: Limits): Promise<Switc
   if (!isBegun) throw changed()
   const state = (await store.load())!
   try {
-    await keepLog(sides.new, tablesOf(pairs, 'new'))
+    await keepLog(sides.new, tablesOf(pairs, 'new'), limits.signal)
     return await stopAndOpen(parts, { state, pairs, token }, limits)
   } catch (error) {
     // Where it was decided, what failed came after it.
