@@ -17,8 +17,8 @@ const limitMs = 30_000
 export async function begin(parts: Parts, tables: readonly TableNames[]): Promise<void> {
   const { sides, store, environment } = parts
   await checkServers(sides)
-  const earlier = await store.load()
   await checkRights(sides, tables)
+  const earlier = await store.load()
   const pairs = await inspectPairs(sides, tables)
   const names = pairs.map((pair) => ({ old: pair.old.name, new: pair.new.name }))
   if (new Set(names.map((name) => name.old)).size < names.length) throw refusal('A table is named twice.')
@@ -46,7 +46,9 @@ export async function begin(parts: Parts, tables: readonly TableNames[]): Promis
 }
 
 function sameTables({ sides }: Parts, { tables }: ExtractionState, names: readonly TableNames[]): void {
-  if (JSON.stringify(tables) === JSON.stringify(names)) return
+  const listed = (each: readonly TableNames[]): string =>
+    JSON.stringify(each.map((name) => [name.old, name.new]).toSorted())
+  if (listed(tables) === listed(names)) return
   const begun = tables.map((table) => table.old).join(', ')
   throw refusal(
     `The extraction ${sides.new.name} was begun with other tables (${begun}); abandon it first, or give this one another name.`,

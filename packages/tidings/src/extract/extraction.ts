@@ -74,9 +74,9 @@ class TableExtraction implements Extraction {
     this.#parts = parts
   }
 
-  begin(tables: readonly TableNames[]): Promise<void> {
+  async begin(tables: readonly TableNames[]): Promise<void> {
     if (tables.length === 0) throw refusal('Name the tables to take out.')
-    return begin(this.#parts, tables)
+    await begin(this.#parts, tables)
   }
 
   status(): Promise<ExtractionStatus | undefined> {

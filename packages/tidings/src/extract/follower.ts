@@ -1,5 +1,6 @@
 import { Backoff } from '../capture/backoff.ts'
 import { messageOf } from '../capture/client.ts'
+import type { Lsn } from '../capture/lsn.ts'
 import { emitNote } from '../capture/server.ts'
 import { change, run as runStatement } from '../capture/session.ts'
 import { sleep } from '../environment/index.ts'
@@ -120,8 +121,8 @@ interface OneWay {
 async function followOneWay(options: FollowerOptions, { state, pairs, source, onFlowing }: OneWay): Promise<void> {
   const { sides, store, signal, environment, onProgress } = options
   const [from, to] = source === 'old' ? [sides.old, sides.new] : [sides.new, sides.old]
-  const position = await beginPosition(from, to)
-  const lost = await lostLog(from, tablesOf(pairs, source), position)
+  let position: Lsn | undefined
+  const lost = await lostLog(from, tablesOf(pairs, source), async () => (position = await beginPosition(from, to)))
   if (lost !== undefined || position === undefined) return logIsLost(options, state, lost ?? 'it has no beginning')
   const { guard: token } = (await loadSide(to))!
   if (token === undefined) throw new Error(`The ${to.role} side is open, so that nothing is applied to it.`)
@@ -213,8 +214,7 @@ async function beat(
   await emitNote(source.pool, markPrefix(source), 'beat')
   if (state.state === 'following') await healOldSide(options)
   const target = source.role === 'old' ? options.sides.new : options.sides.old
-  const position = (await loadSide(target))?.position
-  const lost = await lostLog(source, tablesOf(pairs, source.role), position)
+  const lost = await lostLog(source, tablesOf(pairs, source.role), async () => (await loadSide(target))?.position)
   if (lost !== undefined) ending.abort(new StateChanged())
 }
 

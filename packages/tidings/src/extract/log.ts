@@ -87,13 +87,17 @@ export async function patiently(environment: Environment, drop: () => Promise<vo
   }
 }
 
-/** Why what is after this place in the log cannot be had any more, in words; `undefined` where it can. */
+/**
+ * Why what is after a place in the log cannot be had any more, in words; `undefined` where it can. The place is looked up
+ * after the slot: whoever follows writes it down before the slot is told.
+ */
 export async function lostLog(
   side: Side,
   tables: readonly CapturedTable[],
-  position: Lsn | undefined,
+  place: () => Promise<Lsn | undefined>,
 ): Promise<string | undefined> {
   const slot = await readSlot(side.pool, side.slot)
+  const position = await place()
   if (!slot) return 'its replication slot is gone'
   if (slot.status === 'lost') {
     return 'its server has removed log that the replication slot needed (max_slot_wal_keep_size)'

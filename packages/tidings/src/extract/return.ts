@@ -22,8 +22,7 @@ export async function returnWriters(parts: Parts, limits: Limits): Promise<Switc
   }
   if (earlier.state === 'returning') await giveUp(parts, earlier)
   const pairs = await inspectPairs(sides, earlier.tables)
-  const position = await beginPosition(sides.new, sides.old)
-  const lost = await lostLog(sides.new, tablesOf(pairs, 'new'), position)
+  const lost = await lostLog(sides.new, tablesOf(pairs, 'new'), () => beginPosition(sides.new, sides.old))
   if (lost !== undefined) {
     throw new Error(`The way back is closed: the log of the new database does not have everything, because ${lost}.`)
   }

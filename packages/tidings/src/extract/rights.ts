@@ -51,13 +51,20 @@ async function checkDatabase({ pool }: Side): Promise<void> {
   const [row] = await read(pool, (session) =>
     session.rows(
       `select has_database_privilege(current_database(), 'create'), current_user, current_database(),
-              current_setting('session_replication_role')`,
+              current_setting('session_replication_role'),
+              (select has_schema_privilege(oid, 'usage') and has_schema_privilege(oid, 'create')
+                 from pg_namespace where nspname = 'tidings')`,
     ),
   )
-  const [mayCreate, role, database, replicationRole] = row!
+  const [mayCreate, role, database, replicationRole, mayKeep] = row!
   if (mayCreate !== 't') {
     throw refusal(
       `The role ${role} may not create a publication; run: grant create on database ${quoted(database!)} to ${quoted(role!)}`,
+    )
+  }
+  if (mayKeep === 'f') {
+    throw refusal(
+      `The role ${role} may not keep its state in the schema tidings; run: grant usage, create on schema tidings to ${quoted(role!)}`,
     )
   }
   if (replicationRole !== 'origin') {

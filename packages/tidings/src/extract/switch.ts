@@ -71,8 +71,7 @@ async function stopAndOpen(parts: Parts, attempt: Attempt, { limitMs, signal }: 
   if (!isGuarded) throw changed()
   if (!(await drained(parts, sides.new, { token, limitMs, signal }))) throw tooLate(signal, limitMs)
   // What the follower needs to have read is all there; it was read through the publication that it began with.
-  const position = (await loadSide(sides.new))?.position
-  const lost = await lostLog(sides.old, tablesOf(pairs, 'old'), position)
+  const lost = await lostLog(sides.old, tablesOf(pairs, 'old'), async () => (await loadSide(sides.new))?.position)
   if (lost !== undefined) throw new Error(`The log of the old database may lack something, because ${lost}.`)
   await openNew(parts, attempt, { limitMs, signal })
   const stoppedMs = environment.clock.monotonic() - begun
@@ -89,7 +88,7 @@ async function openNew(parts: Parts, { state, pairs, token }: Attempt, { limitMs
     for (const pair of pairs) all.push(await reachedNumbers(session, pair.old))
     return all
   })
-  const kept = await lostLog(sides.new, tablesOf(pairs, 'new'), await reachedPlace(parts))
+  const kept = await lostLog(sides.new, tablesOf(pairs, 'new'), () => reachedPlace(parts))
   if (kept !== undefined) throw new Error(`The new tables could not be followed back, because ${kept}.`)
   await withLocks(sides.new, { environment, limitMs, signal }, async (session) => {
     if (!(await store.move(session, { from: ['switching'], to: 'switched', under: token }))) throw changed()
