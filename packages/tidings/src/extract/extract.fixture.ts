@@ -77,7 +77,7 @@ export async function inState(extraction: Extraction, state: string): Promise<vo
 }
 
 /** Every row of a table, as text. */
-export async function rowsOf({ admin }: Database, table: string): Promise<readonly string[]> {
+async function rowsOf({ admin }: Database, table: string): Promise<readonly string[]> {
   const { rows } = await admin.query<{ row: string }>(`select t::text as row from ${table} t order by 1`)
   return rows.map(({ row }) => row)
 }

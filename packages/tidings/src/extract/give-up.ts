@@ -36,7 +36,7 @@ export async function giveUp(parts: Parts, state: ExtractionState): Promise<bool
  * Opens the old side where it is guarded by a switch that was given up. The state says so, and has been read after the
  * token: a token stands in the state before anything is guarded under it, and is never used again.
  */
-export async function openOldAgain(parts: Parts, state: ExtractionState, token: string): Promise<void> {
+async function openOldAgain(parts: Parts, state: ExtractionState, token: string): Promise<void> {
   const { sides, environment } = parts
   await withLocks(sides.old, { environment, limitMs }, (session) =>
     openSide(session, guarded(parts, 'old', state), token),
