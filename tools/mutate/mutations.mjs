@@ -6,6 +6,7 @@ import { commandMutations } from './command-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
+import { extractMutations } from './extract-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
 import { followMutations } from './follow-mutations.mjs'
@@ -61,6 +62,7 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...extractMutations,
   ]),
   ...below('packages/server/src', [
     ...guardMutations,
