@@ -35,14 +35,6 @@ export const extractMutations = [
     name: 'not drained in time',
   },
   {
-    promise: 'A switch that was given up opens nothing any more.',
-    file: 'extract/switch.ts',
-    from: "if (!(await store.move(session, { from: ['switching'], to: 'switched', under: token }))) throw changed()",
-    to: "await store.move(session, { from: ['switching'], to: 'switched', under: token })",
-    tests: switching,
-    name: 'whose process is gone',
-  },
-  {
     promise: 'What nobody decides in its time is given up by whoever follows.',
     file: 'extract/follower.ts',
     from: '      if (present && (await isOverdue(options, present))) await endOverdue(options, present)\n',
@@ -52,9 +44,9 @@ export const extractMutations = [
   },
   {
     promise: 'An old side that was left guarded is opened again.',
-    file: 'extract/follower.ts',
-    from: "  if (state.state === 'following') await healOldSide(options)\n  const target",
-    to: '  const target',
+    file: 'extract/give-up.ts',
+    from: '  await openOldAgain(parts, state, guard)\n',
+    to: '',
     tests: switching,
     name: 'has left guarded',
   },
