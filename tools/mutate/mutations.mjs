@@ -25,6 +25,7 @@ import { taskMutations } from './task-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
+import { wakeUpMutations } from './wake-up-mutations.mjs'
 
 /**
  * What every promise hangs on: a line of the source, and what happens when it is taken out. For each mutation at least
@@ -63,6 +64,7 @@ export const mutations = [
     ...retentionMutations,
     ...verifyMutations,
     ...extractMutations,
+    ...wakeUpMutations,
   ]),
   ...below('packages/server/src', [
     ...guardMutations,

@@ -36,7 +36,7 @@ export interface Import {
 
 export const root = join(import.meta.dirname, '../..')
 
-/** Every file that is, or is about to be, part of the repository. */
+/** Every file that is, or is about to be, part of the repository; what other programs have generated follows their rules. */
 export function repositoryFiles(): readonly RepositoryFile[] {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
@@ -44,7 +44,7 @@ export function repositoryFiles(): readonly RepositoryFile[] {
   })
   const paths = listed.split('\0').filter((path) => /\.(ts|tsx|mjs|js|json|md|py|sh|yml)$|^\.ci\/run$/.test(path))
   return paths
-    .filter((path) => existsSync(join(root, path)))
+    .filter((path) => existsSync(join(root, path)) && !path.includes('/generated/'))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 

@@ -8,12 +8,14 @@ import { drizzleRecipe } from './drizzle.ts'
 import { knexRecipe } from './knex.ts'
 import { kyselyRecipe } from './kysely.ts'
 import { mikroOrmRecipe } from './mikro-orm.ts'
+import { prismaRecipe } from './prisma.ts'
 import { crm, customers } from './recipe.ts'
 import { typeormRecipe } from './typeorm.ts'
 
 test.for([
   ['Kysely', kyselyRecipe],
   ['Drizzle', drizzleRecipe],
+  ['Prisma', prismaRecipe],
   ['Knex', knexRecipe],
   ['TypeORM', typeormRecipe],
   ['MikroORM', mikroOrmRecipe],

@@ -69,4 +69,5 @@ export {
   type ServiceParts,
   type ServiceStats,
   type ServiceTransaction,
+  type WakeUps,
 } from './service/index.ts'

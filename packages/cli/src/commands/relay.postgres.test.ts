@@ -11,14 +11,14 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-const published = async (): Promise<unknown[]> => {
-  const { events } = await bench.broker.read(bench.caller, { topic: 'crm.mail', limit: 100 })
+const published = async (service = 'crm'): Promise<unknown[]> => {
+  const { events } = await bench.broker.read(bench.caller, { topic: `${service}.mail`, limit: 100 })
   return events.map(({ event }) => JSON.parse(new TextDecoder().decode(event.data)))
 }
 
-async function startRelay(words: readonly string[], url: string): Promise<RunningCommand> {
-  const running = bench.start(['relay', 'crm', ...words], { variables: { TIDINGS_DATABASE: url } })
-  await running.printed(/Relaying for crm/)
+async function startRelay(words: readonly string[], url: string, service = 'crm'): Promise<RunningCommand> {
+  const running = bench.start(['relay', service, ...words], { variables: { TIDINGS_DATABASE: url } })
+  await running.printed(/Relaying for/)
   return running
 }
 
@@ -71,6 +71,50 @@ test('relay --json says for whom it relays, for programs', async (context) => {
   running.child.kill('SIGINT')
   const { code, stdout } = await running.ended
   expect([code, jsonLines(stdout)]).toEqual([0, [{ service: 'shop', url: bench.server.url, pid: running.child.pid }]])
+})
+
+test('relay is woken by commits, and leaves no replication slot behind, stopped or killed', async (context) => {
+  const { url } = await postgresDatabase(context)
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  context.onTestFinished(() => client.end())
+  const slots = async () =>
+    (await client.query('select slot_name from pg_replication_slots where database = current_database()')).rowCount
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const running = await startRelay([], url, 'woken')
+    await running.printed(/Commits wake this process/)
+    expect(await slots()).toBe(1)
+    running.child.kill(signal)
+    await running.ended
+    await vi.waitFor(async () => expect(await slots()).toBe(0), 20_000)
+  }
+})
+
+test('relay polls where nothing can wake it, or nothing is to, and says why once', async (context) => {
+  const { url } = await postgresDatabase(context)
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  const role = `poller_${process.pid}`
+  await client.query(`create role ${role} login; create schema tidings authorization ${role}`)
+  context.onTestFinished(async () => {
+    await client.query(`drop owned by ${role} cascade; drop role ${role}`)
+    await client.end()
+  })
+  const ordinary = Object.assign(new URL(url), { username: role }).href
+  await bench.broker.putTopic(bench.caller, { topic: 'poller.mail', kind: 'event', owner: 'poller' })
+  for (const [words, note] of [
+    [[], /^Commits do not wake this process, .*polling: .*alter role .* replication/m],
+    [['--no-wake-ups'], /^(?!.*Commits)/],
+  ] as const) {
+    const running = await startRelay(words, ordinary, 'poller')
+    await running.printed(note)
+    await client.query("select tidings.publish('poller.mail', $1::jsonb)", [`${words.length}`])
+    await vi.waitFor(async () => expect((await published('poller')).at(-1)).toBe(words.length), 20_000)
+    running.child.kill('SIGTERM')
+    const { code, stderr } = await running.ended
+    expect([code, stderr.match(/Commits/g)?.length ?? 0]).toEqual([0, words.length === 0 ? 1 : 0])
+  }
+  expect((await client.query('select from pg_publication')).rowCount).toBe(0)
 })
 
 test('relay says what is wrong with its database', async (context) => {

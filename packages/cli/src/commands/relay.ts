@@ -1,4 +1,6 @@
+import type { ClientConfig } from 'pg'
 import { connect, createRelay } from 'tidings'
+import { followCommits } from 'tidings/capture'
 import { postgresDatabase } from 'tidings/databases/postgres'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
@@ -7,6 +9,7 @@ import type { Session } from '../session.ts'
 
 interface RelayOptions {
   readonly database?: string
+  readonly wakeUps: boolean
 }
 
 export function addRelay(program: TidingsCommand): void {
@@ -18,18 +21,20 @@ export function addRelay(program: TidingsCommand): void {
     .example('tidings relay crm --database postgres://crm@localhost/crm', 'the database of the service crm')
     .argument('<service>', 'whose database it is')
     .option('--database <url>', 'where it is (TIDINGS_DATABASE, which keeps a password off the list of processes)')
-    .runs<[service: string], RelayOptions>((session, [service], { database }) => {
+    .option('--no-wake-ups', 'poll only: make no publication and no replication slot')
+    .runs<[service: string], RelayOptions>((session, [service], { database, wakeUps }) => {
       const url = database ?? session.terminal.env['TIDINGS_DATABASE']
       if (url === undefined) throw new UsageError('Say where the database is: --database postgres://…')
       if (!/^postgres(ql)?:/.test(url)) throw new UsageError('A relay needs PostgreSQL: --database postgres://…')
-      return untilInterrupted((signal) => relay(session, { service, url, signal }))
+      return untilInterrupted((signal) => relay(session, { service, url, signal, wakeUps }))
     })
 }
 
 async function relay(
   session: Session,
-  { service, url, signal }: { readonly service: string; readonly url: string; readonly signal: AbortSignal },
+  options: { readonly service: string; readonly url: string; readonly signal: AbortSignal; readonly wakeUps: boolean },
 ): Promise<void> {
+  const { service, url, signal } = options
   const { output } = session
   // pg is loaded by those who need it only.
   const { default: pg } = await import('pg')
@@ -39,12 +44,18 @@ async function relay(
   const broker = connect(server, { ...(token !== undefined && { token }) })
   const database = postgresDatabase({ pool })
   const { namespace } = session.caller
+  const wakeUps = followCommits({
+    pool,
+    replication: () => new pg.Client({ connectionString: url, replication: 'database' } as ClientConfig),
+    onNote: ({ message }) => output.note(message),
+  })
   try {
     const relaying = createRelay({
       service,
       broker,
       database,
       namespace,
+      ...(options.wakeUps && { wakeUps }),
       report: ({ level, message }) => {
         if (level === 'warning') output.warn(message)
         else output.error(message)

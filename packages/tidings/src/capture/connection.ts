@@ -2,14 +2,14 @@ import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Entity } from '../contract/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
-import { codeOf, messageOf, quoted, refusal, type CapturePool, type ReplicationClient } from './client.ts'
+import { quoted, type CapturePool, type ReplicationClient } from './client.ts'
 import { settleLife } from './life.ts'
 import { NewLife } from './new-life.ts'
 import { Notes } from './notes.ts'
 import { Publisher } from './publisher.ts'
 import type { Raise } from './report.ts'
 import { CaptureRun } from './run.ts'
-import { ensurePublication, readPublication } from './server.ts'
+import { connectToReplicate, ensurePublication, readPublication } from './server.ts'
 import { databaseError, forms } from './session.ts'
 import type { StateStore } from './state.ts'
 import { ReplicationStream } from './stream.ts'
@@ -127,6 +127,7 @@ export class Connection {
       from: confirmed,
       environment,
       maxBytes: mostWaitingBytes,
+      settings: { messages: 'true' },
     })
     this.#stream = stream
     client.query(stream)
@@ -184,17 +185,7 @@ export class Connection {
 export async function openReplication(
   client: ReplicationClient,
 ): Promise<{ readonly system: string; readonly timeline: string }> {
-  try {
-    await client.connect()
-  } catch (error) {
-    if (codeOf(error) === '53300') {
-      throw refusal(
-        `This PostgreSQL has no room for another reader of its log (${messageOf(error)}); raise "max_wal_senders" or "max_connections" and restart it.`,
-        error,
-      )
-    }
-    throw error
-  }
+  await connectToReplicate(client)
   for (const [name, value] of Object.entries(forms)) await client.query(`set ${quoted(name)} to '${value}'`)
   const { rows } = await client.query('IDENTIFY_SYSTEM')
   const { systemid, timeline } = rows[0] as { readonly systemid: unknown; readonly timeline: unknown }

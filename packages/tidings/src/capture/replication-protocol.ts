@@ -3,14 +3,15 @@ import type { Lsn } from './lsn.ts'
 /** What the server sends on a replication connection (PostgreSQL manual, "Streaming Replication Protocol"). */
 export type ServerFrame =
   | { readonly kind: 'data'; readonly message: Buffer }
-  | { readonly kind: 'keep-alive'; readonly answerAtOnce: boolean }
+  /** Everything before `read` is read, and what there was of it to send is sent. */
+  | { readonly kind: 'keep-alive'; readonly read: Lsn; readonly answerAtOnce: boolean }
 
 const dataHeader = 25
 
 export function decodeFrame(bytes: Buffer): ServerFrame | undefined {
   const kind = String.fromCharCode(bytes[0] ?? 0)
   if (kind === 'w') return { kind: 'data', message: bytes.subarray(dataHeader) }
-  if (kind === 'k') return { kind: 'keep-alive', answerAtOnce: bytes[17] === 1 }
+  if (kind === 'k') return { kind: 'keep-alive', read: bytes.readBigUInt64BE(1), answerAtOnce: bytes[17] === 1 }
   return undefined
 }
 

@@ -1,4 +1,4 @@
-import { codeOf, literal, messageOf, quoted, refusal, type CapturePool } from './client.ts'
+import { codeOf, literal, messageOf, quoted, refusal, type CapturePool, type ReplicationClient } from './client.ts'
 import { parseLsn, type Lsn } from './lsn.ts'
 import { read, run } from './session.ts'
 import type { CapturedTable } from './table.ts'
@@ -29,6 +29,19 @@ export async function checkServer(pool: CapturePool): Promise<void> {
   if (encoding !== 'UTF8') throw refusal(`The database has the encoding ${encoding}; Tidings needs UTF8.`)
   if (replicates !== 't') {
     throw refusal(`The role ${role} may not replicate; run "alter role ${quoted(role!)} replication".`)
+  }
+}
+
+/** Opens a replication connection. */
+export async function connectToReplicate(client: ReplicationClient): Promise<void> {
+  try {
+    await client.connect()
+  } catch (error) {
+    if (codeOf(error) !== '53300') throw error
+    throw refusal(
+      `This PostgreSQL has no room for another reader of its log (${messageOf(error)}); raise "max_wal_senders" or "max_connections" and restart it.`,
+      error,
+    )
   }
 }
 
@@ -124,12 +137,12 @@ export async function createSlot(pool: CapturePool, name: string): Promise<Lsn> 
     const [row] = await run(pool, "select lsn from pg_create_logical_replication_slot($1, 'pgoutput')", [name])
     return parseLsn(row![0]!)
   } catch (error) {
-    throw slotRefusal(error)
+    throw explainedSlot(error)
   }
 }
 
-/** Why there can be no slot, with what helps; everything else as it is. */
-export function slotRefusal(error: unknown): unknown {
+/** What the server says when it has no slot free, with what helps; any other error as it is. */
+export function explainedSlot(error: unknown): unknown {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (codeOf(cause) !== '53400') return error
   return refusal(

@@ -11,6 +11,12 @@ export interface StreamOptions {
   readonly environment: Environment
   /** Above so many bytes that nobody has taken, nothing more is read. */
   readonly maxBytes: number
+  /** Of the plugin, beside its version and the publication. */
+  readonly settings: Readonly<Record<string, string>>
+  /** Nothing has to be kept elsewhere: wherever the server has read to is confirmed, which it says where it has nothing to send. */
+  readonly confirmsWhatIsRead?: true
+  /** Called when the first thing has come. */
+  readonly onFlowing?: () => void
 }
 
 /** The server ends a connection on which it has heard nothing for `wal_sender_timeout`, 60 s unless it is set. */
@@ -32,9 +38,11 @@ export class ReplicationStream implements ReplicationFlow {
   #ended: Error | undefined
   #wake: (() => void) | undefined
   #cancelStatus: (() => void) | undefined
+  #onFlowing: (() => void) | undefined
 
   constructor(options: StreamOptions) {
     this.#options = options
+    this.#onFlowing = options.onFlowing
     this.#confirmed = options.from
   }
 
@@ -65,16 +73,20 @@ export class ReplicationStream implements ReplicationFlow {
   // ------------------------------------------------------------------------------------------ called by the client of pg
 
   submit(connection: unknown): void {
-    const { slot, publication, from } = this.#options
+    const { slot, publication, from, settings } = this.#options
     this.#connection = connection as ReplicationConnection
-    const options = `proto_version '1', publication_names ${literal(quoted(publication))}, messages 'true'`
-    this.#connection.query(`START_REPLICATION SLOT ${quoted(slot)} LOGICAL ${formatLsn(from)} (${options})`)
+    const options = { proto_version: '1', publication_names: quoted(publication), ...settings }
+    const list = Object.entries(options).map(([name, value]) => `${name} ${literal(value)}`)
+    this.#connection.query(`START_REPLICATION SLOT ${quoted(slot)} LOGICAL ${formatLsn(from)} (${list.join(', ')})`)
     this.#keepSendingStatus()
   }
 
   handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
     const frame = decodeFrame(chunk)
+    this.#onFlowing?.()
+    this.#onFlowing = undefined
     if (frame?.kind === 'keep-alive') {
+      if (this.#options.confirmsWhatIsRead && frame.read > this.#confirmed) this.#confirmed = frame.read
       if (frame.answerAtOnce) this.#sendStatus()
       return
     }

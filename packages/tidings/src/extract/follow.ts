@@ -57,6 +57,7 @@ export async function follow(options: FollowOptions): Promise<never> {
     publication: source.slot,
     from: position,
     environment,
+    settings: { messages: 'true' },
     maxBytes: mostWaitingBytes,
   })
   const client = source.replication()

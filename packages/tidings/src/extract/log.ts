@@ -1,6 +1,6 @@
 import { codeOf, quoted, type CapturePool } from '../capture/client.ts'
 import { parseLsn, type Lsn } from '../capture/lsn.ts'
-import { dropSlot, readPublication, readSlot, slotRefusal } from '../capture/server.ts'
+import { dropSlot, readPublication, readSlot, explainedSlot } from '../capture/server.ts'
 import { change, read, run } from '../capture/session.ts'
 import type { CapturedTable } from '../capture/table.ts'
 import { sleep, type Environment } from '../environment/index.ts'
@@ -26,7 +26,7 @@ export async function keepLog(side: Side, tables: readonly CapturedTable[], sign
       })
       return
     } catch (error) {
-      if (codeOf(error) !== cancelled) throw slotRefusal(error)
+      if (codeOf(error) !== cancelled) throw explainedSlot(error)
       signal?.throwIfAborted()
       if (attempt === attempts) {
         throw new TidingsError(

@@ -1,4 +1,5 @@
 import { quoted, refusal } from '../capture/client.ts'
+import { checkFollowing } from '../capture/followed-tables.ts'
 import { checkServer } from '../capture/server.ts'
 import { read } from '../capture/session.ts'
 import { checkServer as checkDurability } from '../postgres/index.ts'
@@ -11,6 +12,7 @@ export async function checkServers(sides: Sides): Promise<void> {
   for (const side of [sides.old, sides.new]) {
     await naming(side, async () => {
       await checkServer(side.pool)
+      await checkFollowing(side.pool)
       await checkDurability((text) =>
         read(side.pool, async (session) => {
           const [row] = await session.rows(`select to_jsonb(found) from (${text}) found`)

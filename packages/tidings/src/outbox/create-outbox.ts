@@ -19,6 +19,8 @@ import { oldestUnsent, Watch } from './watch.ts'
 import { Writer } from './writer.ts'
 
 const stopGraceMs = 1_000
+/** From so many looks on that found nothing, 10 s where nothing is said, the relay looks less often. */
+const idleLooks = 50
 
 /** The transactional outbox of a service: events are written in the commit that causes them, and a relay publishes them. */
 export function createOutbox(options: OutboxOptions): Outbox {
@@ -47,6 +49,8 @@ class RelayedOutbox implements Outbox {
   /** Ends the pause between two rounds. */
   #pause = new AbortController()
   #woken = false
+  /** Looks in a row that found nothing. */
+  #idle = 0
 
   constructor(options: OutboxOptions) {
     const { database, broker, caller, environment = systemEnvironment, alarmAfterMs = 60_000 } = options
@@ -167,7 +171,7 @@ class RelayedOutbox implements Outbox {
   wake(): void {
     this.#woken = true
     // After the database has failed, hints do not shorten the wait.
-    if (this.#databaseBackoff.waitMs === 0 || !this.#running) this.#pause.abort()
+    if (this.#databaseBackoff.waitMs === 0 || !this.#running) this.#pause.abort('woken')
   }
 
   tick(): Promise<TickReport> {
@@ -226,11 +230,9 @@ class RelayedOutbox implements Outbox {
   async #run(): Promise<void> {
     while (this.#running) {
       this.#woken = false
-      const more = await this.tick().then(
-        (report) => report.more,
-        () => false,
-      )
-      if (!more && this.#running) await this.#rest()
+      const report = await this.tick().catch(() => undefined)
+      this.#idle = report && report.published + report.held === 0 ? this.#idle + 1 : 0
+      if (!report?.more && this.#running) await this.#rest()
     }
   }
 
@@ -256,7 +258,9 @@ class RelayedOutbox implements Outbox {
     const failedMs = this.#databaseBackoff.waitMs
     if (this.#woken && failedMs === 0) return
     this.#pause = new AbortController()
-    const delayMs = failedMs > 0 ? failedMs : Math.min(pollMs, Math.max(1, this.#relay.retryMs ?? pollMs))
+    // Where nothing has come for a while it costs little: five times as long between two looks.
+    const lookMs = this.#idle > idleLooks ? pollMs * 5 : pollMs
+    const delayMs = failedMs > 0 ? failedMs : Math.min(lookMs, Math.max(1, this.#relay.retryMs ?? lookMs))
     await sleep(this.#environment, delayMs, this.#pause.signal)
   }
 

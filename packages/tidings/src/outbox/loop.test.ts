@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Broker, PublishRequest } from '../broker/index.ts'
 import { TidingsError } from '../errors.ts'
 import { caller, createBench, ids, mails, type Bench, type ServiceProcess } from './bench.fixture.ts'
@@ -60,6 +60,23 @@ describe('the loop', () => {
     expect(await publishedMails()).toEqual([])
     await bench.environment.advance(100)
     expect(await publishedMails()).toEqual(['a1'])
+  })
+
+  test('looks less often where nothing has come for a while, and often again once something has', async () => {
+    await service.outbox.start()
+    await bench.environment.advance(30_000)
+    await mail('a1')
+    await bench.environment.advance(1_000)
+    expect(await publishedMails()).toEqual(['a1'])
+    await mail('a2')
+    await bench.environment.advance(200)
+    expect(await publishedMails()).toEqual(['a1', 'a2'])
+    const looks = vi.spyOn(service.database, 'query')
+    await bench.environment.advance(30_000)
+    looks.mockClear()
+    await bench.environment.advance(60_000)
+    expect(new Set(looks.mock.calls.map(([text]) => text)).size).toBeGreaterThan(0)
+    expect(looks.mock.calls.filter(([text]) => /recursive found/.test(text))).toHaveLength(60)
   })
 
   test('starts and stops any number of times, and stop() finishes what is in flight', async () => {

@@ -1,15 +1,9 @@
 import type { Database, Transaction } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
 import type { Environment } from '../environment/index.ts'
+import { ensureOwner } from './owner.ts'
 import type { OutboxRows } from './rows.ts'
 import type { OutboxStatements } from './tables.ts'
-
-const lookEveryMs = 1_000
-
-/** Somebody else has become the owner of the relay: what this one was about to change stays as it is. */
-export class Replaced extends Error {
-  override readonly name = 'Replaced'
-}
 
 /**
  * Which process relays. The newest one does: it takes ownership by adding a row with a higher epoch, and everything that
@@ -27,7 +21,6 @@ export class Ownership {
   #wasOwner = false
   #seen = { mark: '', at: 0 }
   #beatAt = 0
-  #lookedAt = 0
 
   constructor(options: {
     readonly database: Database
@@ -48,15 +41,13 @@ export class Ownership {
     return this.#epoch
   }
 
-  /** Looks who owns the relay, and takes it where that is due. Answers whether this process has just become the owner. */
+  /**
+   * Takes the relay where that is due, for who does not own it. Answers whether this process has just become the owner;
+   * one that was replaced is told by whatever it asks of the rows.
+   */
   async settle(): Promise<boolean> {
-    const now = this.#environment.clock.monotonic()
-    // An owner that was replaced meanwhile changes nothing: see `ensure`.
-    if (this.#epoch !== undefined && now - this.#lookedAt < lookEveryMs) return false
-    this.#lookedAt = now
+    if (this.#epoch !== undefined) return false
     const [owner] = await this.#database.query<{ epoch: number; beat: number }>(this.#statements.owner)
-    if (this.#epoch !== undefined && owner?.epoch === this.#epoch) return false
-    this.#epoch = undefined
     if (owner && this.#wasOwner && !(await this.#isSilent(owner))) return false
     this.#epoch = await ownTransaction(this.#database, (transaction) => this.take(transaction))
     this.#wasOwner = true
@@ -99,10 +90,9 @@ export class Ownership {
     return this.#wasOwner
   }
 
-  /** Rejects inside a transaction unless this process still owns the relay. */
-  async ensure(transaction: Transaction): Promise<void> {
-    const [owner] = await transaction.query<{ epoch: number }>(this.#statements.holdOwner)
-    if (this.#epoch === undefined || owner?.epoch !== this.#epoch) throw new Replaced('Another process owns the relay.')
+  /** Rejects as `Replaced` inside a transaction unless this process still owns the relay. */
+  ensure(transaction: Transaction): Promise<void> {
+    return ensureOwner(transaction, { statements: this.#statements, epoch: this.#epoch })
   }
 
   /** Shows those who stand by that this owner lives, although what it has to send may not go out. */

@@ -8,7 +8,8 @@ import { Backoff } from './backoff.ts'
 import { outcomeOf, publication, publishable, refusedAlone } from './batch.ts'
 import { within } from './deadline.ts'
 import { Lives } from './lives.ts'
-import { Replaced, type Ownership } from './ownership.ts'
+import { Replaced } from './owner.ts'
+import type { Ownership } from './ownership.ts'
 import type { OutboxAlarm, TickReport } from './report.ts'
 import { beginNewLife } from './restore.ts'
 import type { Batch, Outcome, OutboxRows, Settled } from './rows.ts'
@@ -71,6 +72,8 @@ export class Relay {
   readonly #topics = new Map<string, TopicState>()
   readonly #lives: Lives
   #sweptAt: number | undefined
+  /** The last look found something that waits. */
+  #unsent = true
   #stop = new AbortController()
 
   constructor(options: RelayOptions) {
@@ -96,26 +99,45 @@ export class Relay {
   }
 
   async tick(): Promise<TickReport> {
-    const { ownership, rows } = this.#options
+    const { ownership, rows, batchBytes } = this.#options
     if (await ownership.settle()) this.#forgetChecks()
     if (ownership.epoch === undefined) return nothing
-    const unsent = await rows.topics()
-    if (unsent.length > 0) await ownership.beat()
-    for (const topic of unsent) this.#state(topic)
+    // Before the broker is asked anything, which may take long.
+    if (this.#unsent) await ownership.beat()
     try {
       await this.#check()
       if (await this.#lives.look()) this.#options.restored()
     } catch (error) {
-      if (!(error instanceof Replaced)) throw error
-      ownership.lose()
-      return nothing
+      return this.#replaced(error)
     }
-    const reports = await Promise.allSettled(unsent.map((topic) => this.#relay(topic)))
+    const { epoch } = ownership
+    const next = await rows.next({ epoch, topics: this.#ready(), maxBytes: batchBytes })
+    if (next.isReplaced) return this.#replaced(new Replaced())
+    this.#unsent = next.batches.length + next.others.length > 0
+    const unknown = next.others.filter((topic) => !this.#topics.has(topic))
+    for (const topic of unknown) this.#state(topic)
+    const reports = await Promise.allSettled(next.batches.map((batch) => this.#relay(batch, epoch)))
     await this.#sweep()
-    return reports.reduce((sum, report) => {
-      if (report.status === 'rejected') throw report.reason
-      return add(sum, report.value)
-    }, nothing)
+    return reports.reduce(
+      (sum, report) => {
+        if (report.status === 'rejected') throw report.reason
+        return add(sum, report.value)
+      },
+      { ...nothing, more: unknown.length > 0 },
+    )
+  }
+
+  /** Topics of which something may be published at present, with how many rows at most. */
+  #ready(): ReadonlyMap<string, number> {
+    const ready = [...this.#topics].filter(([, { checked, backoff }]) => checked && backoff.waitMs === 0)
+    return new Map(ready.map(([topic, { maxRows }]) => [topic, maxRows]))
+  }
+
+  /** Stands by from here on, where that is what the error says. */
+  #replaced(error: unknown): TickReport {
+    if (!(error instanceof Replaced)) throw error
+    this.#options.ownership.lose()
+    return nothing
   }
 
   async #sweep(): Promise<void> {
@@ -180,21 +202,15 @@ export class Relay {
 
   // ---------------------------------------------------------------------------------------------------------- one topic
 
-  async #relay(topic: string): Promise<TickReport> {
-    const { ownership, rows, batchBytes } = this.#options
-    const state = this.#state(topic)
-    const { epoch } = ownership
-    if (!state.checked || state.backoff.waitMs > 0 || epoch === undefined) return nothing
-    const batch = await rows.read({ topic, epoch, maxRows: state.maxRows, maxBytes: batchBytes })
+  async #relay(batch: Batch, epoch: number): Promise<TickReport> {
+    const state = this.#state(batch.topic)
     const outcome = await this.#publish(batch, state, epoch)
     if (!outcome) return nothing
     let settled: Settled
     try {
       settled = await this.#settle(batch, outcome)
     } catch (error) {
-      if (!(error instanceof Replaced)) throw error
-      ownership.lose()
-      return nothing
+      return this.#replaced(error)
     }
     if (outcome.fenced) this.#forgetChecks()
     const published = outcome.accepted.size
@@ -228,13 +244,9 @@ export class Relay {
 
   /** Writes down what the broker answered, as long as nobody else has become the owner. */
   async #settle(batch: Batch, outcome: Outcome): Promise<Settled> {
-    const { database, environment, ownership } = this.#options
     const waits = batch.rows.some(({ fate }) => fate === 'wait')
     if (outcome.accepted.size + outcome.refused.size === 0 && !waits) return { held: [], passed: 0 }
-    const settled = await ownTransaction(database, async (transaction) => {
-      await ownership.ensure(transaction)
-      return batch.settle(transaction, outcome, environment)
-    })
+    const settled = await batch.settle(outcome, this.#options.environment)
     for (const { topic, key, id, code, reason } of settled.held) {
       const text = key && new TextDecoder().decode(key)
       const message = `Event ${id} of ${topic}${text === null ? '' : ` (key ${text})`} was refused as ${code}: ${reason} It is held with later ones of its key until it is released.`

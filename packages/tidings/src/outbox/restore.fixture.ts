@@ -23,9 +23,9 @@ export async function openService(bench: Bench, options: ProcessOptions = {}): P
   return process
 }
 
-/** Rounds of the relay, with the time that failures need, until there is nothing left to do. */
-export async function settle(bench: Bench, process: ServiceProcess): Promise<void> {
-  for (let round = 0; round < 200; round++) {
+/** Rounds of the relay, with the time that failures need, until there is nothing left to do, or so many of them. */
+export async function settle(bench: Bench, process: ServiceProcess, rounds = 200): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
     await process.relay()
     await bench.environment.advance(10_000)
     // A listing runs beside the rounds, and a real database takes its time.

@@ -48,7 +48,7 @@ describe.each(stores)('an outbox in %s:', (kind) => {
         service = await openService(bench)
         const many = Array.from({ length: 10 }, (_, index) => ({ id: `n${start}-${index}`, key: 'a' }))
         await service.write({ customers: { a: `Anna ${start}` }, mails: many })
-        await settle(bench, service)
+        await settle(bench, service, 10)
         if (start < 2) await service.kill()
       }
       delete bench.faults.producer

@@ -5,10 +5,8 @@ import type { Event } from '../event/index.ts'
 
 /** The rows of an outbox as the relay sees them. Each dialect keeps them in a way of its own. */
 export interface OutboxRows {
-  /** The topics with something unsent. */
-  topics(): Promise<readonly string[]>
-  /** The next rows of a topic, as many as the limits allow and at least one; none for who does not own the relay. */
-  read(options: ReadOptions): Promise<Batch>
+  /** What the owner of the relay does next. */
+  next(options: NextOptions): Promise<Next>
   /**
    * Gives everything that is held of a key back to the relay, in order and before what was written since; `null` for
    * rows without a key. Answers how many there were.
@@ -30,12 +28,22 @@ export interface OutboxRows {
   sweep(): Promise<void>
 }
 
-export interface ReadOptions {
-  readonly topic: string
+export interface NextOptions {
   /** Of the owner who asks. */
   readonly epoch: number
-  readonly maxRows: number
+  /** How many rows at most of which topics. */
+  readonly topics: ReadonlyMap<string, number>
+  /** Of each topic at most so many bytes, a larger single event excepted. */
   readonly maxBytes: number
+}
+
+export interface Next {
+  /** Who asked does not own the relay any more, and gets nothing. */
+  readonly isReplaced: boolean
+  /** Of each topic that was asked for and has something unsent. */
+  readonly batches: readonly Batch[]
+  /** Topics with something unsent that were not asked for. */
+  readonly others: readonly string[]
 }
 
 /** What the relay does next for one topic. */
@@ -45,8 +53,8 @@ export interface Batch {
   readonly rows: readonly Row[]
   /** The topic has more than this batch. */
   readonly more: boolean
-  /** Writes down what became of the rows, in a transaction in which the ownership is sure. */
-  settle(transaction: Transaction, outcome: Outcome, environment: Environment): Promise<Settled>
+  /** Writes down what became of the rows; rejects as `Replaced`, and changes nothing, for who does not own the relay any more. */
+  settle(outcome: Outcome, environment: Environment): Promise<Settled>
 }
 
 export type Row = {

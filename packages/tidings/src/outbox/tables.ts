@@ -2,25 +2,35 @@ import type { Database, Dialect, MigrationSet, Transaction } from '../database/i
 import { outboxMigrations as postgresMigrations } from './postgres/migrations.ts'
 import { PostgresRows } from './postgres/rows.ts'
 import { statements as postgresStatements } from './postgres/statements.ts'
-import * as postgresWriting from './postgres/writing.ts'
+import { PostgresWriting } from './postgres/writing.ts'
+import type { Environment } from '../environment/index.ts'
 import type { OutboxRows } from './rows.ts'
 import { outboxMigrations as sqliteMigrations } from './sqlite/migrations.ts'
 import { SqliteRows } from './sqlite/rows.ts'
 import { statements as sqliteStatements } from './sqlite/statements.ts'
-import * as sqliteWriting from './sqlite/writing.ts'
+import { sqliteWriting } from './sqlite/writing.ts'
 
 /** The tables of an outbox in one dialect. */
 export interface OutboxTables {
   readonly migrations: MigrationSet
   readonly statements: OutboxStatements
   rows(database: Database): OutboxRows
+  writing(environment: Environment): OutboxWriting
+}
+
+/** How transactions write into an outbox. */
+export interface OutboxWriting {
   /**
-   * Takes the locks of keys until the commit, in the order given, creating their counters, and answers where these
-   * stand, in the same order.
+   * Takes the locks of keys, one at least, until the commit, in the order given, creating their counters, and answers
+   * where these stand, in the same order.
    */
-  lock(transaction: Transaction, keys: readonly EntityKey[]): Promise<readonly LockedKey[]>
-  /** Writes down what a transaction tells. */
-  write(transaction: Transaction, told: Told): Promise<void>
+  lock(transaction: Transaction, keys: readonly EntityKey[]): Promise<Locked>
+  /**
+   * Writes down what a transaction tells. Answers `false`, and wrote no event, where it tells of versions in another epoch
+   * than the present one: whoever lists everything in a newer epoch has a key before its lock is taken, or after the
+   * commit, and either way the newer state must have the higher version.
+   */
+  write(transaction: Transaction, told: Told): Promise<boolean>
 }
 
 export interface EntityKey {
@@ -35,6 +45,12 @@ export interface LockedKey extends EntityKey {
   readonly present: boolean
 }
 
+export interface Locked {
+  readonly keys: readonly LockedKey[]
+  /** Of the source; where locks had to be waited for it may be one of before. */
+  readonly sourceepoch: number
+}
+
 export interface NewRow {
   readonly topic: string
   readonly key: Uint8Array | null
@@ -46,6 +62,8 @@ export interface NewRow {
 export interface Told {
   /** In the order in which they are to be published. */
   readonly rows: readonly NewRow[]
+  /** In which the versions are. */
+  readonly sourceepoch: number
   /** Where counters stand from here on. */
   readonly versions: readonly LockedKey[]
   /** Counters that were made for nothing. */
@@ -87,15 +105,13 @@ const dialects: Record<Dialect['name'], OutboxTables> = {
     migrations: sqliteMigrations,
     statements: sqliteStatements,
     rows: (database) => new SqliteRows(database),
-    lock: sqliteWriting.lock,
-    write: sqliteWriting.write,
+    writing: () => sqliteWriting,
   },
   postgres: {
     migrations: postgresMigrations,
     statements: postgresStatements,
     rows: (database) => new PostgresRows(database),
-    lock: postgresWriting.lock,
-    write: postgresWriting.write,
+    writing: (environment) => new PostgresWriting(environment),
   },
 }
 

@@ -123,10 +123,9 @@ describe.each(stores)('an outbox in %s:', (kind) => {
 
     test('lock their keys in one order, whatever the order in which they were noted', async () => {
       const locked: string[] = []
+      // Topic, key, topic, key …
       const lockedBy = (values: readonly SqlValue[]): string[] =>
-        kind === 'sqlite'
-          ? [new TextDecoder().decode(values[1] as Uint8Array)]
-          : (JSON.parse(String(values[0])) as { key: string }[]).map(({ key }) => Buffer.from(key, 'hex').toString())
+        values.filter((value) => value instanceof Uint8Array).map((key) => new TextDecoder().decode(key))
       await service.database.transaction(async (transaction) => {
         const watched: Transaction = {
           query: (text, values = []) => {

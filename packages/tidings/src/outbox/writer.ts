@@ -3,7 +3,7 @@ import type { Environment } from '../environment/index.ts'
 import { encodeEvent, formatSequence, isTombstone, validateKey, type Event } from '../event/index.ts'
 import { keyBytes } from './key-bytes.ts'
 import type { EntityChange, Pending, PendingChange } from './pending.ts'
-import type { LockedKey, NewRow, OutboxStatements, OutboxTables } from './tables.ts'
+import type { LockedKey, NewRow, OutboxStatements, OutboxTables, OutboxWriting } from './tables.ts'
 
 /** An entity's place among its versions, under its lock. */
 interface Version extends LockedKey {
@@ -20,10 +20,12 @@ interface Version extends LockedKey {
 export class Writer {
   readonly #environment: Environment
   readonly #tables: OutboxTables
+  readonly #writing: OutboxWriting
 
   constructor(options: { readonly environment: Environment; readonly tables: OutboxTables }) {
     this.#environment = options.environment
     this.#tables = options.tables
+    this.#writing = options.tables.writing(options.environment)
   }
 
   /** Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case. */
@@ -33,35 +35,37 @@ export class Writer {
     options: { readonly complete?: boolean } = {},
   ): Promise<number> {
     const changes = distinct(pending.changes)
-    const versions = await this.#lock(transaction, pending, changes)
-    // After the locks: whoever lists everything in a newer epoch comes before the locks or after this commit.
-    const sourceepoch = versions.size === 0 ? 0 : await readSourceEpoch(transaction, this.#tables.statements)
-    const rows: NewRow[] = []
-    const write = (topic: string, event: Event, version: Version | undefined): void => {
-      rows.push(this.#row(topic, version ? withVersion(event, version, sourceepoch) : event))
+    const { versions, sourceepoch } = await this.#lock(transaction, pending, changes)
+    const told: { readonly topic: string; readonly event: Event; readonly isVersion: boolean }[] = []
+    const tell = (topic: string, event: Event, version: Version | undefined): void => {
+      told.push({ topic, event: version ? withVersion(event, version) : event, isVersion: version !== undefined })
     }
     for (const { topic, kind, event } of pending.events) {
-      write(topic, event, kind === 'entity' ? versions.get(nameOf(topic, event.key!)) : undefined)
+      tell(topic, event, kind === 'entity' ? versions.get(nameOf(topic, event.key!)) : undefined)
     }
     for (const { entity, key } of changes) {
       const version = versions.get(nameOf(entity.topic, key))!
       const change = await derive(transaction, { entity, key }, version, options.complete === true)
-      if (change) write(entity.topic, { ...(await entity.eventFor(change)), key }, version)
+      if (change) tell(entity.topic, { ...(await entity.eventFor(change)), key }, version)
     }
     const all = [...versions.values()]
-    await this.#tables.write(transaction, {
-      rows,
+    const counters = {
       versions: all.filter(({ sequence, before }) => sequence !== before),
       unused: all.filter(({ sequence }) => sequence === 0),
-    })
-    return rows.length
+    }
+    for (let epoch = sourceepoch; ; epoch = await readSourceEpoch(transaction, this.#tables.statements)) {
+      const rows = told.map(({ topic, event, isVersion }) =>
+        this.#row(topic, isVersion ? { ...event, sourceepoch: epoch } : event),
+      )
+      if (await this.#writing.write(transaction, { rows, sourceepoch: epoch, ...counters })) return told.length
+    }
   }
 
   async #lock(
     transaction: Transaction,
     pending: Pending,
     changes: readonly PendingChange[],
-  ): Promise<Map<string, Version>> {
+  ): Promise<{ readonly versions: Map<string, Version>; readonly sourceepoch: number }> {
     const entities = [
       ...pending.events
         .filter(({ kind }) => kind === 'entity')
@@ -70,10 +74,14 @@ export class Writer {
     ]
     const byName = new Map(entities.map((entity) => [nameOf(entity.topic, entity.key), entity]))
     const names = [...byName].toSorted(([, left], [, right]) => inOneOrder(left, right))
-    if (names.length === 0) return new Map()
+    if (names.length === 0) return { versions: new Map(), sourceepoch: 0 }
     const keys = names.map(([, { topic, key }]) => ({ topic, key: keyBytes(key) }))
-    const locked = await this.#tables.lock(transaction, keys)
-    return new Map(names.map(([name], index) => [name, { ...locked[index]!, before: locked[index]!.sequence }]))
+    const { keys: locked, sourceepoch } = await this.#writing.lock(transaction, keys)
+    const versions = names.map(([name], index) => {
+      const { sequence } = locked[index]!
+      return [name, { ...locked[index]!, before: sequence }] as const
+    })
+    return { versions: new Map(versions), sourceepoch }
   }
 
   #row(topic: string, event: Event): NewRow {
@@ -95,10 +103,10 @@ async function derive(
 }
 
 /** Gives the event the next version of its entity. */
-function withVersion(event: Event, version: Version, sourceepoch: number): Event {
+function withVersion(event: Event, version: Version): Event {
   version.sequence += 1
   version.present = !isTombstone(event)
-  return { ...event, sequence: formatSequence(version.sequence), sourceepoch }
+  return { ...event, sequence: formatSequence(version.sequence) }
 }
 
 export async function readSourceEpoch(transaction: Transaction, statements: OutboxStatements): Promise<number> {

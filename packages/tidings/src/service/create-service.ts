@@ -47,9 +47,10 @@ class DefinedService implements Service {
       environment = systemEnvironment,
       report = printing(name),
       namespace = 'default',
+      wakeUps,
     } = options
     this.name = name
-    this.#parts = { broker, database, environment, report, reached: () => undefined }
+    this.#parts = { broker, database, wakeUps, environment, report, reached: () => undefined }
     this.#definition = {
       name,
       topics,
@@ -143,7 +144,8 @@ class DefinedService implements Service {
       parts: () => this.#parts,
       rewire: (replaced) => {
         this.#ensureNotStarted('rewire()')
-        this.#parts = { ...this.#parts, ...replaced }
+        // What wakes was given for the database that was given.
+        this.#parts = { ...this.#parts, wakeUps: undefined, ...replaced }
       },
       abandon: () => {
         this.#running = this.#starting = undefined

@@ -15,3 +15,4 @@ export type {
   ServiceTransaction,
 } from './types.ts'
 export { waitFor } from './waiting.ts'
+export type { WakeUps } from './wake-ups.ts'

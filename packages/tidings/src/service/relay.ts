@@ -6,6 +6,7 @@ import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
 import { createOutbox, type Outbox, type OutboxStats } from '../outbox/index.ts'
 import { databaseIdentity } from './identity.ts'
+import { outboxInserts, type WakeUps } from './wake-ups.ts'
 
 export interface RelayOptions {
   /** Whose database it is. */
@@ -16,6 +17,10 @@ export interface RelayOptions {
   readonly namespace?: string
   /** Told what a person should know. */
   readonly report: Report
+  /** Wakes the relay when something was committed, such as `followCommits()` of `tidings/capture`; without it the relay polls. */
+  readonly wakeUps?: WakeUps
+  /** How often it looks without having been woken; 200 ms. A fifth as often where nothing came for a while. */
+  readonly pollMs?: number
   readonly environment?: Environment
 }
 
@@ -50,7 +55,15 @@ class StandaloneRelay implements Relay {
   #connecting: Promise<void> | undefined
 
   constructor(options: RelayOptions) {
-    const { service, broker, database, namespace = 'default', report, environment = systemEnvironment } = options
+    const {
+      service,
+      broker,
+      database,
+      namespace = 'default',
+      report,
+      environment = systemEnvironment,
+      pollMs,
+    } = options
     this.#options = options
     this.#environment = environment
     this.#caller = { namespace, principal: service }
@@ -60,6 +73,7 @@ class StandaloneRelay implements Relay {
       caller: this.#caller,
       service,
       environment,
+      ...(pollMs !== undefined && { pollMs }),
       onAlarm: ({ message, ...details }) =>
         report({ level: details.alarm === 'restored' ? 'warning' : 'error', message, details }),
     })
@@ -85,6 +99,7 @@ class StandaloneRelay implements Relay {
     await broker.start()
     await broker.registerService(this.#caller, { service, database: identity })
     await this.#outbox.start()
+    await this.#options.wakeUps?.start({ ...outboxInserts, wake: () => this.#outbox.wake() })
   }
 
   async #keepTrying(identity: string): Promise<void> {
@@ -107,6 +122,7 @@ class StandaloneRelay implements Relay {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#connecting
+    await this.#options.wakeUps?.stop()
     await this.#outbox.stop()
   }
 

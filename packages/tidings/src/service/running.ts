@@ -17,6 +17,7 @@ import { collect, type CollectingTransaction } from './service-transaction.ts'
 import { SubscribedHandler } from './subscribed-handler.ts'
 import type { HandlerOptions, ServiceParts, ServiceStats } from './types.ts'
 import { Waiting, type WaitSignal } from './waiting.ts'
+import { outboxInserts } from './wake-ups.ts'
 
 export interface HandlerDefinition {
   readonly handler: Handler
@@ -82,6 +83,7 @@ export class Running {
     this.#identity = await databaseIdentity(database, environment)
     const refused = await this.#register().then(() => undefined, asRetryable)
     await this.#outbox.start()
+    await this.#parts.wakeUps?.start({ ...outboxInserts, wake: () => this.#outbox.wake() })
     for (const replica of this.#definition.replicas) await this.#startReplica(replica)
     if (!refused) return await this.#startHandlers()
     this.#tell(refused)
@@ -94,6 +96,7 @@ export class Running {
     await this.#registering
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
+    await this.#parts.wakeUps?.stop()
     await this.#outbox.stop()
     this.#letGo?.()
   }
@@ -172,7 +175,8 @@ export class Running {
   }
 
   async join<Result>(handle: unknown, work: (tx: CollectingTransaction) => Promise<Result> | Result): Promise<Result> {
-    return await this.#collect(await this.#parts.database.join(handle), {}, work)
+    const { result } = await this.#collect(await this.#parts.database.join(handle), {}, work)
+    return result
   }
 
   async #transact<Result>(
@@ -180,11 +184,11 @@ export class Running {
     before: (transaction: Transaction) => Promise<void>,
     work: (tx: CollectingTransaction) => Promise<Result> | Result,
   ): Promise<Result> {
-    const result = await this.#parts.database.transaction(async (transaction) => {
+    const { result, tells } = await this.#parts.database.transaction(async (transaction) => {
       await before(transaction)
       return await this.#collect(transaction, attributes, work)
     })
-    this.#outbox.wake()
+    if (tells) this.#outbox.wake()
     return result
   }
 
@@ -192,12 +196,13 @@ export class Running {
     transaction: Transaction,
     attributes: Readonly<Record<string, AttributeValue>>,
     work: (tx: CollectingTransaction) => Promise<Result> | Result,
-  ): Promise<Result> {
+  ): Promise<{ readonly result: Result; readonly tells: boolean }> {
     const { name: service, owned } = this.#definition
     const { environment } = this.#parts
     const { result, pending } = await collect(transaction, { service, environment, owned, attributes }, work)
-    if (pending.events.length + pending.changes.length > 0) await this.#outbox.flush(transaction, pending)
-    return result
+    const tells = pending.events.length + pending.changes.length > 0
+    if (tells) await this.#outbox.flush(transaction, pending)
+    return { result, tells }
   }
 
   /** The database was restored: everything that it owns is published again. */

@@ -7,6 +7,7 @@ import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, FilterExpression, Position } from '../event/index.ts'
 import type { OutboxStats } from '../outbox/index.ts'
 import type { Replica, ReplicaStatus, ReplicateOptions } from '../replica/index.ts'
+import type { WakeUps } from './wake-ups.ts'
 
 export interface ServiceOptions<Name extends string = string> {
   /** What this service publishes and accepts. */
@@ -16,6 +17,11 @@ export interface ServiceOptions<Name extends string = string> {
   readonly database: Database
   /** `default` where nothing is said. */
   readonly namespace?: string
+  /**
+   * Wakes the relay for what other processes have committed, such as `followCommits()` of `tidings/capture`; a service
+   * is woken by its own commits anyway, and finds others by polling.
+   */
+  readonly wakeUps?: WakeUps
   readonly environment?: Environment
   /** Told what a person should know; prints warnings and errors to the error stream where nothing is said. */
   readonly report?: Report
@@ -190,6 +196,7 @@ export type RowOf<Data, Key extends string, Column extends keyof Data> = {
 export interface ServiceParts {
   readonly broker: Broker
   readonly database: Database
+  readonly wakeUps?: WakeUps | undefined
   readonly environment: Environment
   readonly report: Report
   /** Called at the named points of each delivery; what it waits for, the handler waits for. */

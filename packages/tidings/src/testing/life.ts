@@ -43,6 +43,12 @@ async function whileAlive<Result>(signal: AbortSignal, promise: Promise<Result>)
 function mortalDatabase(database: Database, signal: AbortSignal): Database {
   const end = endOf(signal)
   end.catch(() => undefined)
+  const transaction: Database['transaction'] = (work) =>
+    whileAlive(
+      signal,
+      // Whatever the work hangs on after the end, its transaction is rolled back and makes room for others.
+      database.transaction((transaction) => Promise.race([runToTheEnd(transaction, work, signal), end])),
+    )
   return {
     dialect: database.dialect,
     start: () => database.start(),
@@ -51,12 +57,8 @@ function mortalDatabase(database: Database, signal: AbortSignal): Database {
     join: (handle) => database.join(handle),
     query: (text, values) => whileAlive(signal, database.query(text, values)),
     migrate: (set) => whileAlive(signal, database.migrate(set)),
-    transaction: (work) =>
-      whileAlive(
-        signal,
-        // Whatever the work hangs on after the end, its transaction is rolled back and makes room for others.
-        database.transaction((transaction) => Promise.race([runToTheEnd(transaction, work, signal), end])),
-      ),
+    execute: (text, values) => transaction((running) => running.query(text, values)),
+    transaction,
   }
 }
 

@@ -48,6 +48,7 @@ export const lifecycleCases: readonly DatabaseCase[] = [
       await database.stop()
       await rejectsAs(add(database, 'a'), 'stopped')
       await rejectsAs(names(database), 'stopped')
+      await rejectsAs(database.execute('delete from entry'), 'stopped')
       await rejectsAs(database.migrate({ name: 'test', migrations: ['create table other (id integer)'] }), 'stopped')
     },
   },

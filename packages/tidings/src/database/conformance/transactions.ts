@@ -85,6 +85,37 @@ export const transactionCases: readonly DatabaseCase[] = [
     },
   },
   {
+    name: 'execute() commits its statement and answers the rows',
+    async run({ database, reopen }) {
+      const text = statement(database.dialect, 'insert into entry (name, amount) values (?, ?) returning amount')
+      assert.deepEqual(await database.execute(text, ['a', 7]), [{ amount: 7 }])
+      assert.deepEqual(await database.execute("update entry set amount = 8 where name = 'a'"), [])
+      const reopened = await reopen()
+      assert.deepEqual(await reopened.query('select name, amount from entry'), [{ name: 'a', amount: 8 }])
+    },
+  },
+  {
+    name: 'execute() of a statement that fails changes nothing, and the error is its own',
+    async run({ database }) {
+      await add(database, 'a')
+      const text = "insert into entry (name, amount) values ('b', 1), ('a', 1)"
+      await assert.rejects(database.execute(text), (error) => !(error instanceof TidingsError))
+      assert.deepEqual(await names(database), ['a'])
+    },
+  },
+  {
+    name: 'execute() is no way around a running transaction, nor to begin one',
+    async run({ database }) {
+      await database.transaction(async (transaction) => {
+        await rejectsAs(database.execute("insert into entry (name, amount) values ('a', 1)"), 'transaction-misuse')
+        await insert(database, transaction, 'b')
+      })
+      await rejectsAs(database.execute('begin'), 'transaction-misuse')
+      await rejectsAs(database.execute("insert into entry (name, amount) values ('c', 1)", [1]), 'bad-request')
+      assert.deepEqual(await names(database), ['b'])
+    },
+  },
+  {
     name: 'a failed commit rejects as database-failed and leaves nothing',
     async run({ database, reopen }) {
       const error = await rejectsAs(failAtCommit(database), 'database-failed')

@@ -120,6 +120,24 @@ describe.for(clients)('over $name', ({ open }) => {
     expect(await outcome).toMatchObject({ code: 'commit-unknown', retryable: false })
   })
 
+  test('a connection that ends in the middle of execute() leaves it unknown, and says so', async (context) => {
+    const { database, pool } = await bench(context)
+    await pool.query('create table entry (name text primary key)')
+    const outcome = database
+      .execute("insert into entry select 'a' from (select pg_sleep(3600)) slept")
+      .catch((error: unknown) => error)
+    const sleeping = "select pid from pg_stat_activity where query like 'insert into entry%' and wait_event = 'PgSleep'"
+    for (;;) {
+      const { rows } = await pool.query<{ pid: number }>(sleeping)
+      if (rows[0]) {
+        await pool.query('select pg_terminate_backend($1)', [rows[0].pid])
+        break
+      }
+    }
+    expect(await outcome).toMatchObject({ code: 'commit-unknown', retryable: false })
+    expect(await database.execute('select name from entry')).toEqual([])
+  })
+
   test('two transactions that lock each other out: one is told to run again', async (context) => {
     const { database } = await bench(context)
     await database.transaction((tx) => tx.query('create table entry (name text primary key, amount integer)'))

@@ -77,10 +77,15 @@ export interface BeginOptions {
   readonly settings: string
 }
 
+/** A connection for a statement that is a transaction of its own. */
+export type OnceConnection = Pick<LentConnection, 'run' | 'lost' | 'release'>
+
 /** Where the connections for the kit's own transactions come from. */
 export interface Client {
   /** Takes a connection, begins a transaction on it and runs the settings, statements that last as long as it. */
   begin(options: BeginOptions): Promise<LentConnection>
+  /** Takes a connection for one statement, which is a transaction of its own. */
+  once(): Promise<OnceConnection>
 }
 
 /** Rejects outside of a transaction: for clients that cannot tell. A lock that stands in no statement's way, and no subtransaction. */

@@ -15,7 +15,7 @@ import { databaseError } from './client.ts'
 import { joinForeign } from './clients/foreign.ts'
 import { joinPg, pgClient } from './clients/pg.ts'
 import { checkPostgresJs, joinPostgresJs, postgresJsClient, type PostgresJs } from './clients/postgres-js.ts'
-import { readFailure, type BeginOptions, type Client, type LentConnection } from './connection.ts'
+import { readFailure, type BeginOptions, type Client, type LentConnection, type OnceConnection } from './connection.ts'
 import { dialect } from './dialect.ts'
 import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
@@ -150,6 +150,17 @@ class PostgresDatabase implements Database {
     return result
   }
 
+  async execute<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    // Settings last as long as a transaction, so there has to be one.
+    if (this.#settings !== '') return this.transaction((transaction) => transaction.query<Row>(text, values))
+    this.#ensureOutside()
+    const rows = await this.#lent(
+      () => this.#client.once(),
+      (connection) => once(connection, text, values),
+    )
+    return rows as Row[]
+  }
+
   async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     const current = this.#current
     if (current) return (await current.read(text, values)) as Row[]
@@ -198,13 +209,23 @@ class PostgresDatabase implements Database {
     return new PostgresTransaction(connection)
   }
 
-  /** Lends a connection in a transaction; whoever stops waits until it is back. */
+  /** Lends a connection in a transaction. */
   #connected<Result>(
     mode: BeginOptions['mode'],
     work: (connection: LentConnection) => Promise<Result>,
   ): Promise<Result> {
+    return this.#lent(() => this.#client.begin({ mode, settings: mode === 'read only' ? '' : this.#settings }), work)
+  }
+
+  /** Lends a connection; whoever stops waits until it is back. */
+  #lent<Lent extends Pick<LentConnection, 'release'>, Result>(
+    lend: () => Promise<Lent>,
+    work: (connection: Lent) => Promise<Result>,
+  ): Promise<Result> {
     const run = async (): Promise<Result> => {
-      const connection = await this.#begin(mode)
+      const connection = await lend().catch((error: unknown) => {
+        throw connectRefusal(error) ?? databaseError(error, 'connecting')
+      })
       try {
         return await work(connection)
       } finally {
@@ -214,14 +235,6 @@ class PostgresDatabase implements Database {
     const running = run().finally(() => this.#open.delete(running))
     this.#open.add(running)
     return running
-  }
-
-  async #begin(mode: BeginOptions['mode']): Promise<LentConnection> {
-    try {
-      return await this.#client.begin({ mode, settings: mode === 'read only' ? '' : this.#settings })
-    } catch (error) {
-      throw connectRefusal(error) ?? databaseError(error, 'connecting')
-    }
   }
 }
 
@@ -245,18 +258,29 @@ async function createSchema(transaction: Transaction): Promise<void> {
   if (!there) await transaction.query('create schema tidings')
 }
 
+/** Runs a statement that is a transaction of its own. */
+async function once(connection: OnceConnection, text: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
+  try {
+    return await connection.run(text, values)
+  } catch (error) {
+    throw connection.lost ? commitUnknown(error) : error
+  }
+}
+
+function commitUnknown(cause: unknown): TidingsError {
+  return new TidingsError(
+    'commit-unknown',
+    'The connection to PostgreSQL was lost during a commit: it was made or it was not. Look whether it is there before you try again.',
+    { cause },
+  )
+}
+
 async function commit(connection: LentConnection): Promise<void> {
   let done: string
   try {
     done = await connection.execute('commit')
   } catch (error) {
-    if (connection.lost) {
-      throw new TidingsError(
-        'commit-unknown',
-        'The connection to PostgreSQL was lost during a commit: it was made or it was not. Look whether it is there before you try again.',
-        { cause: error },
-      )
-    }
+    if (connection.lost) throw commitUnknown(error)
     // At serializable a transaction may turn out at its end to have come too late; running it again helps.
     if (error instanceof TidingsError && error.code === 'database-busy') throw error
     throw new TidingsError('database-failed', `A transaction could not be committed: ${messageOf(error)}`, {

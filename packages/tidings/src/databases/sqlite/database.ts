@@ -104,6 +104,10 @@ class SqliteDatabase implements Database {
     return this.#queue.transaction(work)
   }
 
+  execute<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]> {
+    return this.transaction((transaction) => transaction.query<Row>(text, values))
+  }
+
   async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     const { current } = this.#queue
     if (current) return current.read(text, values) as Row[]

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Transaction } from '../../database/index.ts'
-import { createBench, ids, mailEvent, mails, type Bench, type ServiceProcess } from '../bench.fixture.ts'
+import { createBench, customers, ids, mailEvent, mails, type Bench, type ServiceProcess } from '../bench.fixture.ts'
 import { restoredAlarms, settle } from '../restore.fixture.ts'
+import { outboxMigrations } from './migrations.ts'
 
 let bench: Bench
 let service: ServiceProcess
@@ -177,6 +178,40 @@ describe('the space of what was sent', () => {
     await sweep()
     expect(await publishedMails()).toEqual(['a1', 'old'])
   })
+})
+
+test('a transaction that waited for the lock of a key writes in the epoch that is the present one by then', async () => {
+  const lister = await bench.store.connect()
+  await service.write({ customers: { a: 'Ann' } })
+  await lister.run('begin; update tidings.key_version set sequence = sequence + 1')
+  const writing = service.write({ customers: { a: 'Bea' } })
+  const [other, waiting] = [await bench.store.connect(), "select from pg_stat_activity where wait_event_type = 'Lock'"]
+  const waits = `do $$ begin while not exists (${waiting}) loop perform pg_stat_clear_snapshot(); end loop; end $$`
+  await other.run(waits)
+  await other.run('update tidings.outbox_source set sourceepoch = 99')
+  await other.close()
+  await lister.run('commit')
+  await lister.close()
+  await writing
+  await service.relay()
+  const versions = (await bench.published(customers)).map(({ event }) => [Number(event.sequence), event.sourceepoch])
+  expect(versions).toEqual([
+    [1, 0],
+    [3, 99],
+  ])
+})
+
+test('an outbox that was made before rounds were functions is sent on', async (context) => {
+  const before = await createBench(context, { kind: 'postgres' })
+  context.onTestFinished(() => before.stop())
+  const { database, close } = await before.store.open({})
+  await database.migrate({ ...outboxMigrations, migrations: outboxMigrations.migrations.slice(0, 1) })
+  await database.execute("select tidings.publish($1, '{}', id => 'a1', source => 'crm')", [mails])
+  await close()
+  const upgraded = await before.process()
+  await upgraded.write({ mails: [{ id: 'a2' }] })
+  await upgraded.relay()
+  expect(ids(await before.published(mails))).toEqual(['a1', 'a2'])
 })
 
 test('a database that was moved to another server sends what it has again, as one that was restored', async () => {

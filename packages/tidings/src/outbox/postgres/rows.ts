@@ -4,8 +4,9 @@ import { ownTransaction } from '../../database/own-transaction.ts'
 import { TidingsError } from '../../errors.ts'
 import { rowsOf, type StoredRow } from '../batch.ts'
 import { storable } from '../held.ts'
-import type { Batch, Outcome, OutboxRows, ReadOptions, Refusal, Row, Settled } from '../rows.ts'
-import { statements } from './statements.ts'
+import { Replaced } from '../owner.ts'
+import type { Batch, Next, NextOptions, Outcome, OutboxRows, Refusal, Row } from '../rows.ts'
+import { statements, tables } from './statements.ts'
 
 /** A row with its place among all that is being sent: negative for one that was held and is released. */
 interface PageRow extends StoredRow {
@@ -17,8 +18,6 @@ interface Page {
   /** Nothing is left of the goal behind it. */
   readonly last: boolean
 }
-
-const tables = { 1: 'tidings.outbox_1', 2: 'tidings.outbox_2' } as const
 
 /**
  * The rows of an outbox in PostgreSQL, where transactions commit in another order than they took their ids. What is to
@@ -33,67 +32,54 @@ const tables = { 1: 'tidings.outbox_1', 2: 'tidings.outbox_2' } as const
  */
 export class PostgresRows implements OutboxRows {
   readonly #database: Database
-  /** Topics of which something is being sent, as far as this process knows. */
-  readonly #sending = new Set<string>()
-  /** Topics whose progress has a row, as far as this process knows. */
-  readonly #known = new Set<string>()
 
   constructor(database: Database) {
     this.#database = database
   }
 
-  async topics(): Promise<readonly string[]> {
-    const rows = await this.#database.query<{ topic: string }>(statements.topics)
-    return rows.map(({ topic }) => topic)
+  async next({ epoch, topics, maxBytes }: NextOptions): Promise<Next> {
+    const found = await this.#database.execute<NextRow>(statements.next, [
+      epoch,
+      JSON.stringify(Object.fromEntries(topics)),
+      maxBytes,
+    ])
+    if (found[0]?.topic === null) return { isReplaced: true, batches: [], others: [] }
+    const pages = new Map<string, NextRow[]>()
+    const others: string[] = []
+    for (const row of found as (NextRow & { topic: string })[]) {
+      if (row.id === null) others.push(row.topic)
+      else if (pages.get(row.topic)?.push(row) === undefined) pages.set(row.topic, [row])
+    }
+    const batches = [...pages].map(([topic, rows]) => this.#batch({ topic, epoch }, pageOf(rows)))
+    return { isReplaced: false, batches, others }
   }
 
-  async read(options: ReadOptions): Promise<Batch> {
-    const { topic } = options
-    const page = this.#sending.has(topic)
-      ? await this.#page(this.#database, options)
-      : await ownTransaction(this.#database, (transaction) => this.#begin(transaction, options))
-    for (const topics of [this.#sending, this.#known]) {
-      if (page.rows.length > 0) topics.add(topic)
-      else topics.delete(topic)
-    }
+  #batch({ topic, epoch }: { readonly topic: string; readonly epoch: number }, page: Page): Batch {
     const rows = rowsOf(page.rows)
     return {
       topic,
       rows,
       // Beyond the goal may be what was committed since.
-      more: rows.length > 0,
-      settle: async (transaction, outcome, environment) => {
+      more: true,
+      settle: async (outcome, environment) => {
+        const passing = passingOf(page, rows, outcome)
+        const counter = passing.rows.at(-1)?.counter
+        if (counter === undefined) return { held: [], passed: 0 }
+        const place = passing.isAll ? null : passing.rows.at(-1)!.place
+        const pass = [epoch, topic, place, counter]
+        if (passing.rows.every((row) => row.place >= 0 && outcome.accepted.has(row.id))) {
+          await passed(this.#database.execute<{ owns: boolean }>(statements.pass, pass))
+          return { held: [], passed: passing.rows.length }
+        }
         const heldAt = Math.floor(environment.clock.now())
-        const { settled, finished } = await settle(transaction, { topic, page, rows, outcome, heldAt })
-        if (finished) this.#sending.delete(topic)
-        return settled
+        const held = await ownTransaction(this.#database, async (transaction) => {
+          // First, so that a release waits until all of this is there.
+          await passed(transaction.query<{ owns: boolean }>(statements.pass, pass))
+          return hold(transaction, { topic, rows: passing.rows, outcome, heldAt })
+        })
+        return { held, passed: passing.rows.length }
       },
     }
-  }
-
-  /** What it answers may be sent once the transaction is committed. */
-  async #begin(transaction: Transaction, options: ReadOptions): Promise<Page> {
-    const { topic, epoch } = options
-    if (!this.#known.has(topic)) await transaction.query(statements.know, [topic])
-    await transaction.query(statements.begin, [topic, epoch])
-    return this.#page(transaction, options)
-  }
-
-  async #page(reader: Pick<Transaction, 'query'>, { topic, epoch, maxRows, maxBytes }: ReadOptions): Promise<Page> {
-    const found = await reader.query<{
-      counter: number
-      place: number
-      id: number
-      key: Uint8Array | null
-      event: Uint8Array
-      rank: number
-      found: number
-      held: boolean
-    }>(statements.page, [topic, epoch, maxRows, maxBytes])
-    const rows = found.map(({ place, id, counter, rank, key, event, held }) => {
-      return { place, id, counter: counter + rank, key, event, held }
-    })
-    return { rows, last: (found[0]?.found ?? 0) === rows.length }
   }
 
   async release(
@@ -122,7 +108,6 @@ export class PostgresRows implements OutboxRows {
 
   async continueHere(transaction: Transaction): Promise<void> {
     for (const statement of statements.continueHere) await transaction.query(statement)
-    this.#sending.clear()
   }
 
   async oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined> {
@@ -167,30 +152,57 @@ export class PostgresRows implements OutboxRows {
   }
 }
 
-async function settle(
+/** What `tidings.outbox_next` answers; nothing but the topic where it was not asked for, not even that for who owns nothing. */
+type NextRow = {
+  readonly topic: string | null
+  readonly counter: number
+  readonly place: number
+  readonly id: number | null
+  readonly key: Uint8Array | null
+  readonly event: Uint8Array
+  readonly rank: number
+  readonly found: number
+  readonly held: boolean
+}
+
+function pageOf(found: readonly NextRow[]): Page {
+  const rows = found.map(({ place, id, counter, rank, key, event, held }) => {
+    return { place, id: id!, counter: counter + rank, key, event, held }
+  })
+  return { rows, last: found[0]!.found === rows.length }
+}
+
+/** The rows from the first one on that something has become of, and whether they are all that was being sent. */
+function passingOf(
+  page: Page,
+  rows: readonly Row[],
+  outcome: Outcome,
+): { readonly rows: readonly PageRow[]; readonly isAll: boolean } {
+  const end = rows.findIndex(({ id, fate }) => fate !== 'wait' && !outcome.accepted.has(id) && !outcome.refused.has(id))
+  const passing = end < 0 ? page.rows : page.rows.slice(0, end)
+  return { rows: passing, isAll: end < 0 && page.last }
+}
+
+async function passed(answer: Promise<{ readonly owns: boolean }[]>): Promise<void> {
+  const [row] = await answer
+  if (!row!.owns) throw new Replaced()
+}
+
+/** Sets rows aside that were refused, and what waits behind them; answers the former. */
+async function hold(
   transaction: Transaction,
   options: {
     readonly topic: string
-    readonly page: Page
-    readonly rows: readonly Row[]
+    readonly rows: readonly PageRow[]
     readonly outcome: Outcome
     readonly heldAt: number
   },
-): Promise<{ readonly settled: Settled; readonly finished: boolean }> {
-  const { topic, page, rows, outcome, heldAt } = options
-  const end = rows.findIndex(({ id, fate }) => fate !== 'wait' && !outcome.accepted.has(id) && !outcome.refused.has(id))
-  const passed = page.rows.slice(0, end < 0 ? undefined : end)
-  const last = passed.at(-1)
-  if (!last) return { settled: { held: [], passed: 0 }, finished: false }
-  const finished = passed.length === rows.length && page.last
-  // First, so that a release waits until all of this is there.
-  if (finished) await transaction.query(statements.finish, [topic, last.counter])
-  else await transaction.query(statements.advance, [topic, last.place, last.counter])
-
+): Promise<readonly Refusal[]> {
+  const { topic, rows, outcome, heldAt } = options
   const held: Refusal[] = []
   const waiting = new Map<string, Uint8Array>()
   const sent: number[] = []
-  for (const { id, place, key } of passed) {
+  for (const { id, place, key } of rows) {
     const hold = place < 0 ? statements.holdAgain : statements.hold
     const refusal = outcome.refused.get(id)
     if (refusal) {
@@ -203,5 +215,5 @@ async function settle(
   }
   if (sent.length > 0) await transaction.query(statements.removeReleased, [JSON.stringify(sent)])
   for (const key of waiting.values()) await transaction.query(statements.releaseBehind, [topic, key])
-  return { settled: { held, passed: passed.length }, finished }
+  return held
 }

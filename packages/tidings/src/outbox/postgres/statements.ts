@@ -41,6 +41,33 @@ const goalRows = (columns: string, limit: string): string => `
      and (p.done is null or not pg_visible_in_snapshot(xid, p.done))
    order by id ${limit})`
 
+export const tables = { 1: 'tidings.outbox_1', 2: 'tidings.outbox_2' } as const
+
+type Table = (typeof tables)[keyof typeof tables]
+
+/** Rows of a `values` list, each with so many placeholders, behind some that stand elsewhere. */
+function lists<Placeholders extends string[]>(
+  rows: number,
+  row: (...placeholders: Placeholders) => string,
+  width: Placeholders['length'],
+  before = 0,
+): string {
+  return Array.from({ length: rows }, (_, index) => {
+    const first = before + index * width + 1
+    const placeholders = Array.from({ length: width }, (_, place) => `$${first + place}`)
+    return `(${row(...(placeholders as Placeholders))})`
+  }).join(', ')
+}
+
+function saveKeys(keys: number, before = 0): string {
+  const version = (topic: string, key: string, sequence: string, present: string): string =>
+    `${topic}, ${key}::bytea, ${sequence}::bigint, ${present}::smallint`
+  return `
+    update tidings.key_version k set sequence = version.sequence, present = version.present
+    from (values ${lists(keys, version, 4, before)}) as version (topic, key, sequence, present)
+    where k.topic = version.topic and k.key = version.key`
+}
+
 /**
  * The statements of an outbox in PostgreSQL, by what they do. A list of ids is one value, a JSON array, as it is with
  * SQLite.
@@ -50,81 +77,42 @@ export const statements = {
 
   // Counters are answered as float8, of which every client makes a number: these run in transactions of any of them.
 
-  /** Keys that are not there yet and those that are get their locks one by one, in the order of the list. */
-  lockKeys: `
-    with wanted as materialized (
-      select place, item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key
-      from jsonb_array_elements($1::text::jsonb) with ordinality as list (item, place)
-    ), locked as (
-      insert into tidings.key_version as k (topic, key, sequence, present)
-      select topic, key, 0, 0 from wanted order by place
-      on conflict (topic, key) do update set sequence = k.sequence
-      returning topic, key, sequence, present
-    )
-    select locked.sequence::float8 as sequence, locked.present from locked join wanted using (topic, key) order by place`,
-  /** Events, versions. */
-  write: `
-    with saved as (
-      update tidings.key_version k set sequence = version.sequence, present = version.present
-      from jsonb_to_recordset($2::text::jsonb) as version (topic text, key text, sequence bigint, present smallint)
-      where k.topic = version.topic and k.key = decode(version.key, 'hex')
-    ), told as materialized (
-      select item ->> 'topic' as topic, decode(item ->> 'key', 'hex') as key, decode(item ->> 'event', 'hex') as event,
-        (item ->> 'at')::bigint as at
-      from jsonb_array_elements($1::text::jsonb) with ordinality as list (item, place) order by place
-    )
-    select tidings.outbox_write(topic, key, event, at) as id from told`,
+  /**
+   * Keys that are not there yet and those that are get their locks one by one, in the order of the list. The epoch may
+   * be one of before the locks.
+   */
+  lockKeys: (keys: number): string => `
+    insert into tidings.key_version as k (topic, key, sequence, present)
+    values ${lists(keys, (topic, key) => `${topic}, ${key}, 0, 0`, 2)}
+    on conflict (topic, key) do update set sequence = k.sequence
+    returning sequence::float8 as sequence, present,
+      (select source.sourceepoch::float8 from tidings.outbox_source source) as sourceepoch`,
+  /** Topic, key, event and time of each event. */
+  write: (table: Table, rows: number): string => `
+    insert into ${table} (id, topic, key, event, written_at)
+    values ${lists(rows, (topic, key, event, at) => `nextval('tidings.outbox_id'), ${topic}, ${key}, ${event}, ${at}`, 4)}`,
+  /** The epoch of the source, and no event is written where it is another one; what `write` and what `saveKeys` take. */
+  writeIn: (table: Table, rows: number, keys: number): string => `
+    with saved as (${saveKeys(keys, 1 + rows * 4)})
+    insert into ${table} (id, topic, key, event, written_at)
+    select nextval('tidings.outbox_id'), * from (
+      values ${lists(rows, (topic, key, event, at) => `${topic}, ${key}::bytea, ${event}::bytea, ${at}::bigint`, 4, 1)}
+    ) event
+    where (select sourceepoch from tidings.outbox_source) = $1
+    returning id`,
+  /** Topic, key, sequence and presence of each entity. */
+  saveKeys,
+  writtenTable: 'select number from tidings.outbox_current',
   forgetUnusedKey: 'delete from tidings.key_version where topic = $1 and key = $2 and sequence = 0',
   source: 'select sourceepoch::float8 as sourceepoch, listed from tidings.outbox_source',
   holdSource: 'select sourceepoch, listed from tidings.outbox_source for update',
 
   // --------------------------------------------------------------------------------------------------------- relaying
 
-  topics: `
-    ${topicRows}
-    select found.topic from found left join tidings.outbox_progress p on p.topic = found.topic
-    where p.goal is not null or exists (${newRows('found.topic', 'p.done')})
-    union
-    select topic from tidings.outbox_held where released is not null`,
-  know: 'insert into tidings.outbox_progress (topic) values ($1) on conflict do nothing',
-  /** Begins to send what is there and not sent, where nothing is being sent: from here on a snapshot says what that is. */
-  begin: `
-    update tidings.outbox_progress as progress set goal = pg_current_snapshot(), at = first.place - 1
-    from (
-      select least(
-        (select min(${place('id')}) from tidings.outbox_held where topic = p.topic and released is not null),
-        (select min(id) from (${newRows('p.topic', 'p.done')}) new)) as place
-      from tidings.outbox_progress p where topic = $1
-    ) first
-    where progress.topic = $1 and progress.goal is null and first.place is not null
-      and (select epoch from tidings.outbox_relay where shard = 0 for share) = $2`,
-  /**
-   * A page of what is being sent, for who owns the relay. What is released is no reason to hold a key back once this
-   * page, or one before it, has it.
-   */
-  page: `
-    with p as materialized (
-      select p.topic, p.done, p.goal, p.at, greatest(p.counter, source.counter) as counter
-      from tidings.outbox_progress p, tidings.outbox_source source
-      where p.topic = $1 and p.goal is not null
-        and (select epoch from tidings.outbox_relay where shard = 0) = $2
-    )
-    select p.counter, page.place, page.id, page.key, page.event, page.rank, page.found,
-      exists (
-        select from tidings.outbox_held held where held.topic = p.topic and held.key = page.key
-          and (held.released is null or not pg_visible_in_snapshot(held.released, p.goal))
-      ) as held
-    from p, lateral (
-      select *, row_number() over (order by place) as rank, count(*) over () as found,
-        sum(octet_length(event)) over (order by place) - octet_length(event) as before
-      from (${goalRows('id, key, event', 'limit $3 + 1')} order by place limit $3 + 1) sent
-    ) page
-    where page.rank <= $3 and (page.rank = 1 or page.before + octet_length(page.event) <= $4)
-    order by page.place`,
-  /** Topic, place, counter: everything up to there is sent. */
-  advance: 'update tidings.outbox_progress set at = $2, counter = $3 where topic = $1',
-  /** Topic, counter: everything that was being sent is. */
-  finish: 'update tidings.outbox_progress set done = goal, goal = null, counter = $2 where topic = $1',
+  /** Epoch, how many rows of each topic at most, bytes. */
+  next: 'select * from tidings.outbox_next($1, $2::text::jsonb, $3)',
+  /** Epoch, topic, place, counter: everything up to there is sent, or all that was being sent where the place is null. */
+  pass: 'select tidings.outbox_pass($1, $2, $3, $4) as owns',
   removeReleased: `
     delete from tidings.outbox_held where id in (select value::bigint from jsonb_array_elements_text($1::text::jsonb))`,
   first: `

@@ -1,9 +1,11 @@
 import type { ProducerState } from '../../broker/port/events.ts'
 import type { Database, Transaction } from '../../database/index.ts'
+import { ownTransaction } from '../../database/own-transaction.ts'
 import type { Environment } from '../../environment/index.ts'
 import { countWithin, rowsOf } from '../batch.ts'
 import { storable } from '../held.ts'
-import type { Batch, Outcome, OutboxRows, ReadOptions, Row, Settled } from '../rows.ts'
+import { ensureOwner } from '../owner.ts'
+import type { Batch, Next, NextOptions, Outcome, OutboxRows, Row, Settled } from '../rows.ts'
 import { statements } from './statements.ts'
 
 /**
@@ -17,12 +19,27 @@ export class SqliteRows implements OutboxRows {
     this.#database = database
   }
 
-  async topics(): Promise<readonly string[]> {
-    const rows = await this.#database.query<{ topic: string }>(statements.topics)
-    return rows.map(({ topic }) => topic)
+  async next({ epoch, topics, maxBytes }: NextOptions): Promise<Next> {
+    const [owner] = await this.#database.query<{ epoch: number }>(statements.owner)
+    if (owner?.epoch !== epoch) return { isReplaced: true, batches: [], others: [] }
+    const unsent = await this.#database.query<{ topic: string }>(statements.topics)
+    const batches: Batch[] = []
+    const others: string[] = []
+    for (const { topic } of unsent) {
+      const maxRows = topics.get(topic)
+      if (maxRows === undefined) others.push(topic)
+      else batches.push(await this.#read({ topic, epoch, maxRows, maxBytes }))
+    }
+    return { isReplaced: false, batches, others }
   }
 
-  async read({ topic, epoch, maxRows, maxBytes }: ReadOptions): Promise<Batch> {
+  async #read(options: {
+    readonly topic: string
+    readonly epoch: number
+    readonly maxRows: number
+    readonly maxBytes: number
+  }): Promise<Batch> {
+    const { topic, epoch, maxRows, maxBytes } = options
     const weights = await this.#database.query<{ id: number; bytes: number }>(statements.weigh, [topic, maxRows + 1])
     const count = countWithin(weights.slice(0, maxRows), maxBytes)
     const last = weights[count - 1]
@@ -37,7 +54,11 @@ export class SqliteRows implements OutboxRows {
       topic,
       rows,
       more: weights.length > count,
-      settle: (transaction, outcome, environment) => settle(transaction, { topic, rows, outcome, environment }),
+      settle: (outcome, environment) =>
+        ownTransaction(this.#database, async (transaction) => {
+          await ensureOwner(transaction, { statements, epoch })
+          return settle(transaction, { topic, rows, outcome, environment })
+        }),
     }
   }
 

@@ -6,9 +6,12 @@ import type { BoundValue } from '../values.ts'
 
 /** Connections from a pool of `pg`. */
 export function pgClient(pool: PostgresPool): Client {
+  const once = async (): Promise<PgConnection> =>
+    new PgConnection(await LentClient.lend(pool, (client) => new LentClient(client)))
   return {
+    once,
     async begin({ mode, settings }) {
-      const connection = new PgConnection(await LentClient.lend(pool, (client) => new LentClient(client)))
+      const connection = await once()
       try {
         await connection.execute(`begin ${mode}; ${settings}`)
       } catch (error) {

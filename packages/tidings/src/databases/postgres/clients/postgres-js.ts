@@ -5,7 +5,7 @@ import { askWhetherInTransaction, Connection, LentConnection, type Client } from
 import type { BoundValue } from '../values.ts'
 
 /** Connections of `postgres` (postgres.js), as it gives them: `postgres(url)`. */
-export interface PostgresJs {
+export interface PostgresJs extends PostgresJsTransaction {
   begin(options: string, work: (sql: PostgresJsTransaction) => Promise<never>): Promise<unknown>
   readonly options: {
     readonly transform: { readonly column: { readonly from?: unknown }; readonly row: { readonly from?: unknown } }
@@ -47,6 +47,7 @@ export function checkPostgresJs(sql: unknown): asserts sql is PostgresJs {
 
 export function postgresJsClient(sql: PostgresJs): Client {
   return {
+    once: async () => PostgresJsConnection.any(sql),
     async begin({ mode, settings }) {
       const connection = await PostgresJsConnection.begin(sql, mode)
       try {
@@ -76,6 +77,11 @@ class PostgresJsConnection extends LentConnection {
   private constructor(sql: PostgresJsTransaction) {
     super()
     this.#sql = sql
+  }
+
+  /** Whichever connection is free, for one statement. */
+  static any(sql: PostgresJsTransaction): PostgresJsConnection {
+    return new PostgresJsConnection(sql)
   }
 
   /**
