@@ -92,8 +92,8 @@ export const extractMutations = [
   {
     promise: 'A long value that did not change stays.',
     file: 'extract/apply.ts',
-    from: 'row[place] !== undefined && (moves',
-    to: '(moves',
+    from: 'row[place] !== undefined && !isFixed',
+    to: '!isFixed',
     tests: changes,
     name: 'in one direction and in the other',
   },

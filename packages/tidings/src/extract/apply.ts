@@ -1,10 +1,9 @@
 import { quoted } from '../capture/client.ts'
 import type { OldTuple, Relation, Tuple } from '../capture/pgoutput.ts'
 import type { Session } from '../capture/session.ts'
-import type { CapturedTable } from '../capture/table.ts'
 import type { RowMessage } from '../capture/transaction.ts'
 import type { Role } from './states.ts'
-import type { TablePair } from './tables.ts'
+import type { SideTable, TablePair } from './tables.ts'
 
 /** The columns of one table that are applied, and where they stand in the rows of the log. */
 interface Form {
@@ -17,6 +16,8 @@ interface FormColumn {
   readonly name: string
   readonly typeName: string
   readonly place: number
+  /** It never changes. */
+  readonly isFixed: boolean
 }
 
 /** Rows that one statement inserts or deletes. */
@@ -33,7 +34,7 @@ const mostRows = 500
  * goes in one statement; that changes neither what the statements leave nor what a constraint sees between them.
  */
 export class Applier {
-  readonly #pairs: ReadonlyMap<number, { readonly source: CapturedTable; readonly target: CapturedTable }>
+  readonly #pairs: ReadonlyMap<number, { readonly source: SideTable; readonly target: SideTable }>
   readonly #source: Role
   readonly #forms = new Map<number, Form>()
   #group: Group | undefined
@@ -63,7 +64,7 @@ export class Applier {
     }
     const columns = target.shape.flatMap(({ name, typeName }) => {
       const place = places.get(name)
-      return place === undefined ? [] : [{ name, typeName, place }]
+      return place === undefined ? [] : [{ name, typeName, place, isFixed: target.fixed.includes(name) }]
     })
     const key = target.key.map(({ name }) => columns.find((column) => column.name === name))
     if (key.includes(undefined))
@@ -123,10 +124,10 @@ export async function insertRows(session: Session, form: Form, rows: readonly Tu
 }
 
 /** The form of rows that have these columns in this order. */
-export function formOfTable(table: CapturedTable, columns: readonly string[]): Form {
+export function formOfTable(table: SideTable, columns: readonly string[]): Form {
   const all = columns.map((name, place) => {
     const { typeName } = table.shape.find((column) => column.name === name)!
-    return { name, typeName, place }
+    return { name, typeName, place, isFixed: table.fixed.includes(name) }
   })
   return { target: table.name, columns: all, key: [] }
 }
@@ -156,7 +157,9 @@ async function update(session: Session, form: Form, { old, row }: Update): Promi
   const after = key.map(({ place }, each) => row[place] ?? before[each])
   const moves = before.some((text, place) => text !== after[place])
   // Values that are stored apart and did not change are not in the log, and stay as they are here too.
-  const set = columns.filter(({ name, place }) => row[place] !== undefined && (moves || !isKey(form, name)))
+  const set = columns.filter(
+    ({ name, place, isFixed }) => row[place] !== undefined && !isFixed && (moves || !isKey(form, name)),
+  )
   if (set.length === 0) return
   const changes = set.map(({ name, typeName }, place) => `${quoted(name)} = $${place + 1}::text::${typeName}`)
   const equal = key.map(

@@ -4,7 +4,8 @@ import { ample, expectEqual, extractBench, inState, type ExtractBench } from './
 const both = `
   create table thing (
     part text, id bigint, note text, amount numeric(12,3), moment timestamptz, bytes bytea, list integer[],
-    document jsonb, yes boolean, doubled numeric generated always as (amount * 2) stored, primary key (part, id)
+    document jsonb, yes boolean, doubled numeric generated always as (amount * 2) stored,
+    number bigint generated always as identity, primary key (part, id)
   );
   alter table thing alter note set storage external;
   create table counted (id integer generated always as identity primary key, name text)`

@@ -1,7 +1,7 @@
 import { ColumnTypes } from '../capture/column-types.ts'
 import { quoted, refusal } from '../capture/client.ts'
 import { read } from '../capture/session.ts'
-import { inspectTable, refuseUnmapped, type CapturedTable } from '../capture/table.ts'
+import { inspectTable, type CapturedTable } from '../capture/table.ts'
 import { naming } from './rights.ts'
 import type { Side, Sides } from './side.ts'
 import type { Role } from './states.ts'
@@ -9,21 +9,31 @@ import type { TableNames } from './store.ts'
 
 /** One table as it is on both sides. */
 export interface TablePair {
-  readonly old: CapturedTable
-  readonly new: CapturedTable
+  readonly old: SideTable
+  readonly new: SideTable
+}
+
+/** A table of one side. */
+export interface SideTable extends CapturedTable {
+  /** Columns that may be given with a new row and never changed (`generated always as identity`). */
+  readonly fixed: readonly string[]
 }
 
 /** Looks at the tables on both sides, and refuses those whose rows cannot go both ways. */
 export async function inspectPairs(sides: Sides, names: readonly TableNames[]): Promise<readonly TablePair[]> {
   const types = { old: new ColumnTypes(sides.old.pool), new: new ColumnTypes(sides.new.pool) }
-  const inspect = (role: Role, table: string): Promise<CapturedTable> =>
-    naming(sides[role], () =>
-      inspectTable({ pool: sides[role].pool, types: types[role], table, columns: undefined, keyProperty: '' }),
-    )
+  const inspect = (role: Role, table: string): Promise<SideTable> =>
+    naming(sides[role], async () => {
+      const { pool } = sides[role]
+      const found = await inspectTable({ pool, types: types[role], table, columns: undefined, keyProperty: '' })
+      return { ...found, fixed: await fixedColumns(sides[role], found) }
+    })
   const pairs: TablePair[] = []
   for (const name of names) {
     const pair = { old: await inspect('old', name.old), new: await inspectNew(inspect, name, sides) }
-    refuseUnmapped(pair.old)
+    if (pair.old.unmapped.length > 0) {
+      throw refusal(`${pair.old.name} has columns of types that cannot be compared: ${pair.old.unmapped.join(', ')}.`)
+    }
     checkKeys(pair)
     await checkColumns(pair, sides)
     pairs.push(pair)
@@ -32,15 +42,22 @@ export async function inspectPairs(sides: Sides, names: readonly TableNames[]): 
 }
 
 async function inspectNew(
-  inspect: (role: Role, table: string) => Promise<CapturedTable>,
+  inspect: (role: Role, table: string) => Promise<SideTable>,
   { new: name }: TableNames,
   sides: Sides,
-): Promise<CapturedTable> {
+): Promise<SideTable> {
   const [row] = await read(sides.new.pool, (session) => session.rows('select to_regclass($1)', [name]))
   if (row![0] !== null) return inspect('new', name)
   throw refusal(
     `There is no table ${name} in the new database (${sides.new.called}). Create it there first, with the columns, the key and the constraints of the old one; "pg_dump --schema-only --table …" prints them.`,
   )
+}
+
+async function fixedColumns({ pool }: Side, { oid }: CapturedTable): Promise<readonly string[]> {
+  const rows = await read(pool, (session) =>
+    session.rows(`select attname from pg_attribute where attrelid = $1 and attidentity = 'a'`, [oid]),
+  )
+  return rows.map(([name]) => name!)
 }
 
 function checkKeys({ old, new: present }: TablePair): void {
