@@ -13,6 +13,7 @@ import { followMutations } from './follow-mutations.mjs'
 import { guardMutations } from './guard-mutations.mjs'
 import { kitMutations } from './kit-mutations.mjs'
 import { leaseMutations } from './lease-mutations.mjs'
+import { moveMutations } from './move-mutations.mjs'
 import { operatorMutations } from './operator-mutations.mjs'
 import { outboxMutations } from './outbox-mutations.mjs'
 import { postgresMutations } from './postgres-mutations.mjs'
@@ -57,6 +58,7 @@ export const mutations = [
     ...captureMutations,
     ...backupMutations,
     ...postgresMutations,
+    ...moveMutations,
     ...followMutations,
     ...spoolMutations,
     ...outboxMutations,

@@ -38,17 +38,21 @@ export async function postgresDatabase(test: PostgresTest): Promise<{ readonly u
   if ('missing' in server) notRun(test, { part: 'postgres', reason: server.missing, help: server.help })
   const name = `test_${process.pid}_${++databases}`
   await asSuperuser(server.url, `create database ${name}`)
-  test.onTestFinished(() => asSuperuser(server.url, `drop database ${name} with (force)`))
+  test.onTestFinished(() => asSuperuser(server.url, endReaders(name), `drop database ${name} with (force)`))
   const url = new URL(server.url)
   url.pathname = name
   return { url: url.href }
 }
 
-async function asSuperuser(url: string, statement: string): Promise<void> {
+/** Whoever reads the log of a database may still be on his way out, and `force` does not wait for him. */
+const endReaders = (name: string): string =>
+  `select pg_terminate_backend(active_pid, 10000) from pg_replication_slots where database = '${name}' and active`
+
+async function asSuperuser(url: string, ...statements: readonly string[]): Promise<void> {
   const client = new Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(statement)
+    for (const statement of statements) await client.query(statement)
   } finally {
     await client.end()
   }

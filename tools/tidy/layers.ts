@@ -31,6 +31,8 @@ export const layers: readonly Layer[] = [
   { path: 'postgres', imports: [], node: true },
   { path: 'engines/postgres', imports: ['engine', 'event', 'postgres'], node: true },
 
+  { path: 'move', imports: ['engine', 'event'], node: true },
+
   { path: 'delivery', imports: ['event', 'engine'] },
   { path: 'broker/port', imports: ['contract', 'engine', 'event'] },
   { path: 'broker', imports: ['broker/port', 'contract', 'delivery', 'engine', 'event'] },

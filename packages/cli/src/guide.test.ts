@@ -8,7 +8,7 @@ const actions = tableOf('docs/guides/operating.md', 'over HTTP')
 /** What only consumers and publishers ask for. */
 const notOperators = new Set(['producer', 'renew', 'latest', 'follow'])
 /** What is done where a server or a database runs, and no business of HTTP. */
-const local = new Set(['server', 'dev', 'verify', 'extract', 'relay', 'restore', 'completion', 'complete'])
+const local = new Set(['server', 'dev', 'verify', 'extract', 'relay', 'restore', 'move', 'completion', 'complete'])
 
 test('every action of the HTTP API is a command, and the guide says which', () => {
   const told = new Set(actions.map(([request]) => request))

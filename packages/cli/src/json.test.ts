@@ -74,6 +74,7 @@ describe('--json', () => {
       'relay',
       'backup',
       'restore',
+      'move',
       'completion',
       ...streams,
       ...ofPositions,

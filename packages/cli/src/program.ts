@@ -10,6 +10,7 @@ import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addExtract } from './commands/extract.ts'
 import { addExplain } from './commands/explain.ts'
+import { addMove } from './commands/move.ts'
 import { addPublish } from './commands/publish.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchedules } from './commands/schedules.ts'
@@ -69,6 +70,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addAlarms(program)
   addBackup(program)
   addRestore(program)
+  addMove(program)
   addDoctor(program)
   addCompletion(program)
   return program

@@ -31,6 +31,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'store-corrupt': 500,
   'store-version': 500,
   'store-locked': 500,
+  'store-occupied': 500,
+  'store-moved': 503,
   unavailable: 503,
   stopped: 503,
   'ownership-lost': 503,

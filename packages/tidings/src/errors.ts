@@ -33,6 +33,8 @@ const errorTable = {
   'store-locked': { retryable: false },
   'store-corrupt': { retryable: false },
   'store-version': { retryable: false },
+  'store-moved': { retryable: true },
+  'store-occupied': { retryable: false },
   'store-full': { retryable: true },
   'spool-full': { retryable: true },
   'store-failed': { retryable: false },

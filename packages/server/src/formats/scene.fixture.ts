@@ -1,5 +1,6 @@
 import { connectPush, systemEnvironment, type Environment } from 'tidings'
 import type { Broker, Delivery, OutcomeAction, PublishRequest } from 'tidings/broker'
+import type { EngineOptions } from '../make-store.ts'
 import { startServer, type RunningServer } from '../start.ts'
 
 export const caller = { namespace: 'default', principal: 'operator' }
@@ -19,11 +20,13 @@ export function encode(value: unknown): Uint8Array {
 function environmentAt(wall: number): Environment {
   const begun = systemEnvironment.clock.monotonic()
   const { clock } = systemEnvironment
-  return { ...systemEnvironment, clock: { ...clock, now: () => wall + clock.monotonic() - begun } }
+  return { ...systemEnvironment, clock: { ...clock, now: () => Math.floor(wall + clock.monotonic() - begun) } }
 }
 
-export function openScene(path: string, wall: number): Promise<RunningServer> {
-  return startServer({ path, port: 0, environment: environmentAt(wall) })
+/** On a folder, or on whatever else the options name. */
+export function openScene(where: string | EngineOptions, wall: number): Promise<RunningServer> {
+  const store = typeof where === 'string' ? { path: where } : where
+  return startServer({ ...store, port: 0, environment: environmentAt(wall) })
 }
 
 /** What a later life needs to know of the earlier one. */

@@ -22,7 +22,7 @@ export interface OpenStream {
 
 /** The topic, its brokers and their consumers, and what a plain model makes of them. */
 export class World {
-  readonly engine: Engine
+  engine: Engine
   readonly environment: SimulatedEnvironment
   readonly random: () => number
   readonly kind: 'entity' | 'event' | 'task'

@@ -8,8 +8,11 @@ import type { Life } from './lives.fixture.ts'
 
 type Step = (life: Life) => Promise<void>
 
+/** Moves everything in the store of an engine, which it stops, to another one, which it starts. */
+export type Relocate = (engine: Engine) => Promise<Engine>
+
 /** How often each step is taken, compared with the others. */
-function stepsOf(world: World): readonly (readonly [number, Step])[] {
+function stepsOf(world: World, moveStep: Step | undefined): readonly (readonly [number, Step])[] {
   const publishers = new operators.Publishers(world)
   return [
     [4, (life) => publishers.publish(life)],
@@ -31,6 +34,7 @@ function stepsOf(world: World): readonly (readonly [number, Step])[] {
     [1, () => operators.configure(world)],
     [1, () => operators.pause(world)],
     [1, () => takeOver(world)],
+    ...(moveStep ? [[2, moveStep] as const] : []),
   ]
 }
 
@@ -41,6 +45,15 @@ async function takeOver(world: World): Promise<void> {
   for (const { name } of world.subscriptions) {
     if (world.chance(0.7)) await world.life.ask(world.life.broker.stats(caller, name))
   }
+}
+
+/** All brokers end, and another one goes on over another store with everything in it. */
+async function move(world: World, relocate: Relocate): Promise<void> {
+  for (const life of [world.life, ...world.before]) life.end()
+  world.before.clear()
+  world.streams.clear()
+  world.engine = await relocate(world.engine)
+  await world.begin()
 }
 
 /** The broker ends in the middle of something, and another one goes on. */
@@ -63,15 +76,17 @@ export async function playHistory(options: {
   readonly steps: number
   readonly engine: Engine
   readonly environment: SimulatedEnvironment
+  readonly relocate?: Relocate
 }): Promise<World> {
-  const { seed, steps, engine, environment } = options
+  const { seed, steps, engine, environment, relocate } = options
   const world = new World(seed, engine, environment)
   await world.open()
-  const choices = stepsOf(world).flatMap(([weight, step]) => Array.from({ length: weight }, () => step))
+  const moveStep = relocate && (() => move(world, relocate))
+  const choices = stepsOf(world, moveStep).flatMap(([weight, step]) => Array.from({ length: weight }, () => step))
   for (world.step = 1; world.step <= steps; world.step++) {
     const step = world.pick(choices)
     const earlier = world.pick([...world.before])
-    if (world.chance(0.06)) await crash(world, step)
+    if (world.chance(0.06) && step !== moveStep) await crash(world, step)
     else await step(earlier && world.chance(0.2) ? earlier : world.life)
     await world.pass(0)
   }

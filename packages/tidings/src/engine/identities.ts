@@ -33,6 +33,11 @@ export class IdentityWindow {
   /** Offsets must grow from one entry to the next. */
   add(hash: IdentityHash, offset: number, at: number): void {
     this.#expire(at)
+    this.restore(hash, offset, at)
+  }
+
+  /** The same for one that the window held before: nothing expires by it. */
+  restore(hash: IdentityHash, offset: number, at: number): void {
     if (this.#next - this.#oldest >= this.maxIds) this.#oldest += 1
     if (this.#next - this.#oldest >= this.#ring.capacity) this.#grow()
     link(this.#ring, { entry: this.#next, low: hash.low, high: hash.high, offset, at })
@@ -54,6 +59,15 @@ export class IdentityWindow {
       if (isSame(offset) !== false) found = offset
     }
     return found
+  }
+
+  /** Everything that it holds, in the order of offsets. */
+  *entries(): Iterable<{ readonly hash: IdentityHash; readonly offset: number; readonly at: number }> {
+    const { mask, low, high, offsets, times } = this.#ring
+    for (let entry = this.#oldest; entry < this.#next; entry++) {
+      const slot = entry & mask
+      yield { hash: { low: low[slot]!, high: high[slot]! }, offset: offsets[slot]!, at: times[slot]! }
+    }
   }
 
   /** Takes back every entry since `mark`: their events were not stored after all. */

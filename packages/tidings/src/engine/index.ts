@@ -39,4 +39,21 @@ export {
 } from './batch.ts'
 export { formatCursor, parseCursor, type LatestCursor } from './cursor.ts'
 export { identityHash, IdentityWindow, type IdentityHash, type IdentityMark } from './identities.ts'
+export type {
+  Arrival,
+  DamagedItem,
+  Departure,
+  EntryItem,
+  HeldStore,
+  IdentityBounds,
+  IdentityItem,
+  LedgerItem,
+  NewestItem,
+  ProducerItem,
+  RecordItem,
+  StoreItem,
+  StoreStanding,
+  TopicItem,
+} from './transfer.ts'
+export { ensureServes, storeMoved } from './standing.ts'
 export { Watchers } from './watchers.ts'

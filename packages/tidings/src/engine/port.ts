@@ -1,4 +1,5 @@
 import type { Event } from '../event/index.ts'
+import type { HeldStore } from './transfer.ts'
 
 /**
  * The port under the broker: a durable log for each topic and a durable ledger for each owner of delivery state.
@@ -27,6 +28,11 @@ export interface Engine {
    * Absent where there is nothing to back up, or the store has means of its own.
    */
   backup?(): AsyncIterable<Uint8Array>
+  /**
+   * Takes hold of the store of an engine that is not running, to carry everything in it to another store or from one.
+   * Rejects as `start` does, but not for a store that was moved. Absent where that cannot be.
+   */
+  hold?(): Promise<HeldStore>
   [Symbol.asyncDispose](): Promise<void>
 }
 

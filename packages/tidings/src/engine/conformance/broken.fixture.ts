@@ -33,7 +33,7 @@ function seat(engine: Engine): Engine {
   })
 }
 
-export interface Overrides extends Partial<Pick<Engine, 'start' | 'stop' | 'stats' | 'capabilities'>> {
+export interface Overrides extends Partial<Pick<Engine, 'start' | 'stop' | 'stats' | 'capabilities' | 'hold'>> {
   readonly log?: Partial<Log>
   readonly ledger?: Partial<Ledger>
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { brokenAppends } from './broken-appends.fixture.ts'
+import { brokenHolds } from './broken-holds.fixture.ts'
 import { brokenLedgers } from './broken-ledgers.fixture.ts'
 import { brokenLifecycles } from './broken-lifecycle.fixture.ts'
 import { brokenProducers } from './broken-producers.fixture.ts'
@@ -16,6 +17,7 @@ const breakages = [
   ...brokenReads,
   ...brokenTrims,
   ...brokenLedgers,
+  ...brokenHolds,
   ...brokenShared,
 ]
 

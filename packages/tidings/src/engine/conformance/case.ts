@@ -6,7 +6,7 @@ export interface EngineCase {
   /** The requirement in words; unique in the suite. */
   readonly name: string
   /** Why an engine with these capabilities need not do it; `undefined` where it must. */
-  readonly needs?: (capabilities: EngineCapabilities) => string | undefined
+  readonly needs?: (capabilities: EngineCapabilities, engine: Engine) => string | undefined
   readonly run: (context: EngineContext) => Promise<void>
 }
 
@@ -44,6 +44,11 @@ export function needsShared({ shared }: EngineCapabilities): string | undefined 
   return shared ? undefined : 'one process at a time has the store'
 }
 
+/** Why a case in which the store is carried elsewhere need not pass. */
+export function needsHold(_: EngineCapabilities, { hold }: Engine): string | undefined {
+  return hold ? undefined : 'its store cannot be carried to another one'
+}
+
 const deduplication = { maxIds: 20, maxAgeMs: 60_000 }
 
 /** Runs one case over a new store. Answers why it was skipped, or `undefined` when it ran. */
@@ -54,7 +59,7 @@ export async function runEngineCase(engineCase: EngineCase, subject: EngineSubje
   let engine = subject.open(settings)
   const others: Engine[] = []
   try {
-    const reason = engineCase.needs?.(engine.capabilities)
+    const reason = engineCase.needs?.(engine.capabilities, engine)
     if (reason !== undefined) return reason
     await engine.start()
     await engineCase.run({

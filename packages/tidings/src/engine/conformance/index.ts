@@ -1,5 +1,6 @@
 import type { EngineCase } from './case.ts'
 import { ledgerCases } from './ledger.ts'
+import { holdCases } from './hold.ts'
 import { lifecycleCases } from './lifecycle.ts'
 import { logAppendCases } from './log-append.ts'
 import { logContentCases } from './log-content.ts'
@@ -37,6 +38,7 @@ export const engineConformance: readonly EngineCase[] = [
   ...logEraseCases,
   ...logWatchCases,
   ...ledgerCases,
+  ...holdCases,
   ...sharedLogCases,
   ...sharedLedgerCases,
 ]

@@ -5,7 +5,7 @@ import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
 import { backupForm, writeBackup } from './backup-form.ts'
 import { freeBytes, storeError } from './failures.ts'
-import { storeFormat } from './folder.ts'
+import { storeFormat } from './marker.ts'
 import { inspectFile } from './inspection.ts'
 import type { Session } from './session.ts'
 

@@ -9,6 +9,7 @@ import { embeddedLedger } from './ledger.ts'
 import { embeddedLog, topicIdOf } from './log.ts'
 import { Serial } from './serial.ts'
 import { Session } from './session.ts'
+import { holdStore } from './transfer.ts'
 
 export interface EmbeddedEngineOptions {
   /** The folder of the store; made where there is none. One process at a time owns it. */
@@ -81,6 +82,7 @@ export function embeddedEngine(options: EmbeddedEngineOptions): Engine {
       const { folder, session } = open()
       yield* takeBackup({ session, dataFile: folder.dataFile }, environment)
     },
+    hold: () => lifecycle.run(() => holdStore({ path: options.path, environment, deduplication })),
     [Symbol.asyncDispose]: () => lifecycle.run(stop),
   }
 }

@@ -1,9 +1,11 @@
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ensureServes } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
 import { lockFolder, makeFolder, syncFolder } from '../../folder/index.ts'
 import { inspectFile } from './inspection.ts'
+import { corrupt, markerName, readMarker, storeFormat, writeMarker, type Marker } from './marker.ts'
 
 /** The folder of a store, locked for this engine. */
 export interface Folder {
@@ -13,18 +15,6 @@ export interface Folder {
   /** Lets others have it. */
   release(): Promise<void>
 }
-
-interface Marker {
-  readonly store: 'tidings-embedded'
-  readonly format: number
-  /** `false` until the store was opened for the first time: nothing was acknowledged yet. */
-  readonly complete: boolean
-  /** A backup is being restored into the folder: it is no store until that has ended. */
-  readonly restoring?: boolean
-}
-
-/** How stores of this version are stored; each store says which format it has. The one before is read, and raised. */
-export const storeFormat = 2
 
 /**
  * Locks the folder, makes the store where there is none, and checks that what is there is a store of ours, whole, and
@@ -36,11 +26,12 @@ export async function openFolder(path: string, environment: Environment): Promis
   const dataFile = join(path, 'data.mdb')
   try {
     const marker = await readMarker(path)
+    if (marker) ensureServes(marker, `The store in ${path}`)
     if (marker?.restoring) throw unfinished(path)
     if (marker?.complete) inspectFile(dataFile)
     else await prepare(path, dataFile, marker)
     // Before anything is written that a version of before could not read.
-    if (marker?.complete && marker.format < storeFormat) await writeMarker(path, { complete: true })
+    if (marker?.complete && marker.format < storeFormat) await writeMarker(path, { ...marker, complete: true })
     await removeCopies(path)
     return {
       dataFile,
@@ -69,6 +60,7 @@ export async function restoreFolder(
   const dataFile = join(path, 'data.mdb')
   try {
     const marker = await readMarker(path)
+    if (marker) ensureServes(marker, `The store in ${path}`)
     if (!marker?.restoring && (marker || (await exists(dataFile)))) {
       throw new TidingsError(
         'store-locked',
@@ -93,61 +85,11 @@ async function removeCopies(path: string): Promise<void> {
 
 async function prepare(path: string, dataFile: string, marker: Marker | undefined): Promise<void> {
   if (!marker && (await exists(dataFile))) {
-    throw corrupt(path, `it holds a data.mdb without the file ${markerName} that says what it is`)
+    throw unmarked(path)
   }
   await rm(dataFile, { force: true })
   await rm(`${dataFile}-lock`, { force: true })
   await writeMarker(path, { complete: false })
-}
-
-const markerName = 'tidings.json'
-
-async function readMarker(path: string): Promise<Marker | undefined> {
-  const text = await readFile(join(path, markerName), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw corrupt(path, `${markerName} cannot be read`, error)
-  })
-  if (text === undefined) return undefined
-  let marker: Partial<Marker>
-  try {
-    marker = JSON.parse(text) as Partial<Marker>
-  } catch (cause) {
-    throw corrupt(path, `${markerName} is not JSON`, cause)
-  }
-  if (marker?.store !== 'tidings-embedded' || typeof marker.format !== 'number') {
-    throw corrupt(path, `${markerName} does not describe a store of the embedded engine`)
-  }
-  checkFormat(marker.format, `The store in ${path}`)
-  return {
-    store: marker.store,
-    format: marker.format,
-    complete: marker.complete === true,
-    ...(marker.restoring && { restoring: true }),
-  }
-}
-
-/** Refuses a format that this version does not read; `what` has it. */
-export function checkFormat(format: number, what: string): void {
-  if (format === storeFormat || format === storeFormat - 1) return
-  throw new TidingsError(
-    'store-version',
-    `${what} has format ${format}, this version reads formats ${storeFormat - 1} and ${storeFormat}; use the version of Tidings that wrote it or a newer one.`,
-    { details: { format } },
-  )
-}
-
-async function writeMarker(path: string, state: Pick<Marker, 'complete' | 'restoring'>): Promise<void> {
-  const marker: Marker = { store: 'tidings-embedded', format: storeFormat, ...state }
-  const temporary = join(path, `${markerName}.new`)
-  const file = await open(temporary, 'w')
-  try {
-    await file.writeFile(`${JSON.stringify(marker)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, join(path, markerName))
-  await syncFolder(path)
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -165,13 +107,31 @@ function unfinished(path: string): TidingsError {
   )
 }
 
-function corrupt(path: string, reason: string, cause?: unknown): TidingsError {
-  return new TidingsError(
-    'store-corrupt',
-    `The folder ${path} is not a whole store: ${reason}. Restore it from a backup, or choose another path.`,
-    {
-      details: { path },
-      cause,
-    },
-  )
+/** A folder whose store is carried to another one, or from one, whatever its marker says but damage. */
+export interface HeldFolder {
+  readonly dataFile: string
+  readonly marker: Marker | undefined
+  write(marker: Omit<Marker, 'format'>): Promise<void>
+  release(): Promise<void>
+}
+
+/** Locks a folder for somebody who moves its store; makes it where there is none. */
+export async function holdFolder(path: string, environment: Environment): Promise<HeldFolder> {
+  await makeFolder(path)
+  const unlock = await lockFolder(path, environment, { what: 'store', user: 'engine' })
+  const dataFile = join(path, 'data.mdb')
+  try {
+    const marker = await readMarker(path)
+    if (!marker && (await exists(dataFile))) throw unmarked(path)
+    if (marker?.restoring && !marker.arrival && !marker.departure) throw unfinished(path)
+    if (marker?.complete || marker?.departure) inspectFile(dataFile)
+    return { dataFile, marker, write: (next) => writeMarker(path, next), release: unlock }
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+function unmarked(path: string): TidingsError {
+  return corrupt(path, `it holds a data.mdb without the file ${markerName} that says what it is`)
 }

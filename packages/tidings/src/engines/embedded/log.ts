@@ -109,13 +109,16 @@ async function removeTopic(session: Session, id: TopicId): Promise<void> {
   }
 }
 
+/** As cursors name it. */
+const engine = 'embedded'
+
 async function latestOf(
   session: Session,
   topic: Topic,
   { cursor, limit }: { cursor?: string; limit: number },
 ): Promise<LatestPage> {
   const { incarnation } = topic.record
-  const place = cursor === undefined ? undefined : parseCursor(cursor, incarnation)
+  const place = cursor === undefined ? undefined : parseCursor(cursor, { incarnation, engine })
   // What is appended from here on is in the deltas behind this head; what was before must be on disk to be listed.
   const from = place?.from ?? topic.head
   if (!place && topic.hasUnwrittenNewest) {
@@ -130,7 +133,7 @@ async function latestOf(
   const records = topic.reader.recordsAt(offsets, { trimmed: topic.record.trimmed })
   if (entries.length <= limit) return { records, from, until: topic.head }
   const after = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
-  return { records, from, until: topic.head, next: formatCursor({ incarnation, from, after }) }
+  return { records, from, until: topic.head, next: formatCursor({ incarnation, from, engine, after }) }
 }
 
 function topicOf(session: Session, id: TopicId): Topic {

@@ -81,7 +81,7 @@ export class NewestIndex {
       const newest = waiting.get(key)
       if (!newest) continue
       written.set(key, newest)
-      group.put(sealNamed('newest', this.#reader.number, { name: key, text: format(newest) }))
+      group.put(sealNamed('newest', this.#reader.number, { name: key, text: formatNewest(newest) }))
     }
     this.#position += count
     if (this.#position >= this.#round.length) group.put(seal(indexedKey(this.#reader.number), String(this.#roundHead)))
@@ -130,7 +130,7 @@ export class NewestIndex {
   }
 }
 
-function format({ offset, version }: Newest): string {
+export function formatNewest({ offset, version }: Newest): string {
   return `${offset} ${version.sourceepoch} ${version.sequence}`
 }
 

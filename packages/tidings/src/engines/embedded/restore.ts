@@ -2,8 +2,9 @@ import { open } from 'node:fs/promises'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { readBackup, type BackupStream } from './backup-form.ts'
 import { openError } from './failures.ts'
-import { checkFormat, restoreFolder } from './folder.ts'
+import { restoreFolder } from './folder.ts'
 import { inspectFile } from './inspection.ts'
+import { checkFormat } from './marker.ts'
 import { Session } from './session.ts'
 
 export interface RestoreOptions {

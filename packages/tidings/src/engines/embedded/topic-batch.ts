@@ -8,7 +8,7 @@ import { sealNamed } from './sealed.ts'
 import type { Group, Participant } from './writer.ts'
 
 /** A block is closed when it has grown to this: whoever wants one record must read its whole block. */
-const blockBytes = 65_536
+export const blockBytes = 65_536
 
 export interface TopicBatchOptions {
   readonly group: Group

@@ -3,6 +3,7 @@ import { TidingsError } from '../../errors.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { memoryLedger } from './ledger.ts'
 import { memoryLog } from './log.ts'
+import { MemoryStore } from './transfer.ts'
 
 export interface MemoryEngineOptions {
   readonly environment?: Environment
@@ -21,20 +22,26 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
     if (!running) throw new TidingsError('stopped', 'The memory engine is not running; start it first.')
   }
   const deduplication = { maxIds: 1_000_000, maxAgeMs: 600_000, ...options.deduplication }
+  const store = new MemoryStore({ environment, deduplication })
   const stop = async (): Promise<void> => {
     running = false
   }
   return {
     name: 'memory',
     capabilities: { durable: false, shared: false, defaultShards: 1 },
-    log: memoryLog({ environment, deduplication, ensureRunning }),
-    ledger: memoryLedger({ ensureRunning }),
+    log: memoryLog({ environment, deduplication, ensureRunning, topics: store.topics }),
+    ledger: memoryLedger({ ensureRunning, ledgers: store.ledgers }),
     async start() {
+      if (!running) store.ensureServes()
       running = true
     },
     stop,
     async stats() {
       return { bytes: 0 }
+    },
+    async hold() {
+      if (running) throw new TidingsError('store-locked', 'The memory engine is running; stop it first.')
+      return store.hold()
     },
     [Symbol.asyncDispose]: stop,
   }

@@ -2,7 +2,7 @@ import type { Ledger, LedgerChange, LedgerId, Ownership } from '../../engine/ind
 import { TidingsError } from '../../errors.ts'
 
 /** Stays when the ledger is removed, so that epochs grow for ever. */
-interface StoredLedger {
+export interface MemoryLedger {
   epoch: number
   address: string | undefined
   /** `undefined` while the ledger does not exist. */
@@ -11,11 +11,18 @@ interface StoredLedger {
   sorted: readonly string[] | undefined
 }
 
-/** The ledger in memory. Each call runs in one piece, which makes it atomic. */
-export function memoryLedger({ ensureRunning }: { ensureRunning: () => void }): Ledger {
-  const ledgers = new Map<string, StoredLedger>()
+/** By namespace, name and shard, parted by slashes. */
+export type MemoryLedgers = Map<string, MemoryLedger>
 
-  const find = ({ namespace, ledger, shard }: LedgerId): StoredLedger | undefined => {
+/** The ledger in memory. Each call runs in one piece, which makes it atomic. */
+export function memoryLedger({
+  ledgers,
+  ensureRunning,
+}: {
+  readonly ledgers: MemoryLedgers
+  readonly ensureRunning: () => void
+}): Ledger {
+  const find = ({ namespace, ledger, shard }: LedgerId): MemoryLedger | undefined => {
     ensureRunning()
     return ledgers.get(`${namespace}/${ledger}/${shard}`)
   }

@@ -1,17 +1,21 @@
 import { Watchers, type Log, type LogDescription, type LogSettings, type TopicId } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
+import { incarnationOf } from './incarnation.ts'
 import { MemoryTopic } from './topic.ts'
 
 export interface MemoryLogOptions {
   readonly environment: Environment
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  readonly topics: MemoryTopics
   readonly ensureRunning: () => void
 }
 
+/** By namespace and name, parted by a slash. */
+export type MemoryTopics = Map<string, MemoryTopic>
+
 /** The log over topics in memory. Each call runs in one piece, which makes it atomic and ordered. */
-export function memoryLog({ environment, deduplication, ensureRunning }: MemoryLogOptions): Log {
-  const topics = new Map<string, MemoryTopic>()
+export function memoryLog({ environment, deduplication, topics, ensureRunning }: MemoryLogOptions): Log {
   const watchers = new Watchers()
   let created = 0
 
@@ -67,13 +71,4 @@ export function memoryLog({ environment, deduplication, ensureRunning }: MemoryL
     erase: async (topic, key) => get(topic).erase(key),
     watch: (topic, listener) => watchers.add(topic, listener),
   }
-}
-
-/** Unique in this store by its count and everywhere by its random part. */
-function incarnationOf(count: number, environment: Environment): string {
-  const random = environment.ids
-    .next()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '')
-  return (count.toString(36).padStart(4, '0') + random).slice(0, 16)
 }

@@ -10,16 +10,25 @@ import {
   type AdmissionState,
   type AppendAnswer,
   type AppendRequest,
+  type EarlierLife,
+  type IdentityBounds,
   type LatestPage,
   type LogDescription,
   type LogPage,
   type LogRecord,
   type LogSettings,
   type ProducerState,
+  type StoreItem,
+  type TopicId,
+  type TopicItem,
   type TrimOptions,
 } from '../../engine/index.ts'
+import { TidingsError } from '../../errors.ts'
 import type { Environment } from '../../environment/index.ts'
 import { decodeEvent, encodeEvent, isTombstone, versionOf, type EntityVersion, type Event } from '../../event/index.ts'
+import { incarnationOf } from './incarnation.ts'
+
+const livesRemembered = 20
 
 interface StoredRecord {
   readonly offset: number
@@ -36,13 +45,22 @@ interface StoredRecord {
 
 interface Newest {
   readonly version: EntityVersion
-  readonly record: StoredRecord
+  readonly offset: number
+}
+
+export interface MemoryTopicOptions {
+  readonly incarnation: string
+  readonly settings: LogSettings
+  readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
+  readonly environment: Environment
+  /** What it was elsewhere, where its life began there. */
+  readonly arrived?: TopicItem
 }
 
 /** One life of one topic. */
 export class MemoryTopic {
   readonly settings: LogSettings
-  readonly #incarnation: string
+  #incarnation: string
   readonly #environment: Environment
   readonly #identities: IdentityWindow
   readonly #seed: number
@@ -52,21 +70,20 @@ export class MemoryTopic {
   readonly #keys: string[] = []
   /** Ascending by offset. */
   #records: StoredRecord[] = []
-  #head = 0
+  #continues: readonly EarlierLife[]
+  #head: number
   #bytes = 0
-  #trimmed = 0
+  #trimmed: number
 
-  constructor(options: {
-    incarnation: string
-    settings: LogSettings
-    deduplication: { maxIds: number; maxAgeMs: number }
-    environment: Environment
-  }) {
-    this.settings = options.settings
-    this.#incarnation = options.incarnation
-    this.#environment = options.environment
-    this.#seed = Math.floor(options.environment.random.next() * 2 ** 32)
-    this.#identities = new IdentityWindow(options.deduplication)
+  constructor({ incarnation, settings, deduplication, environment, arrived }: MemoryTopicOptions) {
+    this.settings = settings
+    this.#incarnation = incarnation
+    this.#environment = environment
+    this.#continues = arrived?.continues ?? []
+    this.#seed = arrived?.seed ?? Math.floor(environment.random.next() * 2 ** 32)
+    this.#head = arrived?.head ?? 0
+    this.#trimmed = arrived?.trimmed ?? 0
+    this.#identities = new IdentityWindow(deduplication)
   }
 
   describe(): LogDescription {
@@ -78,6 +95,7 @@ export class MemoryTopic {
       head: this.#head,
       trimmed: this.#trimmed,
       deduplication: { ids: this.#identities.size(this.#environment.clock.now()), maxIds, maxAgeMs },
+      ...(this.#continues.length > 0 && { continues: this.#continues }),
     }
   }
 
@@ -121,16 +139,17 @@ export class MemoryTopic {
   }
 
   latest({ cursor, limit }: { cursor?: string; limit: number }): LatestPage {
-    const { from, after } =
-      cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#incarnation)
+    const { from, after } = cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#place)
     const begin = Number(after)
     const keys = this.#keys.slice(begin, begin + limit)
-    const newest = keys.map((key) => this.#newest.get(key)!.record)
-    const records = newest.filter(({ offset }) => this.#recordAt(offset)).map(recordOf)
+    const records = keys.flatMap((key) => {
+      const record = this.#recordAt(this.#newest.get(key)!.offset)
+      return record ? [recordOf(record)] : []
+    })
     const page = { records, from, until: this.#head }
     const end = begin + keys.length
     return end < this.#keys.length
-      ? { ...page, next: formatCursor({ incarnation: this.#incarnation, from, after: String(end) }) }
+      ? { ...page, next: formatCursor({ ...this.#place, from, after: String(end) }) }
       : page
   }
 
@@ -150,7 +169,7 @@ export class MemoryTopic {
     const kept = new Set(keep)
     const isNewest = ({ key, offset, appendedAt, event }: StoredRecord): boolean =>
       key !== undefined &&
-      this.#newest.get(key)?.record.offset === offset &&
+      this.#newest.get(key)?.offset === offset &&
       !(appendedAt < tombstonesBefore && isTombstone(decodeEvent(event)))
     this.#records = this.#records.filter(
       (record) => record.offset > limit || kept.has(record.offset) || isNewest(record),
@@ -173,8 +192,56 @@ export class MemoryTopic {
     this.#records.push(record)
     this.#identities.add(identityHash(event.source, event.id, this.#seed), record.offset, record.appendedAt)
     if (this.settings.kind !== 'entity' || event.key === undefined || record.stale) return
-    if (!this.#newest.has(event.key)) this.#keys.push(event.key)
-    this.#newest.set(event.key, { version: versionOf(event, record.offset), record })
+    this.#setNewest(event.key, { version: versionOf(event, record.offset), offset: record.offset })
+  }
+
+  #setNewest(key: string, newest: Newest): void {
+    if (!this.#newest.has(key)) this.#keys.push(key)
+    this.#newest.set(key, newest)
+  }
+
+  /** Everything that it holds, for another store. */
+  *contents(id: TopicId, { maxIds, since }: IdentityBounds): Iterable<StoreItem> {
+    const [incarnation, head, trimmed, seed] = [this.#incarnation, this.#head, this.#trimmed, this.#seed]
+    yield { item: 'topic', id, ...this.settings, incarnation, continues: this.#continues, head, trimmed, seed }
+    for (const key of this.#keys) yield { item: 'newest', key, ...this.#newest.get(key)! }
+    for (const [producer, state] of this.#producers) yield { item: 'producer', id: producer, ...state }
+    const identities = [...this.#identities.entries()]
+      .filter(({ offset, at }) => offset > head - maxIds && at >= since && !this.#recordAt(offset))
+      .map(({ offset, at, hash }) => ({ item: 'identity', offset, appendedAt: Math.floor(at), hash }) as const)
+    const records = this.#records.map((record) => {
+      const appendedAt = Math.floor(record.appendedAt)
+      return { item: 'record', ...recordOf(record), appendedAt, bytesThrough: record.bytesThrough } as const
+    })
+    yield* [...identities, ...records].sort((left, right) => left.offset - right.offset)
+  }
+
+  /** Takes over what another store held of it: an item that follows that of the topic. */
+  restore(item: StoreItem): void {
+    if (item.item === 'newest') this.#setNewest(item.key, { version: item.version, offset: item.offset })
+    if (item.item === 'producer') this.#producers.set(item.id, { epoch: item.epoch, counter: item.counter })
+    if (item.item === 'identity') this.#identities.restore(item.hash, item.offset, item.appendedAt)
+    if (item.item === 'damaged') throw damaged(item.offset)
+    if (item.item !== 'record') return
+    const { item: _, event, ...record } = item
+    const { maxIds } = this.#identities
+    if (record.offset > this.#head - maxIds) {
+      this.#identities.restore(identityHash(event.source, event.id, this.#seed), record.offset, record.appendedAt)
+    }
+    this.#records.push({ ...record, key: event.key, event: encodeEvent(event) })
+    this.#bytes = record.bytesThrough
+  }
+
+  /** As after a restore. */
+  beginAnotherLife(): void {
+    const before = { incarnation: this.#incarnation, through: this.#head }
+    this.#continues = [...this.#continues, before].slice(-livesRemembered)
+    this.#incarnation = incarnationOf(Number.parseInt(before.incarnation.slice(0, 4), 36), this.#environment)
+  }
+
+  /** For cursors. */
+  get #place(): { readonly incarnation: string; readonly engine: string } {
+    return { incarnation: this.#incarnation, engine: 'memory' }
   }
 
   #admissionState(now: number): AdmissionState {
@@ -218,4 +285,11 @@ export class MemoryTopic {
 
 function recordOf({ offset, appendedAt, shard, stale, erased, event }: StoredRecord): LogRecord {
   return { offset, appendedAt, shard, stale, erased, event: decodeEvent(event) }
+}
+
+function damaged(offset: number): TidingsError {
+  return new TidingsError(
+    'store-corrupt',
+    `The event at offset ${offset} is damaged, which memory cannot keep as it is.`,
+  )
 }

@@ -5,6 +5,7 @@ import { checkPool, type PostgresPool } from '../../postgres/index.ts'
 import { postgresLedger } from './ledger.ts'
 import { postgresLog } from './log.ts'
 import { OpenStore } from './open-store.ts'
+import { holdStore } from './transfer.ts'
 
 export interface PostgresEngineOptions {
   /**
@@ -72,6 +73,11 @@ export function postgresEngine(options: PostgresEngineOptions): Engine {
       }),
     stop: () => inTurn(stop),
     stats: async () => store().stats(),
+    async hold() {
+      await lifecycle
+      if (!running) return holdStore({ pool, schema, environment, deduplication })
+      throw new TidingsError('store-locked', `The engine in the schema "${schema}" is running; stop it first.`)
+    },
     [Symbol.asyncDispose]: () => inTurn(stop),
   }
 }

@@ -1,6 +1,8 @@
+import { storeMoved } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { connectRefusal, isBusy, isFailed, messageOf, postgresCode } from '../../postgres/index.ts'
 import { replacedCode } from './fence.ts'
+import { movedCode } from './standing.ts'
 
 const diskFull = '53100'
 /** Ended by somebody else, or sent to a server that takes no writes at present, as after a failover. */
@@ -20,6 +22,7 @@ export function storeError(error: unknown, doing: string): TidingsError {
       { cause: error },
     )
   }
+  if (code === movedCode) return storeMoved({ to: messageOf(error) }, 'Everything in this store')
   if (code === diskFull) {
     return new TidingsError(
       'store-full',

@@ -151,11 +151,11 @@ function valuesOf({ namespace, ledger, shard }: LedgerId): [string, string, numb
   return [namespace, ledger, shard]
 }
 
-function sealEntry(id: LedgerId, key: string, value: string): Buffer {
+export function sealEntry(id: LedgerId, key: string, value: string): Buffer {
   return seal(placeOf(id, key), Buffer.from(value, 'utf8'))
 }
 
-function unsealEntry(id: LedgerId, key: string, value: Uint8Array): string {
+export function unsealEntry(id: LedgerId, key: string, value: Uint8Array): string {
   const bytes = unseal(placeOf(id, key), value)
   if (bytes) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
   throw new TidingsError(

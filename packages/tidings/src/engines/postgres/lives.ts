@@ -35,20 +35,27 @@ export function newLife(environment: Environment): string {
     .replaceAll(/[^a-z0-9]/g, '')
 }
 
+export interface Life {
+  readonly number: number
+  readonly life: string
+  /** Where it began in another store. */
+  readonly incarnation: string | null
+}
+
 /** Unique in this store by the number of the topic and everywhere by its random part. */
-export function incarnationOf({ number, life }: { readonly number: number; readonly life: string }): string {
-  return (number.toString(36).padStart(4, '0') + life).slice(0, 16)
+export function incarnationOf({ number, life, incarnation }: Life): string {
+  return incarnation ?? (number.toString(36).padStart(4, '0') + life).slice(0, 16)
 }
 
 /** Gives every topic another incarnation that names the one before, and every ledger an epoch above all of before. */
 export async function beginAnotherLife(run: Run, environment: Environment): Promise<void> {
-  const topics = await run<{ number: number; life: string; head: number; continues: string }>(
-    'select number, life, head, continues from {topic} for update',
+  const topics = await run<Life & { head: number; continues: string }>(
+    'select number, life, incarnation, head, continues from {topic} for update',
   )
-  for (const { number, life, head, continues } of topics) {
-    const before = { incarnation: incarnationOf({ number, life }), through: head }
+  for (const { number, life, incarnation, head, continues } of topics) {
+    const before = { incarnation: incarnationOf({ number, life, incarnation }), through: head }
     const lives = [...(JSON.parse(continues) as EarlierLife[]), before].slice(-livesRemembered)
-    await run('update {topic} set life = $2, continues = $3 where number = $1', [
+    await run('update {topic} set life = $2, incarnation = null, continues = $3 where number = $1', [
       number,
       newLife(environment),
       JSON.stringify(lives),

@@ -1,6 +1,7 @@
 import { TidingsError } from '../../errors.ts'
 import { ledgerLocks, replacedCode } from './fence.ts'
 import { beginAnotherLife } from './lives.ts'
+import { ensureStoreServes, movedCode } from './standing.ts'
 import type { Run, Session } from './session.ts'
 
 /**
@@ -15,6 +16,11 @@ import type { Run, Session } from './session.ts'
  *   they were the newest when it passed. The next trim looks at these and not at the whole log.
  * - `fence(ledger, epoch)`: fails unless this is the present owner's epoch, and keeps it so until the transaction ends.
  * - `garbage`: the numbers of lives that are over, until all of their rows are gone.
+ * - `topic.incarnation`: the name of a life that began in another store. `topic.seed`, `identity.hash`: what other engines
+ *   know of an identity whose event is trimmed, so that it can be carried to them; `carried`: such identities that came
+ *   from them, and `topic.carried` the head when they came.
+ * - `store.standing`: an arrival or a departure; the store serves where it is null. `moved()` refuses what is written after
+ *   a departure.
  */
 const migrations: readonly string[] = [
   `
@@ -106,6 +112,30 @@ const migrations: readonly string[] = [
   end
   $$;
   `,
+  `
+  alter table {store}
+    add column id text not null default gen_random_uuid()::text,
+    add column past json not null default '[]',
+    add column standing json;
+  alter table {topic}
+    add column seed bigint not null default floor(random() * 2147483648),
+    add column incarnation text,
+    add column carried bigint not null default 0;
+  alter table {identity} add column hash bytea;
+  create table {carried} (
+    topic bigint not null,
+    "offset" bigint not null,
+    hash bytea not null,
+    appended_at bigint not null,
+    primary key (topic, "offset")
+  );
+  create index on {carried} (topic, hash);
+  create function {moved}() returns trigger language plpgsql as $$
+  begin
+    raise exception '%', (select standing->'departure'->>'to' from {store}) using errcode = '${movedCode}';
+  end
+  $$;
+  `,
 ]
 
 /** Servers that start at once wait here for each other: a number that nobody else's advisory locks are likely to use. */
@@ -113,9 +143,12 @@ const migrationLock = 7_402_113_905_212
 
 /**
  * Brings the tables of the store to the format of this version, and to another life where they have come into another
- * history; refuses those of a newer format as `store-version`.
+ * history; refuses those of a newer format as `store-version`, and those that were moved unless somebody holds them.
  */
-export async function migrate(session: Session, history: string | undefined): Promise<void> {
+export async function migrate(
+  session: Session,
+  { history, held }: { readonly history: string | undefined; readonly held: boolean },
+): Promise<void> {
   await session.transaction('migrating the store', async (run) => {
     await run('select pg_advisory_xact_lock($1)', [migrationLock])
     const format = await formatOf(run, session.schema)
@@ -128,7 +161,7 @@ export async function migrate(session: Session, history: string | undefined): Pr
     }
     for (const migration of migrations.slice(format)) await run(migration)
     if (format < migrations.length) await run('update {store} set format = $1', [migrations.length])
-    await ensureSameLife(run, session, history)
+    if (await ensureStoreServes(run, session.schema, held)) await ensureSameLife(run, session, history)
   })
 }
 
@@ -148,7 +181,7 @@ async function formatOf(run: Run, schema: string): Promise<number> {
 }
 
 /** A store that was restored, copied, or went back with its server must not go on as if it were the one before. */
-async function ensureSameLife(run: Run, session: Session, history: string | undefined): Promise<void> {
+export async function ensureSameLife(run: Run, session: Session, history: string | undefined): Promise<void> {
   if (history === undefined) return
   const [found] = await run<{ before: string | null; table: number }>(
     `select place as before, '{topic}'::regclass::oid::bigint as table from {store}`,

@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly deduplication: { readonly maxIds: number; readonly maxAgeMs: number }
   /** The ownership under which everything is written; absent where nobody else can come. */
   readonly fence?: Ownership | undefined
+  /** By somebody who carries everything to another store, or from one: it need not serve. */
+  readonly held?: true
   /** Told once when nothing can be promised any more. */
   readonly onFatal: (error: Error) => void
 }
@@ -61,7 +63,7 @@ export class Session {
       await session.connected('looking at the server', checkSettings)
       session.#history = await historyOf(session)
       if (options.fence) session.#fence = await fenceOf(session, options.fence)
-      await migrate(session, session.#history)
+      await migrate(session, { history: session.#history, held: options.held === true })
       return session
     } catch (error) {
       throw openError(error, options.schema)
@@ -134,6 +136,17 @@ export class Session {
       await run('commit')
       return result
     })
+  }
+
+  /** A connection for somebody who holds the store, and what runs statements on it; whoever lent it gives it back. */
+  async hold(): Promise<{ readonly lent: LentClient; readonly run: Run }> {
+    const lent = await this.lend()
+    return { lent, run: this.#runner(lent.client) }
+  }
+
+  /** That of the start. */
+  get history(): string | undefined {
+    return this.#history
   }
 
   /** Lends a connection; whatever goes wrong with it comes as an error of the engine. */

@@ -1,21 +1,11 @@
-import {
-  Batch,
-  encodeAll,
-  questionsOf,
-  type AppendAnswer,
-  type AppendRequest,
-  type KnownIdentity,
-  type KnownNewest,
-  type Loaded,
-  type ProducerState,
-  type TopicId,
-} from '../../engine/index.ts'
+import { Batch, encodeAll, type AppendAnswer, type AppendRequest, type TopicId } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { isTombstone } from '../../event/index.ts'
-import { bytesOfName, digestOf, nameOfBytes } from './names.ts'
-import { recordOfRow, sealRecord, type RecordRow } from './record.ts'
+import { bytesOfName, digestOf, hashOfName } from './names.ts'
+import { sealRecord } from './record.ts'
 import type { Run, Session } from './session.ts'
 import { lockTopic, type TopicRow } from './topic.ts'
+import { load } from './topic-lookup.ts'
 
 /** So that a transaction is neither long nor large. A call that is larger by itself has one for itself. */
 const most = { events: 2_000, bytes: 4_194_304 }
@@ -23,16 +13,6 @@ const most = { events: 2_000, bytes: 4_194_304 }
 /** How often what has left the deduplication window is removed. */
 const pruneEveryMs = 60_000
 const prunedAtOnce = 5_000
-
-const lookingUp = {
-  identities: `
-    select i.digest, i."offset" as first, i.appended_at as first_at,
-      e."offset", e.appended_at, e.shard, e.stale, e.erased, e.record
-    from {identity} i left join {event} e on e.topic = i.topic and e."offset" = i."offset" and not e.erased
-    where i.topic = $1 and i.digest = any($2::bytea[])`,
-  producers: 'select id, epoch, counter from {producer} where topic = $1 and id = any($2::bytea[])',
-  newest: 'select key, "offset", sourceepoch, sequence from {newest} where topic = $1 and key = any($2::bytea[])',
-}
 
 /** Everything that a group changes; the parts of one statement see nothing of each other and need not. */
 const writing = `
@@ -42,9 +22,11 @@ const writing = `
     from unnest($3::bigint[], $4::bigint[], $5::integer[], $6::boolean[], $7::boolean[], $8::bytea[], $9::bytea[])
       as e ("offset", bytes_through, shard, stale, tombstone, key, record)
   ), identities as (
-    insert into {identity} (topic, digest, "offset", appended_at)
-    select $1, digest, "offset", $2 from unnest($10::bytea[], $21::bigint[]) as i (digest, "offset")
-    on conflict (topic, digest) do update set "offset" = excluded."offset", appended_at = excluded.appended_at
+    insert into {identity} (topic, digest, "offset", appended_at, hash)
+    select $1, digest, "offset", $2, hash
+    from unnest($10::bytea[], $21::bigint[], $22::bytea[]) as i (digest, "offset", hash)
+    on conflict (topic, digest) do update
+      set "offset" = excluded."offset", appended_at = excluded.appended_at, hash = excluded.hash
   ), producers as (
     insert into {producer} (topic, id, epoch, counter)
     select $1, id, epoch, counter from unnest($11::bytea[], $12::bigint[], $13::bigint[]) as p (id, epoch, counter)
@@ -69,6 +51,8 @@ const pruning = `
     ) oldest
     where "offset" <= $2 or appended_at < $3
   ) returning 1`
+
+const pruningCarried = 'delete from {carried} where topic = $1 and ("offset" <= $2 or appended_at < $3)'
 
 interface Call {
   readonly requests: readonly AppendRequest[]
@@ -150,11 +134,8 @@ export class TopicAppender {
   async #append(run: Run, calls: readonly Call[]): Promise<{ answers: AppendAnswer[][]; grown: boolean }> {
     const { session, id } = this.#options
     const topic = await lockTopic(run, id)
-    const loaded = await load(
-      run,
-      topic,
-      calls.flatMap(({ requests }) => requests),
-    )
+    const requests = calls.flatMap((call) => call.requests)
+    const loaded = await load(run, topic, { requests, maxIds: session.deduplication.maxIds })
     // The clocks of the servers differ; time in a log does not go back.
     const appendedAt = Math.max(Math.floor(session.environment.clock.now()), topic.appended_at)
     const batch = new Batch({ kind: topic.kind, loaded, appendedAt, deduplication: session.deduplication })
@@ -184,47 +165,6 @@ function copyOf(encoded: readonly Uint8Array[]): (request: AppendRequest, index:
       event: data ? { ...attributes, data: bytes.subarray(bytes.length - data.length) } : attributes,
     }
   }
-}
-
-async function load(run: Run, topic: TopicRow, requests: readonly AppendRequest[]): Promise<Loaded> {
-  const questions = questionsOf(topic.kind, requests)
-  const identities = new Map<string, KnownIdentity>()
-  const digests = new Map(questions.identities.map((name) => [digestOf(name).toString('hex'), name]))
-  const ask = async <Row>(text: string, values: readonly Uint8Array[], each: (row: Row) => void): Promise<void> => {
-    if (values.length === 0) return
-    for (const row of await run<Row>(text, [topic.number, values])) each(row)
-  }
-  const asBytes = [...digests.keys()].map((digest) => Buffer.from(digest, 'hex'))
-  await ask<IdentityRow>(lookingUp.identities, asBytes, (row) => {
-    const event = row.record === null ? undefined : recordOfRow(topic.number, row as RecordRow)?.event
-    const name = digests.get(Buffer.from(row.digest).toString('hex'))!
-    identities.set(name, { offset: row.first, appendedAt: row.first_at, ...(event && { event }) })
-  })
-  const producers = new Map<string, ProducerState>()
-  await ask<ProducerState & { id: Uint8Array }>(
-    lookingUp.producers,
-    questions.producers.map(bytesOfName),
-    ({ id, epoch, counter }) => producers.set(nameOfBytes(id), { epoch, counter }),
-  )
-  const newest = new Map<string, KnownNewest>()
-  await ask<NewestRow>(lookingUp.newest, questions.keys.map(bytesOfName), ({ key, offset, sourceepoch, sequence }) =>
-    newest.set(nameOfBytes(key), { offset, version: { sourceepoch, sequence } }),
-  )
-  return { head: topic.head, identities, producers, newest }
-}
-
-interface IdentityRow extends Omit<RecordRow, 'record'> {
-  readonly digest: Uint8Array
-  readonly first: number
-  readonly first_at: number
-  readonly record: Uint8Array | null
-}
-
-interface NewestRow {
-  readonly key: Uint8Array
-  readonly offset: number
-  readonly sourceepoch: number
-  readonly sequence: string
 }
 
 async function write(
@@ -262,6 +202,7 @@ async function write(
     batch.head,
     bytesThrough,
     identities.map(([, { offset }]) => offset),
+    identities.map(([name]) => hashOfName(name, topic.seed)),
   ])
 }
 
@@ -270,9 +211,11 @@ async function pruneIdentities(session: Session, id: TopicId): Promise<void> {
   for (;;) {
     if (session.closing) return
     const removed = await session.transaction(`pruning identities of topic ${id.topic}`, async (run) => {
-      const { number, head, appended_at } = await lockTopic(run, id)
+      const { number, head, appended_at, carried } = await lockTopic(run, id)
       const now = Math.max(Math.floor(session.environment.clock.now()), appended_at)
-      return run(pruning, [number, head - maxIds, now - maxAgeMs])
+      const over = [number, head - maxIds, now - maxAgeMs]
+      if (carried > 0) await run(pruningCarried, over)
+      return run(pruning, over)
     })
     if (removed.length < prunedAtOnce) return
   }

@@ -13,9 +13,9 @@ import type { Session } from './session.ts'
 import { topicOf, unknownTopic } from './topic.ts'
 
 /** A page ends with the record that makes it so large: a reader's memory is bounded, and it reads on from there. */
-const pageBytes = 16_777_216
+export const pageBytes = 16_777_216
 
-const bytesBefore = (order: string): string =>
+export const bytesBefore = (order: string): string =>
   `coalesce(sum(octet_length(e.record)) over (order by ${order} rows between unbounded preceding and 1 preceding), 0)`
 
 /** Head and records are of one moment: it is one statement. */
@@ -82,14 +82,18 @@ export async function readTopic(
   return { records, until, damaged }
 }
 
+/** As cursors name it. */
+const engine = 'postgres'
+
 export async function latestOf(
   session: Session,
   id: TopicId,
   { cursor, limit }: { cursor?: string; limit: number },
 ): Promise<LatestPage> {
-  const { number, life } = await topicOf(session, id)
-  const incarnation = incarnationOf({ number, life })
-  const place = cursor === undefined ? undefined : parseCursor(cursor, incarnation)
+  const found = await topicOf(session, id)
+  const { number } = found
+  const incarnation = incarnationOf(found)
+  const place = cursor === undefined ? undefined : parseCursor(cursor, { incarnation, engine })
   const values = [number, place ? Buffer.from(place.after, 'base64url') : null, limit]
   const rows = await session.query<ListedRow>(`listing topic ${id.topic}`, listing, values)
   const [topic] = rows
@@ -99,7 +103,7 @@ export async function latestOf(
   const page = { records: listed.flatMap((row) => newestRecord(id, row)), from, until: topic.head }
   if (!isFull(listed, limit)) return page
   const after = Buffer.from(listed.at(-1)?.key ?? []).toString('base64url')
-  return { ...page, next: formatCursor({ incarnation, from, after }) }
+  return { ...page, next: formatCursor({ incarnation, from, engine, after }) }
 }
 
 /** The newest event of a listed key; none where a trim took a tombstone out, whose version is left. */

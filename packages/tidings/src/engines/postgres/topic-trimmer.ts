@@ -136,7 +136,7 @@ export class TopicTrimmer {
   async #collectGarbage(): Promise<void> {
     const lives = await this.#session.query<{ topic: number }>('looking for garbage', 'select topic from {garbage}')
     for (const { topic } of lives) {
-      for (const table of ['event', 'identity', 'producer', 'newest', 'kept']) {
+      for (const table of ['event', 'identity', 'producer', 'newest', 'kept', 'carried']) {
         const removing = `delete from {${table}} where ctid = any(array(
           select ctid from {${table}} where topic = $1 limit ${rowsAtOnce})) returning 1`
         await this.#inSteps('removing garbage', async (run) => (await run(removing, [topic])).length > 0)

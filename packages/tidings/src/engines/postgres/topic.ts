@@ -1,22 +1,24 @@
 import type { EarlierLife, LogDescription, LogSettings, TopicId, TopicKind } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
-import { incarnationOf, newLife } from './lives.ts'
+import { incarnationOf, newLife, type Life } from './lives.ts'
 import type { Run, Session } from './session.ts'
 
 /** What is stored of a topic itself. */
-export interface TopicRow {
-  readonly number: number
+export interface TopicRow extends Life {
   readonly kind: TopicKind
   readonly shards: number
-  readonly life: string
   readonly head: number
   readonly bytes: number
   readonly appended_at: number
   readonly trimmed: number
+  /** Of the hashes of its identities. */
+  readonly seed: number
+  /** The head when it came from another store, where some identities are known by their hash alone. */
+  readonly carried: number
 }
 
 const byName = 'namespace = $1 and topic = $2'
-const columns = 'number, kind, shards, life, head, bytes, appended_at, trimmed'
+const columns = 'number, kind, shards, life, incarnation, head, bytes, appended_at, trimmed, seed, carried'
 
 /** With the oldest offset of the deduplication window that is not too old. */
 const describing = `
