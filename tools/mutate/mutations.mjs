@@ -7,6 +7,7 @@ import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
+import { extractMutations } from './extract-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
 import { followMutations } from './follow-mutations.mjs'
@@ -66,6 +67,7 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...extractMutations,
     ...wakeUpMutations,
   ]),
   ...below('packages/server/src', [

@@ -9,14 +9,17 @@ export interface Confirmation {
 
 /**
  * Makes sure that somebody wants this: asks a person, or insists on --yes where nobody can be asked. `what` is a sentence
- * without its end: "This removes the topic a.b for good".
+ * without its end: "This removes the topic a.b for good". `onlyYes` where there is no --dry-run.
  */
-export async function confirm(session: Session, what: string, { yes = false }: Confirmation): Promise<void> {
+export async function confirm(
+  session: Session,
+  what: string,
+  { yes = false, onlyYes = false }: Confirmation & { readonly onlyYes?: boolean },
+): Promise<void> {
   if (yes) return
   if (!session.interactive) {
-    throw new UsageError(
-      `${what}. Say --yes if you want that, because nobody can be asked here; --dry-run shows it only.`,
-    )
+    const look = onlyYes ? '' : '; --dry-run shows it only'
+    throw new UsageError(`${what}. Say --yes if you want that, because nobody can be asked here${look}.`)
   }
   const { stdin, stderr } = session.terminal
   const questions = createInterface({ input: stdin, output: stderr, terminal: false })

@@ -1,7 +1,7 @@
 import { TidingsError, type ErrorCode } from 'tidings'
 
 /** What the command's exit says; documented in docs/reference/cli.md. */
-export const exitCodes = { ok: 0, failure: 1, usage: 2, checkFailed: 3, different: 4 } as const
+export const exitCodes = { ok: 0, failure: 1, usage: 2, checkFailed: 3, different: 4, unfinished: 5 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** The command line itself is wrong: said in one line, with what to type instead. */

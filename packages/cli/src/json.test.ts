@@ -68,6 +68,9 @@ describe('--json', () => {
       'server',
       'dev',
       'verify',
+      ...['start', 'follow', 'status', 'compare', 'switch', 'back', 'finish', 'abandon'].map(
+        (each) => `extract ${each}`,
+      ),
       'relay',
       'backup',
       'restore',

@@ -2,9 +2,14 @@ import type { Pool } from 'pg'
 import { CommandError, UsageError } from './failure.ts'
 import type { Session } from './session.ts'
 
-/** The address of a PostgreSQL database: that of the option, or of TIDINGS_DATABASE. */
-export function databaseUrl(session: Session, option: string, given: string | undefined): string {
-  const url = given ?? session.terminal.env['TIDINGS_DATABASE']
+/** The address of a PostgreSQL database: that of the option, or of the variable. */
+export function databaseUrl(
+  session: Session,
+  option: string,
+  given: string | undefined,
+  variable = 'TIDINGS_DATABASE',
+): string {
+  const url = given ?? session.terminal.env[variable]
   if (url === undefined) throw new UsageError(`Say where the database is: ${option} postgres://…`)
   if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
     throw new UsageError(`${option} needs the address of a PostgreSQL: postgres://user@host:5432/database.`)
@@ -20,10 +25,10 @@ export function withoutPassword(url: string): string {
 }
 
 /** Connections that fail while nobody uses them are noticed by whoever uses the next one. */
-export async function openPool(url: string): Promise<Pool> {
+export async function openPool(url: string, { max = 4 }: { readonly max?: number } = {}): Promise<Pool> {
   // pg is loaded by those who need it only.
   const { default: pg } = await import('pg')
-  const pool = new pg.Pool({ connectionString: url, max: 4, application_name: 'tidings' })
+  const pool = new pg.Pool({ connectionString: url, max, application_name: 'tidings' })
   pool.on('error', () => undefined)
   return pool
 }

@@ -8,6 +8,7 @@ import { addConsume } from './commands/consume.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addExtract } from './commands/extract.ts'
 import { addExplain } from './commands/explain.ts'
 import { addMove } from './commands/move.ts'
 import { addPublish } from './commands/publish.ts'
@@ -53,6 +54,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addServer(program)
   addDev(program)
   addVerify(program)
+  addExtract(program)
   addPublish(program)
   addConsume(program)
   addTopics(program)

@@ -1,12 +1,13 @@
-import type { Difference, DifferentColumn, Progress, Comparison } from 'tidings/verify'
+import type { Comparison } from 'tidings/verify'
 import { commaSeparated, positiveNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
 import { copyTableOf } from '../dev/names.ts'
+import { Differences, mostLines, progressText } from '../differences.ts'
 import { CommandError, exitCodes, type ExitCode } from '../failure.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { databaseUrl, explained, openPool } from '../postgres.ts'
 import type { Session } from '../session.ts'
-import { count, visible } from '../text.ts'
+import { count } from '../text.ts'
 
 interface VerifyOptions {
   readonly source?: string
@@ -16,9 +17,6 @@ interface VerifyOptions {
   readonly columns?: readonly string[]
   readonly patience?: number
 }
-
-const mostLines = 20
-const longestValue = 60
 
 export function addVerify(program: TidingsCommand): void {
   program
@@ -89,27 +87,6 @@ async function verify(
   }
 }
 
-/** The first differences, as lines; the others are counted. */
-class Differences {
-  readonly #session: Session
-  readonly #first: Difference[] = []
-
-  constructor(session: Session) {
-    this.#session = session
-  }
-
-  add(difference: Difference): void {
-    if (this.#first.length < mostLines) this.#first.push(difference)
-  }
-
-  async show(): Promise<void> {
-    const { output } = this.#session
-    for (const difference of this.#first) {
-      await output.show(shortened(difference), () => differenceLine(difference))
-    }
-  }
-}
-
 async function showOutcome({ output }: Session, comparison: Comparison): Promise<void> {
   const { source, copy, differences, changing } = comparison
   const rows = `${count(source, 'row')} in the source, ${copy.toLocaleString('en-US')} in the copy`
@@ -123,34 +100,4 @@ async function showOutcome({ output }: Session, comparison: Comparison): Promise
       `${count(changing, 'row')} changed all the time and could not be judged; run it again, or with more --patience.`,
     )
   }
-}
-
-function progressText({ source, copy, doubts }: Progress): string {
-  const again = doubts > 0 ? `, ${count(doubts, 'row')} to look at again` : ''
-  return `${count(source, 'row')} of the source and ${copy.toLocaleString('en-US')} of the copy compared${again} …`
-}
-
-const kinds: Readonly<Record<Difference['kind'], string>> = {
-  'missing-in-copy': 'missing in the copy',
-  'only-in-copy': 'only in the copy',
-  different: 'different',
-}
-
-function differenceLine({ key, kind, columns }: Difference): string {
-  const texts = columns.map(({ column, source, copy }) => `${column}: ${shortText(source)} → ${shortText(copy)}`)
-  return [`${kinds[kind]}  ${key}`, ...texts].map(visible).join('  ')
-}
-
-function shortened({ columns, ...difference }: Difference): object {
-  const short = (column: DifferentColumn): object => ({
-    ...column,
-    ...(column.source !== undefined && { source: shortText(column.source) }),
-    ...(column.copy !== undefined && { copy: shortText(column.copy) }),
-  })
-  return { ...difference, columns: columns.map(short) }
-}
-
-function shortText(text: string | undefined): string {
-  if (text === undefined) return '(absent)'
-  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
 }

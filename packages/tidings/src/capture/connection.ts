@@ -175,12 +175,12 @@ export class Connection {
     }
   }
 
-  async #identify(client: ReplicationClient): ReturnType<typeof identify> {
+  async #identify(client: ReplicationClient): ReturnType<typeof openReplication> {
     const cancel = this.#options.environment.timers.after(connectWithinMs, () =>
       this.end(new Error(`No replication connection to PostgreSQL came about within ${connectWithinMs / 1_000} s.`)),
     )
     try {
-      return await this.#unlessEnded(identify(client))
+      return await this.#unlessEnded(openReplication(client))
     } finally {
       cancel()
     }
@@ -207,7 +207,9 @@ export class Connection {
 }
 
 /** Opens the connection and asks the server which one it is. */
-async function identify(client: ReplicationClient): Promise<{ readonly system: string; readonly timeline: string }> {
+export async function openReplication(
+  client: ReplicationClient,
+): Promise<{ readonly system: string; readonly timeline: string }> {
   await connectToReplicate(client)
   for (const [name, value] of Object.entries(forms)) await client.query(`set ${quoted(name)} to '${value}'`)
   const { rows } = await client.query('IDENTIFY_SYSTEM')

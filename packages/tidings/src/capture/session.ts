@@ -33,6 +33,11 @@ export function write<Result>(pool: CapturePool, work: (session: Session) => Pro
   return inTransaction(pool, 'begin; set local synchronous_commit = local', work)
 }
 
+/** Runs work in a transaction whose commit is as durable as the server's setting makes it. */
+export function change<Result>(pool: CapturePool, work: (session: Session) => Promise<Result>): Promise<Result> {
+  return inTransaction(pool, 'begin', work)
+}
+
 /** Runs one statement that cannot stand in a transaction which has written, such as one that creates a slot. */
 export async function run(
   pool: CapturePool,

@@ -21,6 +21,9 @@ import { Writer } from './writer.ts'
 const stopGraceMs = 1_000
 /** From so many looks on that found nothing, 10 s where nothing is said, the relay looks less often. */
 const idleLooks = 50
+/** In one round; so many are worth going on at once. */
+const manyRows = 100
+const longestPauseMs = 10
 
 /** The transactional outbox of a service: events are written in the commit that causes them, and a relay publishes them. */
 export function createOutbox(options: OutboxOptions): Outbox {
@@ -49,6 +52,7 @@ class RelayedOutbox implements Outbox {
   /** Ends the pause between two rounds. */
   #pause = new AbortController()
   #woken = false
+  #stopping = new AbortController()
   /** Looks in a row that found nothing. */
   #idle = 0
 
@@ -115,6 +119,7 @@ class RelayedOutbox implements Outbox {
   async #start(): Promise<void> {
     await this.prepare()
     this.#running = true
+    this.#stopping = new AbortController()
     this.#watch.start()
     this.#loop = this.#run()
   }
@@ -143,6 +148,7 @@ class RelayedOutbox implements Outbox {
     this.#starting = undefined
     this.#running = false
     this.#stopped = true
+    this.#stopping.abort('stopped')
     this.wake()
     const cancel = this.#environment.timers.after(stopGraceMs, () => this.#relay.abort())
     await Promise.all([
@@ -230,10 +236,23 @@ class RelayedOutbox implements Outbox {
   async #run(): Promise<void> {
     while (this.#running) {
       this.#woken = false
+      const begunAt = this.#environment.clock.monotonic()
       const report = await this.tick().catch(() => undefined)
-      this.#idle = report && report.published + report.held === 0 ? this.#idle + 1 : 0
-      if (!report?.more && this.#running) await this.#rest()
+      const roundMs = this.#environment.clock.monotonic() - begunAt
+      const passed = report ? report.published + report.held : 0
+      this.#idle = report && passed === 0 ? this.#idle + 1 : 0
+      if (!this.#running) return
+      if (!report?.more) await this.#rest(roundMs)
+      else if (passed < manyRows) await this.#giveWay(roundMs)
     }
+  }
+
+  /**
+   * After a round for a few rows as long a pause: half of the time is for those who commit, and what they commit by then
+   * goes together.
+   */
+  async #giveWay(roundMs: number): Promise<void> {
+    await sleep(this.#environment, Math.min(longestPauseMs, roundMs), this.#stopping.signal)
   }
 
   async #tick(): Promise<TickReport> {
@@ -253,10 +272,10 @@ class RelayedOutbox implements Outbox {
   }
 
   /** Until something was committed or the time has come to look. */
-  async #rest(): Promise<void> {
+  async #rest(roundMs: number): Promise<void> {
     const { pollMs = 200 } = this.#options
     const failedMs = this.#databaseBackoff.waitMs
-    if (this.#woken && failedMs === 0) return
+    if (this.#woken && failedMs === 0) return this.#giveWay(roundMs)
     this.#pause = new AbortController()
     // Where nothing has come for a while it costs little: five times as long between two looks.
     const lookMs = this.#idle > idleLooks ? pollMs * 5 : pollMs
