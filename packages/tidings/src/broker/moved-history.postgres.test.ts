@@ -27,7 +27,7 @@ function countedPool(pool: PostgresPool): { readonly pool: PostgresPool; open():
       take(error, client)
     })
   }
-  return { pool: { connect, options: pool.options } as PostgresPool, open: () => open }
+  return { pool: Object.assign(Object.create(pool) as PostgresPool, { connect }), open: () => open }
 }
 
 test(
