@@ -215,9 +215,11 @@ export class Relay {
     if (outcome.fenced) this.#forgetChecks()
     const published = outcome.accepted.size
     const progress = settled.passed > 0
+    // Others may wait behind what had failed.
+    const hadFailed = state.backoff.failures > 0
     if (progress) state.backoff.succeed()
     else if (batch.rows.length > 0) state.backoff.fail()
-    const more = progress && (batch.more || settled.passed < batch.rows.length)
+    const more = progress && (batch.more || hadFailed || settled.passed < batch.rows.length)
     return { published, held: settled.held.length, more }
   }
 

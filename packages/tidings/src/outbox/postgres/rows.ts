@@ -59,8 +59,8 @@ export class PostgresRows implements OutboxRows {
     return {
       topic,
       rows,
-      // Beyond the goal may be what was committed since.
-      more: true,
+      // What was committed behind the goal meanwhile wakes the relay, or is found when it looks again.
+      more: !page.last,
       settle: async (outcome, environment) => {
         const passing = passingOf(page, rows, outcome)
         const counter = passing.rows.at(-1)?.counter
