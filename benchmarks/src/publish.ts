@@ -32,7 +32,10 @@ export function eventOf(number: number, payloadBytes: number): Event {
 }
 
 /** Keeps `window` calls in flight until all messages are answered. */
-export function closedLoop(run: PublishRun, send: (number: number) => Promise<unknown>): Promise<Rate> {
+export function closedLoop(
+  run: Pick<PublishRun, 'messages' | 'window'>,
+  send: (number: number) => Promise<unknown>,
+): Promise<Rate> {
   return new Promise((resolve, reject) => {
     const cpu = process.cpuUsage()
     const start = performance.now()

@@ -3,6 +3,7 @@ import { Pool } from 'pg'
 import PgBoss from 'pg-boss'
 import { allowAll, createBroker, type Broker } from 'tidings/broker'
 import { postgresEngine } from 'tidings/engines/postgres'
+import { closedLoop } from '../publish.ts'
 import { until } from './loops.ts'
 import { perSecond } from './outbox.ts'
 
@@ -42,14 +43,8 @@ export async function measureEngine({ url, jobs }: { readonly url: string; reado
   }
 }
 
-/** Keeps `window` calls in flight. */
-async function inFlight(count: number, window: number, send: (number: number) => Promise<unknown>): Promise<void> {
-  let sent = 0
-  await Promise.all(
-    Array.from({ length: window }, async () => {
-      while (sent < count) await send(sent++)
-    }),
-  )
+async function inFlight(messages: number, window: number, send: (number: number) => Promise<unknown>): Promise<void> {
+  await closedLoop({ messages, window }, send)
 }
 
 async function openTidings(url: string): Promise<Peer> {

@@ -6,7 +6,7 @@ export interface Measured {
 }
 
 /** One call after the other in so many lanes, as fast as it goes. */
-export async function closedLoop(
+export async function inLanes(
   run: { readonly lanes: number; readonly seconds: number },
   work: (number: number) => Promise<void>,
 ): Promise<Measured> {

@@ -1,15 +1,15 @@
 import { bank, sent, ways, type Bank, type Way } from './bank.ts'
-import { closedLoop, openLoop, percentile, until, type Measured } from './loops.ts'
+import { inLanes, openLoop, percentile, until, type Measured } from './loops.ts'
 
 const names = Object.keys(ways) as Way[]
 
 /** What telling costs the transaction that tells: the ways in turn, with the relay running beside them. */
 export async function measureTransactions(on: Bank, { rounds }: { readonly rounds: number }): Promise<void> {
   const loads: Record<string, (work: (number: number) => Promise<void>) => Promise<Measured>> = {
-    'one after the other': (work) => closedLoop({ lanes: 1, seconds: 2 }, work),
+    'one after the other': (work) => inLanes({ lanes: 1, seconds: 2 }, work),
     'at 100/s': (work) => openLoop({ perSecond: 100, seconds: 2 }, work),
     'at 500/s': (work) => openLoop({ perSecond: 500, seconds: 2 }, work),
-    'in 16 lanes': (work) => closedLoop({ lanes: 16, seconds: 2 }, work),
+    'in 16 lanes': (work) => inLanes({ lanes: 16, seconds: 2 }, work),
   }
   for (const [title, run] of Object.entries(loads)) {
     const all = new Map<Way, { latencies: number[]; seconds: number }>()

@@ -13,6 +13,7 @@ import { checkServer, dropSlot, ensurePublication, readSlot } from './server.ts'
 import { run as runStatement } from './session.ts'
 import { StateStore } from './state.ts'
 import { inspectTable, refuseUnmapped, type CapturedTable, type TableOptions } from './table.ts'
+import { usualSilentMs } from './stream.ts'
 import { Watch } from './watch.ts'
 
 /**
@@ -32,7 +33,7 @@ export function captureTable(options: CaptureOptions): Capture {
  * transaction of which nothing is published may be as silent as one that is gone, and begins anew with each connection:
  * so that it can come to an end, the next one may be silent for twice as long.
  */
-const silent = { firstMs: 60_000, longestMs: 3_600_000 }
+const silent = { firstMs: usualSilentMs, longestMs: 3_600_000 }
 
 class TableCapture implements Capture {
   readonly #options: CaptureOptions

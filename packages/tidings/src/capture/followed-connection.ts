@@ -5,7 +5,7 @@ import { CommitReader } from './commit-reader.ts'
 import { checkFollowing } from './followed-tables.ts'
 import { parseLsn, type Lsn } from './lsn.ts'
 import { connectToReplicate, explainedSlot, readSlot } from './server.ts'
-import { ReplicationStream, silence } from './stream.ts'
+import { ReplicationStream, silence, usualSilentMs } from './stream.ts'
 import { VisibleCommits } from './visible-commits.ts'
 
 export interface FollowedConnectionOptions {
@@ -23,9 +23,6 @@ export interface FollowedConnectionOptions {
 
 /** Above so many bytes that wait to be looked at, nothing more is read from the server. */
 const mostWaitingBytes = 262_144
-
-/** How long a connection may say nothing: what PostgreSQL's own subscribers allow. */
-const silentMs = 60_000
 
 /** How long the slot may wait for a transaction that is open; while it does, the database keeps its log for it. */
 const slotWaits = '10s'
@@ -81,8 +78,8 @@ export class FollowedConnection {
   async #follow(from: Lsn): Promise<void> {
     const { client, slot, publication, environment, onFlowing } = this.#options
     const stream = new ReplicationStream({
-      silentMs,
-      onSilent: () => stream.close(silence(silentMs)),
+      silentMs: usualSilentMs,
+      onSilent: () => stream.close(silence(usualSilentMs)),
       slot,
       publication,
       from,

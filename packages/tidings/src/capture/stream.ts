@@ -23,6 +23,9 @@ export interface StreamOptions {
 }
 
 /** Why a connection is given up that has said nothing for so long. */
+/** How long a connection may say nothing: what PostgreSQL's own subscribers allow. */
+export const usualSilentMs = 60_000
+
 export function silence(silentMs: number): Error {
   return new Error(`PostgreSQL has said nothing on the replication connection for ${silentMs / 1_000} s.`)
 }

@@ -2,7 +2,7 @@ import { openReplication } from '../capture/connection.ts'
 import { formatLsn, type Lsn } from '../capture/lsn.ts'
 import type { LogMessage } from '../capture/pgoutput.ts'
 import { change, databaseError, type Session } from '../capture/session.ts'
-import { ReplicationStream, silence } from '../capture/stream.ts'
+import { ReplicationStream, silence, usualSilentMs } from '../capture/stream.ts'
 import type { Environment } from '../environment/index.ts'
 import { Applier } from './apply.ts'
 import { actAsFollower, markPrefix } from './guard.ts'
@@ -29,8 +29,6 @@ const batchChanges = 1_000
 /** More than so many bytes are applied although there is more to look at, in the midst of a transaction too. */
 const mostBytes = 8 * 1_048_576
 const mostWaitingBytes = 4 * 1_048_576
-/** The server was asked for a sign of life long before: the connection is a half of one. */
-const silentMs = 60_000
 
 /** What has come of the log and is applied in one transaction. */
 interface Batch {
@@ -61,8 +59,8 @@ export async function follow(options: FollowOptions): Promise<never> {
     environment,
     settings: { messages: 'true' },
     maxBytes: mostWaitingBytes,
-    silentMs,
-    onSilent: () => stream.close(silence(silentMs)),
+    silentMs: usualSilentMs,
+    onSilent: () => stream.close(silence(usualSilentMs)),
   })
   const client = source.replication()
   client.on('error', (error) => stream.close(error ?? new Error('The replication connection failed.')))

@@ -172,14 +172,17 @@ async function logIsLost(options: FollowerOptions, state: ExtractionState, reaso
   )
 }
 
+/** What is followed in one state. */
+interface Followed {
+  readonly source: Side
+  readonly state: ExtractionState
+  readonly pairs: readonly TablePair[]
+}
+
 /** Looks at the state while changes are followed, sends notes through the log, and ends what has had its time. */
 async function watch(
   options: FollowerOptions,
-  {
-    source,
-    state,
-    pairs,
-  }: { readonly source: Side; readonly state: ExtractionState; readonly pairs: readonly TablePair[] },
+  { source, state, pairs }: Followed,
   ending: AbortController,
 ): Promise<void> {
   const { store, environment } = options
@@ -203,11 +206,7 @@ async function watch(
 
 async function beat(
   options: FollowerOptions,
-  {
-    source,
-    state,
-    pairs,
-  }: { readonly source: Side; readonly state: ExtractionState; readonly pairs: readonly TablePair[] },
+  { source, state, pairs }: Followed,
   ending: AbortController,
 ): Promise<void> {
   await emitNote(source.pool, markPrefix(source), 'beat')

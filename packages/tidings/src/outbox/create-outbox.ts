@@ -46,12 +46,12 @@ class RelayedOutbox implements Outbox {
   #starting: Promise<void> | undefined
   /** Whether the loop runs. */
   #running = false
-  #stopped = false
   #loop: Promise<void> | undefined
   #ticking: Promise<TickReport> | undefined
   /** Ends the pause between two rounds. */
   #pause = new AbortController()
   #woken = false
+  /** Aborted from `stop` to the next start. */
   #stopping = new AbortController()
   /** Looks in a row that found nothing. */
   #idle = 0
@@ -119,13 +119,12 @@ class RelayedOutbox implements Outbox {
   async #start(): Promise<void> {
     await this.prepare()
     this.#running = true
-    this.#stopping = new AbortController()
     this.#watch.start()
     this.#loop = this.#run()
   }
 
   async prepare(): Promise<void> {
-    this.#stopped = false
+    this.#stopping = new AbortController()
     await this.#database.migrate(this.#tables.migrations)
     const { nameService } = this.#tables.statements
     if (nameService !== undefined) {
@@ -147,7 +146,6 @@ class RelayedOutbox implements Outbox {
     await this.#starting?.catch(() => undefined)
     this.#starting = undefined
     this.#running = false
-    this.#stopped = true
     this.#stopping.abort('stopped')
     this.wake()
     const cancel = this.#environment.timers.after(stopGraceMs, () => this.#relay.abort())
@@ -190,7 +188,7 @@ class RelayedOutbox implements Outbox {
   relist(listing: Listing): Promise<ListingReport> {
     return this.#lister.relist(listing, () => {
       this.wake()
-      if (this.#stopped)
+      if (this.#stopping.signal.aborted)
         throw new TidingsError(
           'stopped',
           'The outbox was stopped in the middle of a listing, which goes on after its next start.',

@@ -24,22 +24,14 @@ const unsentRows = `
 /** Released rows come before all others: their places are negative. */
 const place = (id: string): string => `${id} - 4503599627370496`
 
-/** What is being sent of a topic with the progress `p`, behind `p.at`. */
-const goalRows = (columns: string, limit: string): string => `
-  (select ${place('id')} as place, ${columns} from tidings.outbox_held
+/** How many rows are being sent of a topic with the progress `p`, behind `p.at`. */
+const goalRows = `
+  (select count(*) from tidings.outbox_held
    where topic = p.topic and released is not null and ${place('id')} > p.at
-     and pg_visible_in_snapshot(released, p.goal)
-   order by id ${limit})
-  union all
-  (select id as place, ${columns} from tidings.outbox_1
-   where topic = p.topic and id > p.at and pg_visible_in_snapshot(xid, p.goal)
-     and (p.done is null or not pg_visible_in_snapshot(xid, p.done))
-   order by id ${limit})
-  union all
-  (select id as place, ${columns} from tidings.outbox_2
-   where topic = p.topic and id > p.at and pg_visible_in_snapshot(xid, p.goal)
-     and (p.done is null or not pg_visible_in_snapshot(xid, p.done))
-   order by id ${limit})`
+     and pg_visible_in_snapshot(released, p.goal))
+  + (select count(*) from tidings.outbox
+     where topic = p.topic and id > p.at and pg_visible_in_snapshot(xid, p.goal)
+       and (p.done is null or not pg_visible_in_snapshot(xid, p.done)))`
 
 export const tables = { 1: 'tidings.outbox_1', 2: 'tidings.outbox_2' } as const
 
@@ -160,7 +152,7 @@ export const statements = {
 
   /** The highest counter that an owner can have sent of a topic. */
   reach: `
-    select greatest(p.counter, source.counter) + (select count(*) from (${goalRows('id', '')}) sent) as counter
+    select greatest(p.counter, source.counter) + ${goalRows} as counter
     from tidings.outbox_source source
     left join tidings.outbox_progress p on p.topic = $1`,
   continueAbove: 'update tidings.outbox_source set counter = greatest(counter, $1)',

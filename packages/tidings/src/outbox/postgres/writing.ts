@@ -9,8 +9,8 @@ const currentMs = 1_000
 const atOnce = 500
 
 /**
- * A transaction waits for the server once for all of its keys, once for their versions, and once for all of its rows,
- * in plain inserts: nothing is cheaper there.
+ * A transaction waits for the server once for all of its keys, and once for all of its rows with their versions, in
+ * plain inserts: nothing is cheaper there.
  */
 export class PostgresWriting implements OutboxWriting {
   readonly #environment: Environment
