@@ -10,6 +10,9 @@ import type { Rate } from './report.ts'
 
 export interface Peer {
   readonly url: string
+  /** It stands still, as if its machine had, until it goes on. */
+  pause(): void
+  goOn(): void
   stop(): void
 }
 
@@ -25,7 +28,12 @@ export async function startPeer(...words: string[]): Promise<Peer> {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
-  return { url, stop: () => child.stdin.end() }
+  return {
+    url,
+    pause: () => void child.kill('SIGSTOP'),
+    goOn: () => void child.kill('SIGCONT'),
+    stop: () => child.stdin.end(),
+  }
 }
 
 /** L7: what node:http takes in at most, in events a second: bodies as large as 100 events, a server that only answers. */

@@ -67,8 +67,8 @@ export const moveMutations = [
   {
     promise: 'A move: what was trimmed before is recognised in PostgreSQL as well.',
     file: 'engines/postgres/topic-lookup.ts',
-    from: 'if (topic.carried > topic.head - maxIds) {',
-    to: 'if (topic.carried < 0) {',
+    from: 'if (topic.carried <= Math.max(0, topic.head - maxIds)) return []',
+    to: 'return []',
     tests: ['move/move.postgres.test.ts'],
     name: 'embedded to postgres',
   },

@@ -42,6 +42,20 @@ export const outboxMutations = [
     tests: ['outbox/ownership.test.ts', 'outbox/loop.test.ts'],
   },
   {
+    promise: 'PostgreSQL: a page that was read ahead has the counters that follow.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'const { place, counter } = rows.at(-1)!',
+    to: 'const { place } = rows.at(-1)!\n    const { counter } = rows[0]!',
+    tests: ['outbox/pages.test.ts'],
+  },
+  {
+    promise: 'PostgreSQL: a page that was read ahead is not sent where the one before was not passed as a whole.',
+    file: 'outbox/postgres/rows.ts',
+    from: 'if (behind && passing.rows.length === rows.length)',
+    to: 'if (behind)',
+    tests: ['outbox/pages.test.ts'],
+  },
+  {
     promise: 'PostgreSQL: who waited for the lock of a key writes in the present epoch.',
     file: 'outbox/postgres/statements.ts',
     from: 'where (select sourceepoch from tidings.outbox_source) = $1',

@@ -108,6 +108,22 @@ export const postgresMutations = [
     tests: ['engines/postgres/standstill.postgres.test.ts'],
   },
   {
+    promise: 'What was decided about a topic is written only as long as nobody else has written it.',
+    file: 'engines/postgres/functions.ts',
+    from: 'where number = topic_number and xmin = seen::xid;',
+    to: 'where number = topic_number;',
+    tests: ['engines/postgres/standstill.postgres.test.ts'],
+    name: 'overtaken',
+  },
+  {
+    promise: 'An append that is overtaken again and again gets its turn.',
+    file: 'engines/postgres/topic-appender.ts',
+    from: 'await lockTopic(run, id)\n      const behindLock',
+    to: 'const behindLock',
+    tests: ['engines/postgres/standstill.postgres.test.ts'],
+    name: 'stands still',
+  },
+  {
     promise: 'A full disk of PostgreSQL refuses, and what was refused may be sent again.',
     file: 'engines/postgres/failures.ts',
     from: 'if (code === diskFull) {',

@@ -27,10 +27,12 @@ export async function measureEngine({ url, jobs }: { readonly url: string; reado
     const peer = await open(url)
     try {
       const single = Math.ceil(jobs / 20)
+      // Warm-up.
+      await peer.publish(single, 1)
       const parts = [
         ['publish, one at a time', single, () => peer.publish(single, 1)],
         ['publish, 1,024 in flight', jobs, () => peer.publish(jobs, 1_024)],
-        ['consume and acknowledge', single + jobs, () => peer.consume(single + jobs)],
+        ['consume and acknowledge', 2 * single + jobs, () => peer.consume(2 * single + jobs)],
       ] as const
       for (const [what, count, work] of parts) {
         const start = performance.now()

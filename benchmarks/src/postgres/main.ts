@@ -1,6 +1,6 @@
 import { cpus } from 'node:os'
 import { Pool } from 'pg'
-import { startPeer } from '../loopback.ts'
+import { startPeer, type Peer } from '../loopback.ts'
 import { inFolder } from '../publish.ts'
 import { openBank, type Bank } from './bank.ts'
 import { measureCapture } from './capture.ts'
@@ -20,11 +20,17 @@ interface Place {
   readonly url: string
   /** Of the server that events go to. */
   readonly server: string
+  readonly peer: Peer
   readonly folder: string
 }
 
 const parts: Record<string, (place: Place) => Promise<void>> = {
-  transactions: inBank((bank) => measureTransactions(bank, { rounds: quick ? 2 : 5 })),
+  transactions: inBank(async (bank, { peer }) => {
+    const rounds = quick ? 2 : 5
+    await measureTransactions(bank, { title: 'the relay running', rounds })
+    const away = { before: () => peer.pause(), after: () => peer.goOn() }
+    await measureTransactions(bank, { title: 'the server standing still', rounds, ...away })
+  }),
   relay: inBank(async (bank) => {
     for (let run = 0; run < 3; run++) await measureRelay(bank, { rows: quick ? 30_000 : 100_000 })
   }),
@@ -44,11 +50,11 @@ const parts: Record<string, (place: Place) => Promise<void>> = {
   space: inBank((bank) => measureSpace(bank, { perSecond: 2_000, minutes: quick ? 2 : 30 })),
 }
 
-function inBank(measure: (bank: Bank) => Promise<void>): (place: Place) => Promise<void> {
+function inBank(measure: (bank: Bank, place: Place) => Promise<void>): (place: Place) => Promise<void> {
   return async (place) => {
     const bank = await openBank(place)
     try {
-      await measure(bank)
+      await measure(bank, place)
     } finally {
       await bank.stop()
     }
@@ -68,7 +74,7 @@ for (const [name, run] of Object.entries(parts)) {
   await inFolder(async (folder) => {
     const peer = await startPeer('store', folder)
     try {
-      await run({ url, server: peer.url, folder })
+      await run({ url, server: peer.url, peer, folder })
     } finally {
       peer.stop()
     }

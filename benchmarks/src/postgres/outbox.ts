@@ -3,28 +3,39 @@ import { inLanes, openLoop, percentile, until, type Measured } from './loops.ts'
 
 const names = Object.keys(ways) as Way[]
 
-/** What telling costs the transaction that tells: the ways in turn, with the relay running beside them. */
-export async function measureTransactions(on: Bank, { rounds }: { readonly rounds: number }): Promise<void> {
+export interface TransactionsRun {
+  readonly title: string
+  readonly rounds: number
+  /** Around each measurement; what was written is sent after it. */
+  readonly before?: () => void
+  readonly after?: () => void
+}
+
+/** What telling costs the transaction that tells: the ways in turn. */
+export async function measureTransactions(on: Bank, options: TransactionsRun): Promise<void> {
+  const { rounds, before, after } = options
   const loads: Record<string, (work: (number: number) => Promise<void>) => Promise<Measured>> = {
     'one after the other': (work) => inLanes({ lanes: 1, seconds: 2 }, work),
     'at 100/s': (work) => openLoop({ perSecond: 100, seconds: 2 }, work),
     'at 500/s': (work) => openLoop({ perSecond: 500, seconds: 2 }, work),
     'in 16 lanes': (work) => inLanes({ lanes: 16, seconds: 2 }, work),
   }
-  for (const [title, run] of Object.entries(loads)) {
+  for (const [load, run] of Object.entries(loads)) {
     const all = new Map<Way, { latencies: number[]; seconds: number }>()
     for (let round = 0; round <= rounds; round++) {
       for (const name of names) {
+        before?.()
         const { latencies, seconds } = await run((number) => ways[name](on, number))
+        after?.()
         await until(() => sent(on))
         // The first round warms up.
         if (round === 0) continue
-        const before = all.get(name) ?? { latencies: [], seconds: 0 }
-        all.set(name, { latencies: [...before.latencies, ...latencies], seconds: before.seconds + seconds })
+        const earlier = all.get(name) ?? { latencies: [], seconds: 0 }
+        all.set(name, { latencies: [...earlier.latencies, ...latencies], seconds: earlier.seconds + seconds })
       }
     }
     const bare = percentile(all.get('pg, bare insert')!.latencies, 0.5)
-    console.log(`\nOne transaction, ${title}`)
+    console.log(`\nOne transaction, ${load}, ${options.title}`)
     for (const [name, { latencies, seconds }] of all) {
       const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)]
       const rate = Math.round(latencies.length / seconds).toLocaleString('en')

@@ -7,7 +7,8 @@ import type { AppendAnswer, AppendRequest, ProducerState, TopicKind } from './po
  * events can ask about is known from the batch alone, so it is loaded at once, and the decisions are made over that.
  *
  * Whoever loads it must hold the topic's lock already, and ask in a statement of its own: a statement that takes the
- * lock sees the store as it was before it waited, and misses what the server before it has just committed.
+ * lock sees the store as it was before it waited, and misses what the server before it has just committed. Or it writes
+ * on condition that nobody else has written since.
  */
 export interface Loaded {
   /** The newest offset, and the time of its append. */
@@ -34,12 +35,12 @@ export interface Questions {
   /** By `identityName`. */
   readonly identities: readonly string[]
   readonly producers: readonly string[]
-  /** Of entity topics only. */
+  /** Only of an entity topic is there anything to know of them. */
   readonly keys: readonly string[]
 }
 
-export function questionsOf(kind: TopicKind, requests: readonly AppendRequest[]): Questions {
-  const keys = kind === 'entity' ? requests.flatMap(({ event }) => event.key ?? []) : []
+export function questionsOf(requests: readonly AppendRequest[]): Questions {
+  const keys = requests.flatMap(({ event }) => event.key ?? [])
   return {
     identities: [...new Set(requests.map(({ event }) => identityName(event)))],
     producers: [...new Set(requests.flatMap(({ producer }) => producer?.id ?? []))],

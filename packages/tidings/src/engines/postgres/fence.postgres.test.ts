@@ -1,6 +1,7 @@
+import type { Pool } from 'pg'
 import { expect, test, type TestContext } from 'vitest'
 import type { Engine } from '../../engine/index.ts'
-import { postgresBench, standingStill } from './postgres.fixture.ts'
+import { postgresBench } from './postgres.fixture.ts'
 
 const topic = { namespace: 'default', topic: 'crm.customer' }
 const other = { namespace: 'default', topic: 'crm.other' }
@@ -64,32 +65,35 @@ test('every kind of write under an ownership that was replaced rejects as owners
 
 test('whoever becomes the owner waits for what the one before has under way, and finds it', async (context) => {
   const { engine, poolOf, free } = await bench(context)
-  const { pool, standing, goOn } = standingStill(poolOf(), 'with events as')
-  const still = await engine({ pool, fence: await free.ledger.own(leader) })
-  const answered = still.log.append(topic, [entity('3')])
-  await standing
+  const pool = poolOf()
+  await free.log.create(other, { kind: 'entity', shards: 1 })
+  const leading = await engine({ fence: await free.ledger.own(leader) })
+  const letGo = await holdTopics(pool)
+  const answered = leading.log.append(topic, [entity('3')])
+  await until(pool, appendWaits)
   let isOwner = false
   const owning = free.ledger.own(leader).then(() => (isOwner = true))
   // Calls that are begun now wait behind the new owner and find that they are too late.
-  await expect(waitsForLock(poolOf())).resolves.toBe(true)
-  const late = still.log.append(other, [entity('4')])
+  await until(pool, waitsForOwner)
+  const late = leading.log.append(other, [entity('4')]).catch((error: unknown) => error)
   expect(isOwner).toBe(false)
-  goOn()
+  await letGo()
   expect(await answered).toMatchObject([{ status: 'stored', offset: 3 }])
   await owning
-  await expect(late).rejects.toMatchObject({ code: 'ownership-lost' })
+  expect(await late).toMatchObject({ code: 'ownership-lost' })
   expect(await free.log.describe(topic)).toMatchObject({ head: 3 })
 })
 
 test('the owner commits to its own ledger however many of its writes are under way', async (context) => {
   const { engine, poolOf, free } = await bench(context)
+  const pool = poolOf()
   const ownership = await free.ledger.own(leader)
-  const { pool, standing, goOn } = standingStill(poolOf(), 'with events as')
-  const still = await engine({ pool, fence: ownership })
-  const answered = still.log.append(topic, [entity('3')])
-  await standing
+  const leading = await engine({ fence: ownership })
+  const letGo = await holdTopics(pool)
+  const answered = leading.log.append(topic, [entity('3')])
+  await until(pool, appendWaits)
   await free.ledger.commit(ownership, [{ key: 'beat', value: '1' }])
-  goOn()
+  await letGo()
   expect(await answered).toMatchObject([{ status: 'stored' }])
 })
 
@@ -102,14 +106,23 @@ test('an engine under an ownership that was replaced, or never was, does not sta
   await expect(engine({ fence: unknown })).rejects.toMatchObject({ code: 'ownership-lost' })
 })
 
-/** Resolves once somebody waits for an advisory lock in this database. */
-async function waitsForLock(pool: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<boolean> {
-  for (;;) {
-    const { rows } = await pool.query(
-      `select from pg_locks where locktype = 'advisory' and not granted
-         and database = (select oid from pg_database where datname = current_database())`,
-    )
-    if (rows.length > 0) return true
-    await new Promise((resolve) => setTimeout(resolve, 5))
+/** Keeps everybody from writing a topic until the function that it gives is called. */
+async function holdTopics(pool: Pool): Promise<() => Promise<void>> {
+  const client = await pool.connect()
+  await client.query('begin; select from tidings_broker.topic for update')
+  return async () => {
+    await client.query('commit')
+    client.release()
   }
+}
+
+const inThisDatabase = 'database = (select oid from pg_database where datname = current_database())'
+const waitsForOwner = `select from pg_locks where locktype = 'advisory' and not granted and ${inThisDatabase}`
+const appendWaits = `
+  select from pg_stat_activity
+  where datname = current_database() and wait_event_type = 'Lock' and query like '%append(%'`
+
+/** Resolves once the query finds something. */
+async function until(pool: Pool, query: string): Promise<void> {
+  while ((await pool.query(query)).rows.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 }

@@ -1,5 +1,6 @@
 import { TidingsError } from '../../errors.ts'
 import { ledgerLocks, replacedCode } from './fence.ts'
+import { appendFunctions } from './functions.ts'
 import { beginAnotherLife } from './lives.ts'
 import { ensureStoreServes, movedCode } from './standing.ts'
 import type { Run, Session } from './session.ts'
@@ -21,6 +22,7 @@ import type { Run, Session } from './session.ts'
  *   from them, and `topic.carried` the head when they came.
  * - `store.standing`: an arrival or a departure; the store serves where it is null. `moved()` refuses what is written after
  *   a departure.
+ * - `known()`, `append()`: what an append asks and writes.
  */
 const migrations: readonly string[] = [
   `
@@ -136,6 +138,7 @@ const migrations: readonly string[] = [
   end
   $$;
   `,
+  appendFunctions,
 ]
 
 /** Servers that start at once wait here for each other: a number that nobody else's advisory locks are likely to use. */

@@ -120,6 +120,11 @@ export class Session {
     return this.connected(doing, (client) => this.#runner(client)<Row>(text, values))
   }
 
+  /** Runs statements one after the other on one connection: each is durable when it resolves. */
+  runs<Result>(doing: string, work: (run: Run) => Promise<Result>): Promise<Result> {
+    return this.connected(doing, (client) => work(this.#runner(client)))
+  }
+
   /** Runs statements that are durable together once it resolves, or have no effect. */
   transaction<Result>(doing: string, work: (run: Run) => Promise<Result>): Promise<Result> {
     return this.connected(doing, async (client) => {

@@ -111,3 +111,21 @@ test('a store of a newer version is refused and left as it is', async (context) 
   })
   expect((await pool.query('select format from tidings_broker.store')).rows).toEqual([{ format: 99 }])
 })
+
+test('a store of format 3, which had no functions for appends, is brought to the present one', async (context) => {
+  const { engine, pool } = await postgresBench(context)
+  const topic = { namespace: 'default', topic: 'crm.customer' }
+  const older = await engine()
+  await older.log.create(topic, { kind: 'event', shards: 1 })
+  const request = (id: string) => ({ event: { id, source: '/crm', type: 't' }, shard: 0 })
+  await older.log.append(topic, [request('1')])
+  await older.stop()
+  await pool.query(`
+    drop function tidings_broker.known, tidings_broker.append;
+    update tidings_broker.store set format = 3`)
+  const newer = await engine()
+  expect(await newer.log.append(topic, [request('1'), request('2')])).toEqual([
+    { status: 'duplicate', offset: 1 },
+    { status: 'stored', offset: 2, stale: false },
+  ])
+})

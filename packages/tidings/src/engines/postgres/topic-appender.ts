@@ -5,7 +5,7 @@ import { bytesOfName, digestOf, hashOfName } from './names.ts'
 import { sealRecord } from './record.ts'
 import type { Run, Session } from './session.ts'
 import { lockTopic, type TopicRow } from './topic.ts'
-import { load } from './topic-lookup.ts'
+import { lookUp } from './topic-lookup.ts'
 
 /** So that a transaction is neither long nor large. A call that is larger by itself has one for itself. */
 const most = { events: 2_000, bytes: 4_194_304 }
@@ -14,34 +14,11 @@ const most = { events: 2_000, bytes: 4_194_304 }
 const pruneEveryMs = 60_000
 const prunedAtOnce = 5_000
 
-/** Everything that a group changes; the parts of one statement see nothing of each other and need not. */
+/** False where somebody else has written the topic since it was looked at. */
 const writing = `
-  with events as (
-    insert into {event} (topic, "offset", appended_at, bytes_through, shard, stale, tombstone, key, record)
-    select $1, "offset", $2, bytes_through, shard, stale, tombstone, key, record
-    from unnest($3::bigint[], $4::bigint[], $5::integer[], $6::boolean[], $7::boolean[], $8::bytea[], $9::bytea[])
-      as e ("offset", bytes_through, shard, stale, tombstone, key, record)
-  ), identities as (
-    insert into {identity} (topic, digest, "offset", appended_at, hash)
-    select $1, digest, "offset", $2, hash
-    from unnest($10::bytea[], $21::bigint[], $22::bytea[]) as i (digest, "offset", hash)
-    on conflict (topic, digest) do update
-      set "offset" = excluded."offset", appended_at = excluded.appended_at, hash = excluded.hash
-  ), producers as (
-    insert into {producer} (topic, id, epoch, counter)
-    select $1, id, epoch, counter from unnest($11::bytea[], $12::bigint[], $13::bigint[]) as p (id, epoch, counter)
-    on conflict (topic, id) do update set epoch = excluded.epoch, counter = excluded.counter
-  ), newest as (
-    insert into {newest} (topic, key, "offset", sourceepoch, sequence)
-    select $1, key, "offset", sourceepoch, sequence
-    from unnest($14::bytea[], $15::bigint[], $16::bigint[], $17::text[]) as n (key, "offset", sourceepoch, sequence)
-    on conflict (topic, key) do update
-      set "offset" = excluded."offset", sourceepoch = excluded.sourceepoch, sequence = excluded.sequence
-  ), kept as (
-    insert into {kept} (topic, "offset") select $1, "offset" from unnest($18::bigint[]) as k ("offset")
-    on conflict do nothing
-  )
-  update {topic} set head = $19, bytes = $20, appended_at = greatest(appended_at, $2) where number = $1`
+  select {append}(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) as written
+  where {fenced}`
 
 const pruning = `
   delete from {identity} where topic = $1 and digest in (
@@ -60,6 +37,11 @@ interface Call {
   readonly bytes: number
   readonly resolve: (answers: readonly AppendAnswer[]) => void
   readonly reject: (error: unknown) => void
+}
+
+interface Appended {
+  readonly answers: readonly (readonly AppendAnswer[])[]
+  readonly grown: boolean
 }
 
 export interface TopicAppenderOptions {
@@ -117,11 +99,9 @@ export class TopicAppender {
   }
 
   async #write(calls: readonly Call[]): Promise<void> {
-    const { session, id, onGrown, onWritten } = this.#options
+    const { onGrown, onWritten } = this.#options
     try {
-      const { answers, grown } = await session.transaction(`appending to topic ${id.topic}`, (run) =>
-        this.#append(run, calls),
-      )
+      const { answers, grown } = await this.#append(calls)
       onWritten(undefined)
       for (const [index, call] of calls.entries()) call.resolve(answers[index]!)
       if (grown) onGrown()
@@ -131,18 +111,32 @@ export class TopicAppender {
     }
   }
 
-  async #append(run: Run, calls: readonly Call[]): Promise<{ answers: AppendAnswer[][]; grown: boolean }> {
+  /** Without a lock, which is two exchanges with the server; behind one where somebody else comes in between. */
+  async #append(calls: readonly Call[]): Promise<Appended> {
     const { session, id } = this.#options
-    const topic = await lockTopic(run, id)
+    const doing = `appending to topic ${id.topic}`
+    const appended = await session.runs(doing, (run) => this.#decide(run, calls))
+    if (appended) return appended
+    return session.transaction(doing, async (run) => {
+      await lockTopic(run, id)
+      const behindLock = await this.#decide(run, calls)
+      if (behindLock) return behindLock
+      throw new Error(`The row of topic ${id.topic} was written by somebody who did not hold its lock.`)
+    })
+  }
+
+  /** Decides with what is known, and writes; `undefined` where that is not what is known any more. */
+  async #decide(run: Run, calls: readonly Call[]): Promise<Appended | undefined> {
+    const { session, id } = this.#options
     const requests = calls.flatMap((call) => call.requests)
-    const loaded = await load(run, topic, { requests, maxIds: session.deduplication.maxIds })
+    const { topic, loaded } = await lookUp(run, id, { requests, maxIds: session.deduplication.maxIds })
     // The clocks of the servers differ; time in a log does not go back.
     const appendedAt = Math.max(Math.floor(session.environment.clock.now()), topic.appended_at)
     const batch = new Batch({ kind: topic.kind, loaded, appendedAt, deduplication: session.deduplication })
     const answers = calls.map(({ requests, encoded }) => batch.append(requests, encoded))
     const grown = batch.stored.length > 0
-    if (grown || batch.producers.size > 0) await write(run, { topic, batch, appendedAt })
-    return { answers, grown }
+    if (!grown && batch.producers.size === 0) return { answers, grown }
+    return (await write(run, { topic, batch, appendedAt })) ? { answers, grown } : undefined
   }
 
   /** Removes identities that have left the window; it is nobody's to wait for. */
@@ -170,7 +164,7 @@ function copyOf(encoded: readonly Uint8Array[]): (request: AppendRequest, index:
 async function write(
   run: Run,
   { topic, batch, appendedAt }: { topic: TopicRow; batch: Batch; appendedAt: number },
-): Promise<void> {
+): Promise<boolean> {
   let bytesThrough = topic.bytes
   const { stored } = batch
   const sums = stored.map(({ bytes }) => (bytesThrough += bytes.length))
@@ -180,8 +174,11 @@ async function write(
   const identities = [...batch.identities]
   const producers = [...batch.producers]
   const newest = [...batch.newest]
-  await run(writing, [
+  const [row] = await run<{ written: boolean }>(writing, [
     topic.number,
+    topic.xmin,
+    batch.head,
+    bytesThrough,
     appendedAt,
     stored.map(({ offset }) => offset),
     sums,
@@ -191,6 +188,8 @@ async function write(
     stored.map(({ event }) => (event.key === undefined ? null : bytesOfName(event.key))),
     records,
     identities.map(([name]) => digestOf(name)),
+    identities.map(([, { offset }]) => offset),
+    identities.map(([name]) => hashOfName(name, topic.seed)),
     producers.map(([id]) => bytesOfName(id)),
     producers.map(([, { epoch }]) => epoch),
     producers.map(([, { counter }]) => counter),
@@ -199,11 +198,8 @@ async function write(
     newest.map(([, { version }]) => version.sourceepoch),
     newest.map(([, { version }]) => version.sequence),
     batch.replaced.filter((offset) => offset <= topic.trimmed),
-    batch.head,
-    bytesThrough,
-    identities.map(([, { offset }]) => offset),
-    identities.map(([name]) => hashOfName(name, topic.seed)),
   ])
+  return row!.written
 }
 
 async function pruneIdentities(session: Session, id: TopicId): Promise<void> {

@@ -15,10 +15,12 @@ export interface TopicRow extends Life {
   readonly seed: number
   /** The head when it came from another store, where some identities are known by their hash alone. */
   readonly carried: number
+  /** Of the row: each append and each trim makes another one. */
+  readonly xmin: string
 }
 
 const byName = 'namespace = $1 and topic = $2'
-const columns = 'number, kind, shards, life, incarnation, head, bytes, appended_at, trimmed, seed, carried'
+const columns = 'number, kind, shards, life, incarnation, head, bytes, appended_at, trimmed, seed, carried, xmin::text'
 
 /** With the oldest offset of the deduplication window that is not too old. */
 const describing = `

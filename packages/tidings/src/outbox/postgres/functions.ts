@@ -1,3 +1,32 @@
+/** What is being sent of the topic "name" behind a place, as "page", and its columns and bounds. */
+const pageBehind = (place: string): string => `
+      with sent as (
+        (select id + released_place as place, id, key, event from tidings.outbox_held
+         where topic = name and released is not null and id + released_place > ${place}
+           and pg_visible_in_snapshot(released, sending.goal)
+         order by id limit max_rows + 1)
+        union all
+        (select id as place, id, key, event from tidings.outbox_1
+         where topic = name and id > ${place} and pg_visible_in_snapshot(xid, sending.goal)
+           and (sending.done is null or not pg_visible_in_snapshot(xid, sending.done))
+         order by id limit max_rows + 1)
+        union all
+        (select id as place, id, key, event from tidings.outbox_2
+         where topic = name and id > ${place} and pg_visible_in_snapshot(xid, sending.goal)
+           and (sending.done is null or not pg_visible_in_snapshot(xid, sending.done))
+         order by id limit max_rows + 1)
+      ), page as (
+        select *, row_number() over (order by place) as rank, count(*) over () as found,
+          sum(octet_length(event)) over (order by place) - octet_length(event) as before
+        from (select * from sent order by place limit max_rows + 1) first
+      )`
+const ofPage = `
+        page.place, page.id, page.key, page.event, page.rank, page.found,
+        exists (
+          select from tidings.outbox_held held where held.topic = name and held.key = page.key
+            and (held.released is null or not pg_visible_in_snapshot(held.released, sending.goal)))`
+const withinBounds = 'page.rank <= max_rows and (page.rank = 1 or page.before + octet_length(page.event) <= max_bytes)'
+
 /**
  * The second migration: what the relay does in every round, as functions. A session plans each statement of them once,
  * and each takes one exchange with the server.
@@ -74,34 +103,11 @@ export const relayFunctions = `
       select * into sending from tidings.outbox_progress where topic = name;
       continue when sending.goal is null;
       return query
-      with sent as (
-        (select id + released_place as place, id, key, event from tidings.outbox_held
-         where topic = name and released is not null and id + released_place > sending.at
-           and pg_visible_in_snapshot(released, sending.goal)
-         order by id limit max_rows + 1)
-        union all
-        (select id as place, id, key, event from tidings.outbox_1
-         where topic = name and id > sending.at and pg_visible_in_snapshot(xid, sending.goal)
-           and (sending.done is null or not pg_visible_in_snapshot(xid, sending.done))
-         order by id limit max_rows + 1)
-        union all
-        (select id as place, id, key, event from tidings.outbox_2
-         where topic = name and id > sending.at and pg_visible_in_snapshot(xid, sending.goal)
-           and (sending.done is null or not pg_visible_in_snapshot(xid, sending.done))
-         order by id limit max_rows + 1)
-      ), page as (
-        select *, row_number() over (order by place) as rank, count(*) over () as found,
-          sum(octet_length(event)) over (order by place) - octet_length(event) as before
-        from (select * from sent order by place limit max_rows + 1) first
-      )
+${pageBehind('sending.at')}
       -- What is released is no reason to hold a key back once this page, or one before it, has it.
-      select name, greatest(sending.counter, source.counter),
-        page.place, page.id, page.key, page.event, page.rank, page.found,
-        exists (
-          select from tidings.outbox_held held where held.topic = name and held.key = page.key
-            and (held.released is null or not pg_visible_in_snapshot(held.released, sending.goal)))
+      select name, greatest(sending.counter, source.counter), ${ofPage}
       from page, tidings.outbox_source source
-      where page.rank <= max_rows and (page.rank = 1 or page.before + octet_length(page.event) <= max_bytes)
+      where ${withinBounds}
       order by page.place;
     end loop;
   end
@@ -122,6 +128,31 @@ export const relayFunctions = `
       update tidings.outbox_progress p set at = outbox_pass.place, counter = outbox_pass.counter where p.topic = passed;
     end if;
     return true;
+  end
+  $body$;
+`
+
+/**
+ * The third migration: what is being sent of a topic behind a place, read while the page up to that place is published.
+ * Nothing of a goal changes as long as who sends it has not passed all of it.
+ */
+export const pageFunction = `
+  create function tidings.outbox_page(name text, behind bigint, max_rows integer, max_bytes bigint)
+  returns table (place bigint, id bigint, key bytea, event bytea, rank bigint, found bigint, held boolean)
+  language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set jit = off as $body$
+  #variable_conflict use_column
+  declare
+    -- Released rows come before all others: their places are negative.
+    released_place constant bigint := -4503599627370496;
+    sending tidings.outbox_progress;
+  begin
+    select * into sending from tidings.outbox_progress where topic = name;
+    return query
+${pageBehind('behind')}
+    select ${ofPage}
+    from page
+    where ${withinBounds}
+    order by page.place;
   end
   $body$;
 `

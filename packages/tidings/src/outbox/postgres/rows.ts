@@ -14,6 +14,8 @@ interface PageRow extends StoredRow {
 }
 
 interface Page {
+  readonly topic: string
+  readonly epoch: number
   readonly rows: readonly PageRow[]
   /** Nothing is left of the goal behind it. */
   readonly last: boolean
@@ -32,30 +34,64 @@ interface Page {
  */
 export class PostgresRows implements OutboxRows {
   readonly #database: Database
+  /** By topic: the page behind one that the relay has passed, read while that was published. */
+  #ahead = new Map<string, Promise<Page | undefined>>()
 
   constructor(database: Database) {
     this.#database = database
   }
 
-  async next({ epoch, topics, maxBytes }: NextOptions): Promise<Next> {
+  async next(options: NextOptions): Promise<Next> {
+    const { epoch, topics, maxBytes } = options
+    const ahead = await this.#takeAhead(options)
+    const wanted = [...topics].filter(([topic]) => !ahead.has(topic))
     const found = await this.#database.execute<NextRow>(statements.next, [
       epoch,
-      JSON.stringify(Object.fromEntries(topics)),
+      JSON.stringify(Object.fromEntries(wanted)),
       maxBytes,
     ])
     if (found[0]?.topic === null) return { isReplaced: true, batches: [], others: [] }
     const pages = new Map<string, NextRow[]>()
     const others: string[] = []
     for (const row of found as (NextRow & { topic: string })[]) {
-      if (row.id === null) others.push(row.topic)
-      else if (pages.get(row.topic)?.push(row) === undefined) pages.set(row.topic, [row])
+      if (row.id === null) {
+        if (!ahead.has(row.topic)) others.push(row.topic)
+      } else if (pages.get(row.topic)?.push(row) === undefined) pages.set(row.topic, [row])
     }
-    const batches = [...pages].map(([topic, rows]) => this.#batch({ topic, epoch }, pageOf(rows)))
-    return { isReplaced: false, batches, others }
+    const read = [...pages].map(([topic, rows]) => pageOf({ topic, epoch, counter: rows[0]!.counter }, rows))
+    return {
+      isReplaced: false,
+      batches: [...ahead.values(), ...read].map((page) => this.#batch(page, options)),
+      others,
+    }
   }
 
-  #batch({ topic, epoch }: { readonly topic: string; readonly epoch: number }, page: Page): Batch {
+  /** The pages that are read already, of these topics. */
+  async #takeAhead({ epoch, topics }: NextOptions): Promise<ReadonlyMap<string, Page>> {
+    const taken = new Map<string, Page>()
+    const ahead = this.#ahead
+    this.#ahead = new Map()
+    for (const [topic, read] of ahead) {
+      const page = topics.has(topic) ? await read : undefined
+      if (page?.epoch === epoch) taken.set(topic, page)
+    }
+    return taken
+  }
+
+  /** Reads what is behind a page; nothing where that may become another page: it is read when its turn comes. */
+  async #readBehind({ topic, epoch, rows }: Page, { topics, maxBytes }: NextOptions): Promise<Page | undefined> {
+    const { place, counter } = rows.at(-1)!
+    const bounds = [topic, place, topics.get(topic)!, maxBytes]
+    const found = await this.#database.query<FoundRow>(statements.page, bounds).catch(() => [])
+    // A key may be let go meanwhile.
+    if (found.length === 0 || found.some(({ held }) => held)) return undefined
+    return pageOf({ topic, epoch, counter }, found)
+  }
+
+  #batch(page: Page, options: NextOptions): Batch {
+    const { topic, epoch } = page
     const rows = rowsOf(page.rows)
+    const behind = page.last ? undefined : this.#readBehind(page, options)
     return {
       topic,
       rows,
@@ -69,6 +105,7 @@ export class PostgresRows implements OutboxRows {
         const pass = [epoch, topic, place, counter]
         if (passing.rows.every((row) => row.place >= 0 && outcome.accepted.has(row.id))) {
           await passed(this.#database.execute<{ owns: boolean }>(statements.pass, pass))
+          if (behind && passing.rows.length === rows.length) this.#ahead.set(topic, behind)
           return { held: [], passed: passing.rows.length }
         }
         const heldAt = Math.floor(environment.clock.now())
@@ -153,24 +190,26 @@ export class PostgresRows implements OutboxRows {
   }
 }
 
+/** A row of a page, with how many there are from its first one on. */
+type FoundRow = Omit<PageRow, 'counter'> & { readonly rank: number; readonly found: number }
+
 /** What `tidings.outbox_next` answers; nothing but the topic where it was not asked for, not even that for who owns nothing. */
-type NextRow = {
+type NextRow = Omit<FoundRow, 'id'> & {
   readonly topic: string | null
-  readonly counter: number
-  readonly place: number
   readonly id: number | null
-  readonly key: Uint8Array | null
-  readonly event: Uint8Array
-  readonly rank: number
-  readonly found: number
-  readonly held: boolean
+  /** Of the row before the page. */
+  readonly counter: number
 }
 
-function pageOf(found: readonly NextRow[]): Page {
-  const rows = found.map(({ place, id, counter, rank, key, event, held }) => {
+/** `counter`: of the row before it. */
+function pageOf(
+  { topic, epoch, counter }: { readonly topic: string; readonly epoch: number; readonly counter: number },
+  found: readonly (Omit<FoundRow, 'id'> & { readonly id: number | null })[],
+): Page {
+  const rows = found.map(({ place, id, rank, key, event, held }) => {
     return { place, id: id!, counter: counter + rank, key, event, held }
   })
-  return { rows, last: found[0]!.found === rows.length }
+  return { topic, epoch, rows, last: found[0]!.found === rows.length }
 }
 
 /** The rows from the first one on that something has become of, and whether they are all that was being sent. */

@@ -103,6 +103,8 @@ export const statements = {
 
   /** Epoch, how many rows of each topic at most, bytes. */
   next: 'select * from tidings.outbox_next($1, $2::text::jsonb, $3)',
+  /** Topic, place, rows, bytes. */
+  page: 'select * from tidings.outbox_page($1, $2, $3, $4)',
   /** Epoch, topic, place, counter: everything up to there is sent, or all that was being sent where the place is null. */
   pass: 'select tidings.outbox_pass($1, $2, $3, $4) as owns',
   removeReleased: `
