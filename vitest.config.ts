@@ -20,12 +20,10 @@ const withPostgres = [
  */
 const nearPostgres = [
   ...[
-    'capture/{changes,columns,life,listing,mapping,pgoutput,refusals}',
+    'capture/{changes,listing,pgoutput,refusals}',
     'databases/postgres/conformance',
-    'engines/postgres/{conformance,fence,start}',
-    'inbox/inbox',
+    'engines/postgres/{fence,start}',
     'outbox/postgres/{publish,rows}',
-    'replica/replica',
   ].map((files) => `packages/tidings/src/${files}.postgres.test.ts`),
   'tools/testing/postgres.test.ts',
 ]
