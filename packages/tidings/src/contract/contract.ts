@@ -3,6 +3,7 @@ import type { Definition, EntityDefinition, JsonSchema, MessageDefinition, Repli
 import type { EventType, Kind } from './event-type.ts'
 import type { Replies } from './replies.ts'
 import type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
+import { dataschemaOf, onlyVersion, versionsOf, type Versions } from './versions.ts'
 
 /** `emailSent` → `email-sent`. */
 export type KebabCase<Name extends string, Done extends string = ''> = Name extends `${infer First}${infer Rest}`
@@ -16,7 +17,7 @@ export interface Entity<
   Input = unknown,
   Data = unknown,
   Key extends string = string,
-> {
+> extends Versions {
   readonly kind: 'entity'
   readonly service: Service
   readonly topic: Topic
@@ -110,24 +111,33 @@ function kebabCase(name: string): string {
 function messageOf(service: string, topic: string, definition: MessageDefinition): EventType {
   const { kind, schema, key, result } = definition
   const jsonSchema = definition.jsonSchema ?? jsonSchemaOf(schema)
-  return { kind, service, topic, type: topic, key, schema, jsonSchema, ...(result ? { result } : {}) }
+  const versions = versionsOf(topic, definition)
+  return { ...versioned(topic, versions), kind, service, topic, key, schema, jsonSchema, ...(result ? { result } : {}) }
 }
 
 function entityOf(service: string, topic: string, definition: EntityDefinition): Entity {
   const { schema, key } = definition
   const jsonSchema = definition.jsonSchema ?? jsonSchemaOf(schema)
+  const versions = versionsOf(topic, definition)
   const shared = { kind: 'entity', service, topic, key, schema, jsonSchema } as const
   return {
     ...shared,
-    created: { ...shared, type: `${topic}.created` },
-    updated: { ...shared, type: `${topic}.updated` },
+    ...versions,
+    created: { ...shared, ...versioned(`${topic}.created`, versions) },
+    updated: { ...shared, ...versioned(`${topic}.updated`, versions) },
     deleted: {
       ...shared,
-      type: `${topic}.deleted`,
+      // Its schema is the key, which no version of the entity changes: a deletion can always be read.
+      ...versioned(`${topic}.deleted`, onlyVersion),
       schema: keyAlone(key),
       jsonSchema: jsonSchemaOfKey(jsonSchema, key),
     },
   }
+}
+
+/** A type with its versions. */
+function versioned<Type extends string>(type: Type, versions: Versions): Versions & { type: Type; dataschema: string } {
+  return { type, dataschema: dataschemaOf(type, versions.version), ...versions }
 }
 
 function jsonSchemaOf(schema: StandardSchemaV1): JsonSchema | undefined {

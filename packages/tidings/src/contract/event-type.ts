@@ -3,6 +3,7 @@ import { validateKey } from '../event/index.ts'
 import type { JsonSchema } from './definition.ts'
 import { decodeJson, encodeJson, joinPath } from './json.ts'
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts'
+import type { Versions } from './versions.ts'
 
 export type Kind = 'entity' | 'event' | 'task'
 
@@ -17,7 +18,7 @@ export interface EventType<
   Input = unknown,
   Data = unknown,
   Result = unknown,
-> {
+> extends Versions {
   readonly kind: OfKind
   /** Who owns the topic. */
   readonly service: Service
@@ -27,6 +28,8 @@ export interface EventType<
   /** The property of the data that is the ordering key; absent where there is none. */
   readonly key: string | undefined
   readonly schema: StandardSchemaV1<Input, Data>
+  /** What its events say of their schema: `tidings:<type>/<version>`. */
+  readonly dataschema: string
   /** Of a task: what its answer carries. */
   readonly result?: StandardSchemaV1<unknown, Result>
   /** For those who publish from elsewhere; absent where the schema library cannot say it. */
@@ -38,6 +41,7 @@ export interface Payload {
   /** The ordering key; absent where the type has none. */
   readonly key?: string
   readonly datacontenttype: 'application/json'
+  readonly dataschema: string
   readonly data: Uint8Array
 }
 
@@ -49,7 +53,8 @@ export async function encodePayload(eventType: EventType, value: unknown): Promi
   const accepted = await validate(eventType, value)
   const data = encodeJson(accepted, eventType.type)
   const key = keyOf(eventType, accepted)
-  return { ...(key === undefined ? {} : { key }), datacontenttype: 'application/json', data }
+  const { dataschema } = eventType
+  return { ...(key === undefined ? {} : { key }), datacontenttype: 'application/json', dataschema, data }
 }
 
 /** The validated value in a payload; refused as `schema-violation` where it breaks the schema. */

@@ -20,4 +20,5 @@ export { decodePayload, encodePayload, type EventType, type Kind } from './event
 export { anything, answersTo, type Replies } from './replies.ts'
 export { formatExactJson, parseExactJson } from './exact-json.ts'
 export { decodeExactJson, decodeJson } from './json.ts'
+export { dataschemaOf, schemaVersionOf, type Upcast, type Versioning, type Versions } from './versions.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
