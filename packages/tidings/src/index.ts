@@ -26,7 +26,7 @@ export {
   defineReplies,
   defineTask,
   fromJsonSchema,
-  type Compatibility,
+  type CompatibilitySetting,
   type CompatibilityMode,
   type CompatibilityPolicy,
   type Contract,

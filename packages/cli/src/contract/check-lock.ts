@@ -52,12 +52,14 @@ async function checkType(
   }
   const now = currentRevision(registered)
   if (now?.digest === locked.digest) return { verdict: 'same', findings: [] }
-  const answer = await checkCompatibility({
-    ...{ before: was.schema, after: now?.schema ?? true },
+  const answer = checkCompatibility({
+    ...{ before: [was.schema], after: now?.schema ?? true },
     ...{ mode: 'forward', policy: 'lenient' },
   })
   const against = `${locked.version}.${was.revision}`
-  const findings = answer.findings.map((finding) => ({ ...finding, against }))
+  const findings = answer.findings.map((finding) => {
+    return { ...finding, against, ...('witness' in finding ? {} : { undecided: true as const }) }
+  })
   return { verdict: answer.verdict, findings }
 }
 

@@ -1,5 +1,5 @@
 export type {
-  Compatibility,
+  CompatibilitySetting,
   CompatibilityMode,
   CompatibilityPolicy,
   ContractDefinition,

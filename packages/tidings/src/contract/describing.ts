@@ -9,7 +9,7 @@ export type CompatibilityMode =
 /** `lenient` lets a property come to objects that were open, which nobody but a writer of that very name can notice. */
 export type CompatibilityPolicy = 'lenient' | 'strict'
 
-export interface Compatibility {
+export interface CompatibilitySetting {
   readonly mode: CompatibilityMode
   readonly policy: CompatibilityPolicy
 }
@@ -19,5 +19,5 @@ export interface Describing {
   /** What it is, for those who look for it. */
   readonly description?: string
   /** What its changes must be; see `CompatibilityMode`. `full-transitive` and `lenient` where nothing is said. */
-  readonly compatibility?: Partial<Compatibility>
+  readonly compatibility?: Partial<CompatibilitySetting>
 }

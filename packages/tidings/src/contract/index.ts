@@ -16,7 +16,7 @@ export {
   type JsonSchema,
   type MessageDefinition,
 } from './definition.ts'
-export type { Compatibility, CompatibilityMode, CompatibilityPolicy, Describing } from './describing.ts'
+export type { CompatibilitySetting, CompatibilityMode, CompatibilityPolicy, Describing } from './describing.ts'
 export {
   contractDocument,
   type ContractDefinition,

@@ -1,12 +1,12 @@
-import type { Compatibility, CompatibilityPolicy } from '../../contract/index.ts'
+import type { CompatibilityMode, CompatibilityPolicy, CompatibilitySetting } from '../../contract/index.ts'
 import type { ContractFinding } from '../port/contracts.ts'
 import type { JsonSchema } from '../port/topics.ts'
 
-/** Compares two schemas: `checkCompatibility` of `tidings/compatibility` with a validator. */
+/** Compares a schema with earlier ones: `checkCompatibility` of `tidings/compatibility`, with a validator. */
 export type CheckCompatibility = (question: {
-  readonly before: JsonSchema
+  readonly before: readonly JsonSchema[]
   readonly after: JsonSchema
-  readonly mode: 'backward' | 'forward' | 'full'
+  readonly mode: CompatibilityMode
   readonly policy: CompatibilityPolicy
 }) => CompatibilityAnswer | Promise<CompatibilityAnswer>
 
@@ -16,35 +16,38 @@ export interface CompatibilityAnswer {
     readonly rule: string
     readonly path: string
     readonly direction: 'backward' | 'forward'
+    /** Index of the schema in `before`. */
+    readonly against: number
     readonly message: string
+    /** Absent where it could not be decided. */
     readonly witness?: unknown
   }[]
 }
 
-/** What keeps a schema from following a revision; nothing where it may. */
-export async function compareRevision(
+/** A schema that was registered, as `<version>.<revision>`. */
+export interface NamedSchema {
+  readonly name: string
+  readonly schema: JsonSchema
+}
+
+/** What keeps a schema from following each of these; nothing where it may. */
+export async function compareRevisions(
   check: CheckCompatibility | undefined,
-  revision: {
-    /** `<version>.<revision>` */
-    readonly name: string
-    readonly before: JsonSchema
-    readonly after: JsonSchema
-    readonly setting: Compatibility
-  },
+  { before, after, setting }: { before: readonly NamedSchema[]; after: JsonSchema; setting: CompatibilitySetting },
 ): Promise<readonly ContractFinding[]> {
-  const { name: against, before, after, setting } = revision
   if (!check) {
     const message =
       'This broker was made without a checker of schemas, so it cannot tell; give createBroker() a checkCompatibility, or let a server check.'
-    return [{ rule: 'no-checker', path: '', against, message, undecided: true }]
+    return [{ rule: 'no-checker', path: '', message, undecided: true }]
   }
-  const mode = setting.mode.replace('-transitive', '') as 'backward' | 'forward' | 'full'
-  const { verdict, findings } = await check({ before, after, mode, policy: setting.policy })
+  // Which of the earlier ones count was chosen already.
+  const mode = `${setting.mode.replace('-transitive', '')}-transitive` as CompatibilityMode
+  const schemas = before.map(({ schema }) => schema)
+  const { verdict, findings } = await check({ before: schemas, after, mode, policy: setting.policy })
   if (verdict === 'compatible') return []
-  const undecided = verdict === 'undecided' ? { undecided: true as const } : {}
-  if (findings.length === 0) {
-    const message = `The checker found it ${verdict} and gave no reason.`
-    return [{ rule: 'no-reason', path: '', against, message, ...undecided }]
-  }
-  return findings.map((finding) => ({ ...finding, against, ...undecided }))
+  return findings.map(({ against, message, ...finding }) => {
+    const { name } = before[against]!
+    const said = message.replaceAll(`schema ${against} of those before`, `revision ${name}`)
+    return { ...finding, against: name, message: said, ...('witness' in finding ? {} : { undecided: true as const }) }
+  })
 }

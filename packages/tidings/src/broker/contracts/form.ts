@@ -1,4 +1,4 @@
-import type { Compatibility, ContractTopicDefinition, ContractTypeDefinition } from '../../contract/index.ts'
+import type { CompatibilitySetting, ContractTopicDefinition, ContractTypeDefinition } from '../../contract/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { validateName } from '../../event/index.ts'
 import type { CompileSchema } from '../check-event.ts'
@@ -81,7 +81,7 @@ function checkText(text: string | undefined, what: string): void {
   throw refused(`${what} has a description that is not a text of at most ${most.description} characters.`)
 }
 
-function checkSetting(setting: Partial<Compatibility> = {}, what: string): void {
+function checkSetting(setting: Partial<CompatibilitySetting> = {}, what: string): void {
   const { mode, policy } = setting
   if (mode !== undefined && !modes.includes(mode)) {
     throw refused(`${what} has the compatibility "${String(mode)}"; there are ${modes.join(', ')}.`)

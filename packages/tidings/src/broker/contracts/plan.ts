@@ -1,8 +1,8 @@
-import { schemaDigest, type Compatibility, type ContractTopicDefinition, type ContractTypeDefinition } from '../../contract/index.ts'
+import { schemaDigest, type CompatibilitySetting, type ContractTopicDefinition, type ContractTypeDefinition } from '../../contract/index.ts'
 import type { StoredTopic } from '../catalog.ts'
 import type { ContractFinding, ContractTypePlan, ContractVerdict, RegisterContractRequest } from '../port/contracts.ts'
 import type { JsonSchema } from '../port/topics.ts'
-import { compareRevision, type CheckCompatibility } from './compare.ts'
+import { compareRevisions, type CheckCompatibility } from './compare.ts'
 import { changedFields } from './schema-fields.ts'
 import {
   compatibilityOf,
@@ -106,7 +106,7 @@ function storedTopic(
 interface TypeParts {
   readonly topic: ContractTopicDefinition
   readonly type: ContractTypeDefinition
-  readonly setting: Compatibility
+  readonly setting: CompatibilitySetting
   readonly before: StoredContractType | undefined
   readonly known: Known
   readonly schemas: Map<string, JsonSchema>
@@ -233,15 +233,10 @@ class TypePlanner {
     const against = setting.mode.endsWith('-transitive')
       ? revisions
       : revisions.filter(({ number }) => number === (this.#present!.current ?? revisions.length))
-    const found = against.map(({ number, digest: earlier }) =>
-      compareRevision(known.check, {
-        name: `${this.#version}.${number}`,
-        before: this.#schema(earlier),
-        after: type.schema!,
-        setting,
-      }),
-    )
-    return (await Promise.all(found)).flat()
+    const before = against.map(({ number, digest: earlier }) => {
+      return { name: `${this.#version}.${number}`, schema: this.#schema(earlier) }
+    })
+    return compareRevisions(known.check, { before, after: type.schema!, setting })
   }
 
   #fields(after: JsonSchema | undefined): ContractTypePlan['fields'] {

@@ -1,4 +1,4 @@
-import type { Compatibility } from '../../contract/index.ts'
+import type { CompatibilitySetting } from '../../contract/index.ts'
 import type { TopicKind } from '../../engine/index.ts'
 import type { ContractConsumer } from '../port/contracts.ts'
 import type { JsonSchema } from '../port/topics.ts'
@@ -10,7 +10,7 @@ import type { JsonSchema } from '../port/topics.ts'
 export interface StoredContract {
   readonly service: string
   readonly description?: string
-  readonly compatibility?: Partial<Compatibility>
+  readonly compatibility?: Partial<CompatibilitySetting>
   /** Of its last change. */
   readonly at: number
   readonly by: string
@@ -23,7 +23,7 @@ export interface StoredContractTopic {
   readonly description?: string
   readonly key?: string
   readonly replies?: true
-  readonly compatibility?: Partial<Compatibility>
+  readonly compatibility?: Partial<CompatibilitySetting>
   readonly types: readonly StoredContractType[]
 }
 
@@ -67,13 +67,13 @@ export interface StoredNeeds {
   readonly fields: Readonly<Record<string, number>>
 }
 
-export const defaultCompatibility: Compatibility = { mode: 'full-transitive', policy: 'lenient' }
+export const defaultCompatibility: CompatibilitySetting = { mode: 'full-transitive', policy: 'lenient' }
 
 /** What is asked of a topic: what it says itself comes before what its contract says. */
 export function compatibilityOf(
   contract: Pick<StoredContract, 'compatibility'>,
   topic?: Pick<StoredContractTopic, 'compatibility'>,
-): Compatibility {
+): CompatibilitySetting {
   return { ...defaultCompatibility, ...contract.compatibility, ...topic?.compatibility }
 }
 

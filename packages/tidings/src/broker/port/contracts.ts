@@ -1,4 +1,4 @@
-import type { Compatibility, ContractDefinition } from '../../contract/index.ts'
+import type { CompatibilitySetting, ContractDefinition } from '../../contract/index.ts'
 import type { TopicKind } from '../../engine/index.ts'
 import type { JsonSchema } from './topics.ts'
 
@@ -71,7 +71,7 @@ export interface AffectedConsumer {
 export interface ContractDescription {
   readonly service: string
   readonly description?: string
-  readonly compatibility: Compatibility
+  readonly compatibility: CompatibilitySetting
   /** Absent where topics of the service exist and no contract was registered for them. Milliseconds since 1970. */
   readonly registered?: { readonly at: number; readonly by: string }
   readonly topics: readonly ContractTopicDescription[]
@@ -83,7 +83,7 @@ export interface ContractTopicDescription {
   readonly description?: string
   readonly key?: string
   readonly replies?: true
-  readonly compatibility: Compatibility
+  readonly compatibility: CompatibilitySetting
   readonly types: readonly ContractTypeDescription[]
   readonly consumers: readonly ContractConsumer[]
 }
