@@ -19,6 +19,7 @@ export {
 } from './consumer/index.ts'
 export {
   answersTo,
+  decodeEvent,
   defineContract,
   defineEntity,
   defineEvent,
@@ -40,6 +41,7 @@ export {
   type Replies,
   type StandardJSONSchemaV1,
   type StandardSchemaV1,
+  type Upcast,
 } from './contract/index.ts'
 export { sleep, systemEnvironment, type Environment } from './environment/index.ts'
 export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
@@ -59,6 +61,7 @@ export {
   type HandlerContext,
   type HandlerOptions,
   type HandlerPoint,
+  type ObserveReads,
   type OwnsOptions,
   type PublishOptions,
   type Relay,
