@@ -4,6 +4,29 @@ export type { CheckPayload, CompileSchema } from './check-event.ts'
 export type { NextDue } from './due-times.ts'
 export { createBroker } from './local-broker.ts'
 export type { BrokerOptions } from './options.ts'
+export type {
+  AffectedConsumer,
+  ChangedField,
+  Compatibility,
+  CompatibilityMode,
+  CompatibilityPolicy,
+  ConsumerNeeds,
+  ContractConsumer,
+  ContractDefinition,
+  ContractDescription,
+  ContractFinding,
+  ContractPlan,
+  ContractRevision,
+  ContractTopicDefinition,
+  ContractTopicDescription,
+  ContractTypeDefinition,
+  ContractTypeDescription,
+  ContractTypePlan,
+  ContractVerdict,
+  ContractVersion,
+  RegisterContractRequest,
+  ReportNeedsRequest,
+} from './port/contracts.ts'
 export type { Broker, Caller, ServiceRegistration, BrokerNotice } from './port/broker.ts'
 export type {
   CancelAnswer,
