@@ -71,9 +71,9 @@ export function dataschemaOf(type: string, version: number): string {
 }
 
 /**
- * The version of a type's schema that an event says it has. One that says nothing, or has a schema of somebody else, has
- * version 1: a broker that knows a later version lets no such event in. `undefined`: it names a schema of this form that
- * is none of the type.
+ * The version of a type's schema that an event says it has. One that says nothing, or names a schema of somebody else, has
+ * version 1, where it is published as where it is read, so that nobody has to guess. `undefined`: it names a schema of
+ * this form that is none of the type.
  */
 export function schemaVersionOf(type: string, dataschema: string | undefined): number | undefined {
   if (dataschema === undefined || !dataschema.startsWith('tidings:')) return 1

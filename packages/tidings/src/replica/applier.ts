@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
-import type { Change, Unreadable, UnreadState } from './change.ts'
+import { Unreadable, type Change, type UnreadState } from './change.ts'
 import { encodeRow } from './row-form.ts'
 import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
 import { Unread } from './unread.ts'
@@ -15,8 +15,9 @@ export class BuildLost extends Error {
 }
 
 interface Waiting {
-  readonly change: Change
-  resolve(): void
+  readonly read: Change | Unreadable
+  /** With what could not be read and is newer than what the copy has. */
+  resolve(kept: readonly UnreadState[]): void
   reject(error: unknown): void
 }
 
@@ -50,9 +51,20 @@ export class Applier {
   }
 
   /** Resolves when the change is committed. */
-  apply(change: Change): Promise<void> {
+  async apply(change: Change): Promise<void> {
+    await this.#wait(change)
+  }
+
+  /** Writes down that a state could not be read, and answers whether it is newer than what the copy has. */
+  async setAside(unreadable: Unreadable): Promise<boolean> {
+    const { state } = unreadable
+    // Without a key it is the state of nothing, but somebody has to look at it.
+    return !state || (await this.#wait(unreadable)).some((kept) => kept.key === state.key && kept.version === state.version)
+  }
+
+  #wait(read: Change | Unreadable): Promise<readonly UnreadState[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, resolve, reject })
+      this.#waiting.push({ read, resolve, reject })
       if (!this.#running) void this.#run()
     })
   }
@@ -62,21 +74,13 @@ export class Applier {
    * and is newer than what the copy has.
    */
   async applyPage(
-    changes: readonly Change[],
-    unreadable: readonly Unreadable[],
+    page: readonly (Change | Unreadable)[],
     place: { cursor: string | null; listedUntil: string | null },
   ): Promise<readonly UnreadState[]> {
     const { name, number } = this.#build
-    return await this.#commit(changes, unreadable, (transaction) =>
+    return await this.#commit(page, (transaction) =>
       transaction.query(this.#tables.statements.keepPlace, [place.cursor, place.listedUntil, name, number]),
     )
-  }
-
-  /** Writes down that a state could not be read, and answers whether it is newer than what the copy has. */
-  async setAside(unreadable: Unreadable): Promise<boolean> {
-    // Without a key it is the state of nothing, but somebody has to look at it.
-    if (!unreadable.state) return true
-    return (await this.#commit([], [unreadable])).length > 0
   }
 
   async #run(): Promise<void> {
@@ -86,24 +90,25 @@ export class Applier {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, longestBatch)
       try {
-        await this.#commit(batch.map(({ change }) => change))
-        for (const { resolve } of batch) resolve()
+        const kept = await this.#commit(batch.map(({ read }) => read))
+        for (const { resolve } of batch) resolve(kept)
       } catch (error) {
         // One that cannot be stored must not hold up the others.
         if (batch.length === 1) batch[0]?.reject(error)
-        else for (const waiting of batch) await this.#commit([waiting.change]).then(waiting.resolve, waiting.reject)
+        else for (const { read, resolve, reject } of batch) await this.#commit([read]).then(resolve, reject)
       }
     }
     this.#running = false
   }
 
   async #commit(
-    changes: readonly Change[],
-    unreadable: readonly Unreadable[] = [],
+    read: readonly (Change | Unreadable)[],
     also: (transaction: Transaction) => Promise<unknown> = async () => {},
   ): Promise<readonly UnreadState[]> {
     const { statements } = this.#tables
     const { name, number } = this.#build
+    const changes = read.filter((each) => !(each instanceof Unreadable))
+    const unreadable = read.filter((each) => each instanceof Unreadable)
     const states = unreadable.flatMap(({ state, message }) => (state ? [{ ...state, reason: message }] : []))
     const { counter, kept } = await ownTransaction(this.#database, async (transaction) => {
       const raised = await this.#raiseCounter(transaction)

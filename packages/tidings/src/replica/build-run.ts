@@ -228,13 +228,10 @@ export class BuildRun {
         const page = await broker.latest(caller, { topic: build.topic, limit: pageSize, ...place })
         const listedUntil = page.next === undefined ? page.until : undefined
         const read = page.events.map((event) => this.#read(event))
-        const unreadable = read.filter((each) => each instanceof Unreadable)
-        const changes = read.filter((each) => !(each instanceof Unreadable))
-        const kept = await this.#applier.applyPage(changes, unreadable, {
-          cursor: page.next ?? null,
-          listedUntil: listedUntil ?? null,
-        })
-        this.#unreadReport.tell(unreadable.filter(({ state }) => !state || kept.some(({ key }) => key === state.key)))
+        const next = { cursor: page.next ?? null, listedUntil: listedUntil ?? null }
+        const kept = await this.#applier.applyPage(read, next)
+        const unread = read.filter((each) => each instanceof Unreadable)
+        this.#unreadReport.tell(unread.filter(({ state }) => !state || kept.some(({ key }) => key === state.key)))
         this.#cursor = page.next
         this.#listedUntil = listedUntil
       }

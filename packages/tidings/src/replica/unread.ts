@@ -1,4 +1,5 @@
 import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
 import type { Change, UnreadState } from './change.ts'
 import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
@@ -41,10 +42,16 @@ export class Unread {
     const known = new Map<string, string>()
     for (const { key: bytes, version } of rows) {
       const key = decoder.decode(bytes)
-      const query = (text: string, values: readonly SqlValue[]) => this.#database.query(text, values)
-      if ((await this.#present(query, key)) < version) known.set(key, version)
+      if ((await this.#present(this.#database, key)) < version) known.set(key, version)
+      else await this.#forget(bytes, version)
     }
     this.#known = known
+  }
+
+  async #forget(key: Uint8Array, version: string): Promise<void> {
+    const { name, number } = this.#build
+    const { forgetUnread } = this.#tables.statements
+    await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, [name, number, key, version]))
   }
 
   /** Answers those that are newer than what the copy has; the others are nobody's loss. */
@@ -53,8 +60,7 @@ export class Unread {
     const kept: UnreadState[] = []
     for (const state of states) {
       const { key, version, reason } = state
-      const query = (text: string, values: readonly SqlValue[]) => transaction.query(text, values)
-      if ((await this.#present(query, key)) >= version) continue
+      if ((await this.#present(transaction, key)) >= version) continue
       const values = [name, number, encoder.encode(key), version, reason]
       await transaction.query(this.#tables.statements.keepUnread, values)
       kept.push(state)
@@ -79,12 +85,12 @@ export class Unread {
 
   /** The version of a key in the copy, that of its deletion included; '' where it never had any. */
   async #present(
-    query: (text: string, values: readonly SqlValue[]) => Promise<readonly SqlRow[]>,
+    reader: { query(text: string, values?: readonly SqlValue[]): Promise<SqlRow[]> },
     key: string,
   ): Promise<string> {
     const { name, number } = this.#build
     const values = [...this.#tables.keyValues(key), name, number, encoder.encode(key)]
-    const rows = await query(this.#statements.versionOf, values)
+    const rows = await reader.query(this.#statements.versionOf, values)
     return rows.map(({ version }) => String(version)).reduce((newest, each) => (each > newest ? each : newest), '')
   }
 }
