@@ -24,6 +24,7 @@ import { serverMutations } from './server-mutations.mjs'
 import { spoolMutations } from './spool-mutations.mjs'
 import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
+import { readingMutations } from './reading-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
@@ -65,6 +66,7 @@ export const mutations = [
     ...spoolMutations,
     ...outboxMutations,
     ...kitMutations,
+    ...readingMutations,
     ...retentionMutations,
     ...verifyMutations,
     ...extractMutations,

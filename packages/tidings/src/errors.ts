@@ -9,6 +9,7 @@ const errorTable = {
   'event-invalid': { retryable: false },
   'payload-too-large': { retryable: false },
   'schema-violation': { retryable: false },
+  unreadable: { retryable: false },
   'id-conflict': { retryable: false },
   'behind-refused': { retryable: false },
   'producer-fenced': { retryable: false },

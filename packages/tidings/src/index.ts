@@ -20,6 +20,7 @@ export {
 export {
   answersTo,
   contractDocument,
+  decodeEvent,
   defineContract,
   defineEntity,
   defineEvent,
@@ -49,6 +50,7 @@ export {
   type Replies,
   type StandardJSONSchemaV1,
   type StandardSchemaV1,
+  type Upcast,
 } from './contract/index.ts'
 export { sleep, systemEnvironment, type Environment } from './environment/index.ts'
 export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
@@ -68,6 +70,7 @@ export {
   type HandlerContext,
   type HandlerOptions,
   type HandlerPoint,
+  type ObserveReads,
   type OwnsOptions,
   type PublishOptions,
   type Relay,

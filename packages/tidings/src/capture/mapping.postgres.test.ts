@@ -140,6 +140,7 @@ test.for([
   const [created, deleted] = (await allEvents(broker)).map((event) => changeOf(event, 'id'))
   expect(created!.data).toBeDefined()
   expect(deleted).toMatchObject({ key: created!.key })
+  expect([created, deleted].map((event) => event!.dataschema)).toEqual([created, deleted].map((event) => `tidings:${event!.type}/1`))
   expect(deleted!.version > created!.version).toBe(true)
 })
 

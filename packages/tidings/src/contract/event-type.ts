@@ -1,9 +1,9 @@
 import { TidingsError } from '../errors.ts'
-import { validateKey } from '../event/index.ts'
+import { validateKey, type Event } from '../event/index.ts'
 import type { JsonSchema } from './definition.ts'
 import { decodeJson, encodeJson, joinPath } from './json.ts'
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts'
-import type { Versions } from './versions.ts'
+import { readableVersion, unreadable, upcast, type Versions } from './versions.ts'
 
 export type Kind = 'entity' | 'event' | 'task'
 
@@ -57,12 +57,22 @@ export async function encodePayload(eventType: EventType, value: unknown): Promi
   return { ...(key === undefined ? {} : { key }), datacontenttype: 'application/json', dataschema, data }
 }
 
-/** The validated value in a payload; refused as `schema-violation` where it breaks the schema. */
-export async function decodePayload<Data>(
+/**
+ * The data of an event as the newest version of its schema has it: an event of an older version is upcast, then
+ * validated. Rejects as `unreadable` what this contract cannot read: a version that it does not know, a payload that is
+ * not JSON or that the schema refuses; the message says what to do.
+ */
+export async function decodeEvent<Data>(
   eventType: EventType<string, Kind, string, unknown, Data>,
-  data: Uint8Array | undefined,
+  { dataschema, data }: Pick<Event, 'dataschema' | 'data'>,
 ): Promise<Data> {
-  return await validate(eventType, decodeJson(data, eventType.type))
+  const version = dataschema === eventType.dataschema ? eventType.version : readableVersion(eventType, dataschema)
+  try {
+    const value = decodeJson(data, eventType.type)
+    return await validate(eventType, version === eventType.version ? value : upcast(eventType, version, value))
+  } catch (cause) {
+    throw unreadable(eventType, version, cause)
+  }
 }
 
 async function validate<Data>(

@@ -23,11 +23,20 @@ export {
   type ContractTopicDefinition,
   type ContractTypeDefinition,
 } from './document.ts'
-export { decodePayload, encodePayload, type EventType, type Kind } from './event-type.ts'
+export { decodeEvent, encodePayload, type EventType, type Kind } from './event-type.ts'
 export { anything, answersTo, type Replies } from './replies.ts'
 export { fromJsonSchema } from './from-json-schema.ts'
 export { orderedJson, schemaDigest } from './schema-digest.ts'
 export { formatExactJson, parseExactJson } from './exact-json.ts'
 export { decodeExactJson, decodeJson } from './json.ts'
-export { dataschemaOf, schemaVersionOf, type Upcast, type Versioning, type Versions } from './versions.ts'
+export {
+  dataschemaOf,
+  readableVersion,
+  schemaVersionOf,
+  unreadable,
+  upcast,
+  type Upcast,
+  type Versioning,
+  type Versions,
+} from './versions.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { dataschemaOf, defineContract, defineEntity, defineEvent, encodePayload, schemaVersionOf } from './index.ts'
+import { dataschemaOf, decodeEvent, defineContract, defineEntity, defineEvent, encodePayload, schemaVersionOf } from './index.ts'
 import type { Versioning } from './versions.ts'
 
 const schema = z.object({ id: z.string() })
@@ -59,5 +59,51 @@ describe('dataschema', () => {
     ['tidings:crm.moved/next', undefined],
   ])('%s of crm.moved has the version %s', (found, version) => {
     expect(schemaVersionOf('crm.moved', found)).toBe(version)
+  })
+})
+
+describe('decodeEvent()', () => {
+  const read = (versioning: Versioning, dataschema: string | undefined, data: unknown) =>
+    decodeEvent(define(versioning), {
+      ...(dataschema !== undefined && { dataschema }),
+      data: new TextEncoder().encode(JSON.stringify(data)),
+    })
+  const from = (property: string) => (data: unknown) => ({ id: (data as Record<string, unknown>)[property] })
+  const versioning = { version: 3, upcasts: { 1: from('name'), 2: keep } }
+
+  it('upcasts from version to version, then validates', async () => {
+    expect(await read(versioning, 'tidings:crm.moved/1', { name: 'a' })).toEqual({ id: 'a' })
+    expect(await read(versioning, undefined, { name: 'a' })).toEqual({ id: 'a' })
+    expect(await read(versioning, 'tidings:crm.moved/2', { id: 'a', dropped: 1 })).toEqual({ id: 'a' })
+    await expect(read(versioning, 'tidings:crm.moved/2', { name: 'a' })).rejects.toMatchObject({
+      code: 'unreadable',
+      details: { type: 'crm.moved', version: 2, reads: [1, 3] },
+      message: expect.stringMatching(/^crm\.moved: id: .* It was upcast from version 2 to 3, and this contract reads/),
+      cause: { code: 'schema-violation' },
+    })
+  })
+
+  it.each([
+    ['tidings:crm.moved/4', 'crm.moved has version 4 here, and this contract reads versions 1 to 3: bring the contract'],
+    ['tidings:crm.other/1', 'its dataschema "tidings:crm.other/1" is none of this type'],
+  ])('refuses %s as unreadable', async (dataschema, message) => {
+    await expect(read(versioning, dataschema, { id: 'a' })).rejects.toMatchObject({
+      code: 'unreadable',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('refuses an upcast that throws or answers a promise', async () => {
+    const failing = { version: 2, upcasts: { 1: () => Promise.reject(new Error('late')) } }
+    await expect(read(failing, undefined, {})).rejects.toThrow('from version 1 answered a promise')
+    const throwing = {
+      version: 2,
+      upcasts: {
+        1: () => {
+          throw new Error('no such thing')
+        },
+      },
+    }
+    await expect(read(throwing, undefined, {})).rejects.toThrow('crm.moved: no such thing. It was upcast from version 1')
   })
 })

@@ -1,3 +1,5 @@
+import { TidingsError } from '../errors.ts'
+
 /**
  * Makes of the data of one version of a type that of the next. It is called whenever an event is read, in every service
  * that reads it: it answers at once, always the same for the same data, and calls nobody.
@@ -69,13 +71,78 @@ export function dataschemaOf(type: string, version: number): string {
 }
 
 /**
- * The version of a type's schema that an event says it has. One that says nothing, or has a schema of somebody else, has
- * version 1: a broker that knows a later version lets no such event in. `undefined`: it names a schema of this form that
- * is none of the type.
+ * The version of a type's schema that an event says it has. One that says nothing, or names a schema of somebody else, has
+ * version 1, where it is published as where it is read, so that nobody has to guess. `undefined`: it names a schema of
+ * this form that is none of the type.
  */
 export function schemaVersionOf(type: string, dataschema: string | undefined): number | undefined {
   if (dataschema === undefined || !dataschema.startsWith('tidings:')) return 1
   const prefix = `tidings:${type}/`
   const number = dataschema.startsWith(prefix) ? dataschema.slice(prefix.length) : ''
   return /^[1-9]\d{0,14}$/.test(number) ? Number(number) : undefined
+}
+
+/** A type as far as its versions go. */
+type VersionedType = Versions & { readonly type: string }
+
+/** The version of an event, where this contract can read it; throws `unreadable` where it cannot. */
+export function readableVersion(eventType: VersionedType, dataschema: string | undefined): number {
+  const { type, version: newest, oldestVersion } = eventType
+  const version = schemaVersionOf(type, dataschema)
+  if (version === undefined) {
+    throw refusal(
+      eventType,
+      dataschema,
+      `${type}: its dataschema "${dataschema}" is none of this type; whoever publishes it has to mend that, and the event has to be replaced or discarded.`,
+    )
+  }
+  if (version >= oldestVersion && version <= newest) return version
+  const what = `${type} has version ${version} here, and this contract ${reads(eventType)}`
+  throw refusal(
+    eventType,
+    version,
+    version > newest
+      ? `${what}: bring the contract of this service up to date, deploy it, then redrive the event.`
+      : `${what}: add upcasts from version ${version} on to the contract, deploy it, then redrive the event.`,
+  )
+}
+
+/** Makes of data in an older version that of the newest. Throws what the upcast throws. */
+export function upcast({ type, version: newest, upcasts }: VersionedType, version: number, data: unknown): unknown {
+  let made = data
+  for (let number = version; number < newest; number++) {
+    made = upcasts.get(number)!(made)
+    if (made instanceof Promise) {
+      made.catch(() => undefined)
+      throw new TypeError(`the upcast of ${type} from version ${number} answered a promise; it has to answer at once`)
+    }
+  }
+  return made
+}
+
+/** That an event in this version could not be read although its version is known: what is wrong with it, and what to do. */
+export function unreadable(eventType: VersionedType, version: number, cause: unknown): TidingsError {
+  const { type, version: newest } = eventType
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const where = reason.includes(type) ? reason : `${type}: ${reason}`
+  const made = version === newest ? `It has version ${version}` : `It was upcast from version ${version} to ${newest}`
+  return refusal(
+    eventType,
+    version,
+    `${where.endsWith('.') ? where : `${where}.`} ${made}, and this contract ${reads(eventType)}: mend the contract or its upcasts and redrive the event, or replace its payload.`,
+    cause,
+  )
+}
+
+function reads({ version, oldestVersion }: VersionedType): string {
+  return oldestVersion === version ? `reads version ${version} alone` : `reads versions ${oldestVersion} to ${version}`
+}
+
+function refusal(
+  { type, version: newest, oldestVersion }: VersionedType,
+  version: number | string | undefined,
+  message: string,
+  cause?: unknown,
+): TidingsError {
+  return new TidingsError('unreadable', message, { details: { type, version, reads: [oldestVersion, newest] }, cause })
 }

@@ -11,6 +11,7 @@ import type { RunningReplica } from '../replica/index.ts'
 import { gateTo, type Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { databaseIdentity } from './identity.ts'
+import { Needs } from './needs.ts'
 import { withoutRepetition } from './notices.ts'
 import type { Owned } from './owned-entity.ts'
 import { collect, type CollectingTransaction } from './service-transaction.ts'
@@ -49,6 +50,7 @@ export class Running {
   readonly #gate: Gate
   readonly #outbox: Outbox
   readonly #waiting: Waiting
+  readonly #needs: Needs
   readonly #stopping = new AbortController()
   #connecting: Promise<void> | undefined
   #registering: Promise<void> | undefined
@@ -64,6 +66,14 @@ export class Running {
     this.#gate = gateTo(parts.broker, name)
     this.#report = withoutRepetition(parts.report, parts.environment)
     this.#waiting = new Waiting({ ...parts, caller, report: this.#report })
+    this.#needs = new Needs({
+      broker: this.#gate.broker,
+      caller,
+      service: name,
+      environment: parts.environment,
+      replicas: definition.replicas,
+      handlers: definition.handlers.map(({ handler }) => handler),
+    })
     this.#outbox = createOutbox({
       ...parts,
       broker: this.#gate.broker,
@@ -97,6 +107,7 @@ export class Running {
     await this.#connecting
     await this.#registering
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
+    await this.#needs.stop()
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
     await this.#parts.wakeUps?.stop()
     await this.#outbox.stop()
@@ -123,6 +134,7 @@ export class Running {
   async #startHandlers(): Promise<void> {
     this.#handlers = await Promise.all(this.#definition.handlers.map((each) => this.#subscribe(each)))
     await Promise.all(this.#handlers.map((handler) => handler.start()))
+    this.#needs.start()
   }
 
   async #keepConnecting(): Promise<void> {

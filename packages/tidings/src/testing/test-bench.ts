@@ -39,6 +39,11 @@ export interface TestBench {
   published<Type extends EventType>(type: Type): readonly EventOf<Type>[]
   /** What the service's subscriptions gave up on. */
   deadLetters(): Promise<readonly (DeadLetter & { readonly subscription: string })[]>
+  /**
+   * Which fields of its events a handler has read so far, as JSON pointers into the data with `*` for any item of an
+   * array: what is left out of its contract would break it. '' is everything.
+   */
+  reads(handler: string): readonly string[]
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -185,6 +190,12 @@ class Bench implements TestBench {
   published<Type extends EventType>(type: Type): readonly EventOf<Type>[] {
     // The type of each event was compared with the one that was asked for, which is what the cast says.
     return this.#known.filter((event) => event.type === type.type) as unknown as readonly EventOf<Type>[]
+  }
+
+  reads(handler: string): readonly string[] {
+    const reads = this.#service['~bench'].reads(handler)
+    if (reads) return reads
+    throw new Error(`${this.#description.name} has no handler called "${handler}".`)
   }
 
   async deadLetters(): Promise<readonly (DeadLetter & { readonly subscription: string })[]> {

@@ -1,5 +1,6 @@
 import type { MigrationSet } from '../../database/index.ts'
 import { relayFunctions } from './functions.ts'
+import { schemaVersions } from './schema-versions.ts'
 
 /**
  * The tables of the outbox in the schema `tidings`. Rows are written into one of two tables and never changed; when
@@ -202,5 +203,6 @@ export const outboxMigrations: MigrationSet = {
     returns bigint language sql as $body$ select tidings.write_version($1, $2, $3, true, $4) $body$;
     `,
     relayFunctions,
+    schemaVersions,
   ],
 }
