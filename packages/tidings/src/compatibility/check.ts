@@ -1,19 +1,9 @@
-import type { JsonSchema } from '../contract/index.ts'
+import type { CompatibilityMode, CompatibilityPolicy, JsonSchema } from '../contract/index.ts'
 import { compare, type Break } from './compare.ts'
 import type { Validator } from './confirm.ts'
 import { describe, ruleOf, type CompatibilityRule } from './rules.ts'
 
 export type CompatibilityDirection = 'backward' | 'forward'
-
-/** Which schemas must read what which others write; see `checkCompatibility`. */
-export type CompatibilityMode =
-  | 'none'
-  | 'backward'
-  | 'forward'
-  | 'full'
-  | 'backward-transitive'
-  | 'forward-transitive'
-  | 'full-transitive'
 
 export const compatibilityModes: readonly CompatibilityMode[] = [
   'none',
@@ -24,9 +14,6 @@ export const compatibilityModes: readonly CompatibilityMode[] = [
   'forward-transitive',
   'full-transitive',
 ]
-
-/** Of what a writer's schema allows, what a reader must be able to read; see `checkCompatibility`. */
-export type CompatibilityPolicy = 'lenient' | 'strict'
 
 export interface CompatibilityQuestion {
   /** The schemas so far, the oldest first. */
