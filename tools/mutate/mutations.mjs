@@ -3,6 +3,7 @@ import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
+import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
@@ -67,6 +68,7 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...compatibilityMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),
