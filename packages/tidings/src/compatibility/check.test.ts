@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { combinations, contentModels, values } from './changes.fixture.ts'
+import type { JsonSchema } from '../contract/index.ts'
 import { checkCompatibility, compatibilityModes, type CompatibilityMode, type Validator } from './index.ts'
 import { strictFormats, validator } from './validator.fixture.ts'
 
@@ -63,11 +64,11 @@ describe('checkCompatibility()', () => {
     const byPath = Object.fromEntries(findings.map(({ path, rule, witness }) => [path, [rule, witness]]))
     expect(byPath).toEqual({
       '/required': ['property-required', { age: 0 }],
-      '/properties/age/maximum': ['range-narrowed', { age: expect.any(Number), name: 'a' }],
+      '/properties/age/maximum': ['range-narrowed', { age: expect.any(Number) }],
       '/$defs/name/minLength': ['length-narrowed', { age: 0, name: '' }],
     })
     expect(findings.find(({ path }) => path === '/required')?.message).toBe(
-      'A document that schema 0 of those before allows is refused by the schema after: it must have "age", "name".',
+      'A document that schema 0 of those before allows is refused by the schema after: it must have "name".',
     )
   })
 
@@ -104,7 +105,7 @@ describe('checkCompatibility()', () => {
   it('says where it cannot decide', () => {
     const same = { type: 'string', pattern: '^(?=a)[a-z]+$' }
     const other = { type: 'string', pattern: '^a(?![^a-z])[a-z]*$' }
-    const ask = (after: object) =>
+    const ask = (after: JsonSchema) =>
       checkCompatibility({ before: [same], after, mode: 'backward', policy: 'strict', validator })
     expect(ask(same).verdict).toBe('compatible')
     const { verdict, findings } = ask(other)

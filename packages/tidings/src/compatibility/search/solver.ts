@@ -7,7 +7,7 @@ import { constraint } from '../schema/constraint.ts'
 import type { Constraint, Node } from '../schema/node.ts'
 import { Branch } from './branch.ts'
 import { demand, type Alternative } from './demand.ts'
-import { none, Tally, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
+import { none, Tally, type Found, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
 import { waysToBreak } from './refusal.ts'
 import { valueOfBranch } from './value.ts'
 import { writes } from './writer.ts'
@@ -155,13 +155,14 @@ export class Solver implements Search {
     branch: Branch,
     { value, listed }: { readonly value: unknown; readonly listed: boolean },
     tally: Tally,
-  ): Extract<Outcome, { status: 'found' }> | undefined {
+  ): Found | undefined {
     const answer = all([this.#meets(goal, value), goal.writer ? writes(goal.writer, value) : true], (each) => each)
     // That one of some values does not fit says nothing; that one does not which was made to fit leaves a doubt.
     if (answer === false && listed) return undefined
     const sure = answer === true
     if (answer !== false && (this.#depth > 1 || this.#accept(value, sure))) return { status: 'found', value, sure }
-    const { pointer, reason } = branch.doubt ?? { pointer: '', reason: 'neither a document nor a proof was found' }
+    const otherwise = answer === false ? 'neither a document nor a proof was found' : 'the validator sees a document otherwise'
+    const { pointer, reason } = branch.doubt ?? { pointer: '', reason: otherwise }
     tally.doubt(pointer, reason)
     return undefined
   }
