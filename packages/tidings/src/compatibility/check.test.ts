@@ -16,9 +16,9 @@ describe.each([...contentModels, ...values, ...combinations])('$what', ({ before
     ['lenient', 'forward', lenient[1]],
   ] as const)('%s, %s: %s', (policy, mode, rule) => {
     const { verdict, findings } = checkCompatibility({ before: [before], after, mode, policy, validator })
-    expect({ verdict, rules: findings.map((finding) => finding.rule).slice(0, 1) }).toEqual(
-      rule === null ? { verdict: 'compatible', rules: [] } : { verdict: 'incompatible', rules: [rule] },
-    )
+    expect(verdict).toBe(rule === null ? 'compatible' : 'incompatible')
+    const rules = findings.map((finding) => finding.rule)
+    expect(rules).toEqual(rule === null ? [] : expect.arrayContaining([rule]))
     const [writer, reader] = mode === 'backward' ? [before, after] : [after, before]
     for (const { witness } of findings) {
       expect({ witness, written: validator(writer)(witness), read: validator(reader)(witness) }).toEqual({
