@@ -4,6 +4,7 @@ import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
 import { contractMutations } from './contract-mutations.mjs'
+import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
@@ -71,6 +72,7 @@ export const mutations = [
     ...contractMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...compatibilityMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),
