@@ -19,7 +19,10 @@ export type KeyProperty<Schema extends StandardSchemaV1> = {
 }[keyof InferOutput<Schema> & string]
 
 /** An entity as its owner writes it down: a thing whose events carry its complete new state. */
-export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSchemaV1, Key extends string = string> extends Versioning {
+export interface EntityDefinition<
+  Schema extends StandardSchemaV1 = StandardSchemaV1,
+  Key extends string = string,
+> extends Versioning {
   readonly kind: 'entity'
   readonly schema: Schema
   readonly key: Key
