@@ -1,8 +1,10 @@
 import { validateName } from '../event/index.ts'
 import type { Definition, EntityDefinition, JsonSchema, MessageDefinition, RepliesDefinition } from './definition.ts'
+import type { Describing } from './describing.ts'
 import type { EventType, Kind } from './event-type.ts'
+import { jsonSchemaOf } from './json-schema.ts'
 import type { Replies } from './replies.ts'
-import type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
+import type { InferInput, InferOutput, StandardSchemaV1 } from './standard-schema.ts'
 import { dataschemaOf, onlyVersion, versionsOf, type Versions } from './versions.ts'
 
 /** `emailSent` → `email-sent`. */
@@ -57,13 +59,13 @@ export type Contract<Service extends string = string, Definitions extends Record
   readonly '~contract': ContractDetails<Service>
 } & { readonly [Name in keyof Definitions & string]: ContractEntry<Service, Name, Definitions[Name]> }
 
-export interface ContractDetails<Service extends string = string> {
+export interface ContractDetails<Service extends string = string> extends Describing {
   readonly service: Service
   readonly topics: readonly ContractTopic[]
 }
 
 /** One topic of a contract, as the broker is told about it. */
-export interface ContractTopic {
+export interface ContractTopic extends Describing {
   readonly topic: string
   readonly kind: Kind
   readonly types: readonly EventType[]
@@ -74,11 +76,13 @@ export interface ContractTopic {
 /**
  * Defines what a service publishes and accepts. The names become topics and types: `crm` with an entity `customer`
  * has the topic `crm.customer` and the types `crm.customer.created`, `.updated` and `.deleted`; an event `emailSent`
- * of `marketing` has the topic and type `marketing.email-sent`.
+ * of `marketing` has the topic and type `marketing.email-sent`. What `describing` says of changes holds for the parts that
+ * say nothing themselves.
  */
 export function defineContract<const Service extends string, const Definitions extends Record<string, Definition>>(
   service: Service,
   definitions: Definitions,
+  describing: Describing = {},
 ): Contract<Service, Definitions> {
   validateName(service, 'service')
   const topics: ContractTopic[] = []
@@ -88,20 +92,22 @@ export function defineContract<const Service extends string, const Definitions e
     }
     const topic = validateName(`${service}.${kebabCase(name)}`, 'topic')
     if (definition.kind === 'replies') {
-      topics.push({ topic, kind: 'event', types: [], replies: true })
+      topics.push({ ...describingOf(definition), topic, kind: 'event', types: [], replies: true })
       return [name, { kind: 'replies', service, topic }]
     }
     const entry =
       definition.kind === 'entity' ? entityOf(service, topic, definition) : messageOf(service, topic, definition)
     const types = 'created' in entry ? [entry.created, entry.updated, entry.deleted] : [entry]
-    topics.push({ topic, kind: definition.kind, types })
+    topics.push({ ...describingOf(definition), topic, kind: definition.kind, types })
     return [name, entry]
   })
   // The mapped type above says for each name what the loop made of it; a loop cannot say that to the compiler.
-  return { '~contract': { service, topics }, ...Object.fromEntries(entries) } as unknown as Contract<
-    Service,
-    Definitions
-  >
+  const details = { ...describingOf(describing), service, topics }
+  return { '~contract': details, ...Object.fromEntries(entries) } as unknown as Contract<Service, Definitions>
+}
+
+function describingOf({ description, compatibility }: Describing): Describing {
+  return { ...(description !== undefined && { description }), ...(compatibility && { compatibility }) }
 }
 
 function kebabCase(name: string): string {
@@ -138,20 +144,6 @@ function entityOf(service: string, topic: string, definition: EntityDefinition):
 /** A type with its versions. */
 function versioned<Type extends string>(type: Type, versions: Versions): Versions & { type: Type; dataschema: string } {
   return { type, dataschema: dataschemaOf(type, versions.version), ...versions }
-}
-
-function jsonSchemaOf(schema: StandardSchemaV1): JsonSchema | undefined {
-  if (!hasJsonSchema(schema)) return undefined
-  try {
-    return schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' })
-  } catch {
-    // The library cannot write this schema as JSON Schema: its own publishers are held to it, foreign ones are not.
-    return undefined
-  }
-}
-
-function hasJsonSchema(schema: StandardSchemaV1): schema is StandardSchemaV1 & StandardJSONSchemaV1 {
-  return 'jsonSchema' in schema['~standard']
 }
 
 /** The schema of `deleted`: the key property, everything else dropped. */

@@ -16,8 +16,17 @@ export {
   type JsonSchema,
   type MessageDefinition,
 } from './definition.ts'
+export type { CompatibilitySetting, CompatibilityMode, CompatibilityPolicy, Describing } from './describing.ts'
+export {
+  contractDocument,
+  type ContractDefinition,
+  type ContractTopicDefinition,
+  type ContractTypeDefinition,
+} from './document.ts'
 export { decodeEvent, encodePayload, type EventType, type Kind } from './event-type.ts'
 export { anything, answersTo, type Replies } from './replies.ts'
+export { fromJsonSchema } from './from-json-schema.ts'
+export { orderedJson, schemaDigest } from './schema-digest.ts'
 export { formatExactJson, parseExactJson } from './exact-json.ts'
 export { decodeExactJson, decodeJson } from './json.ts'
 export {

@@ -1,5 +1,5 @@
 import { createReplica, type Replica, type ReplicateOptions, type RunningReplica } from '../replica/index.ts'
-import type { Entity, EventType } from '../contract/index.ts'
+import { contractDocument, type Entity, type EventType } from '../contract/index.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
@@ -58,6 +58,7 @@ class DefinedService implements Service {
     this.#parts = { broker, database, wakeUps, environment, report, reached: () => undefined }
     this.#definition = {
       name,
+      contract: contractDocument(options.contract),
       topics,
       caller: { namespace, principal: name },
       owned: this.#owned,

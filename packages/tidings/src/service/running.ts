@@ -1,7 +1,6 @@
 import type { Caller } from '../broker/port/broker.ts'
-import type { JsonSchema, TopicDefinition } from '../broker/port/topics.ts'
 import type { Report } from '../consumer/index.ts'
-import type { ContractTopic, EventType } from '../contract/index.ts'
+import type { ContractDefinition, ContractTopic, EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
 import { Backoff } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
@@ -30,6 +29,8 @@ export interface HandlerDefinition {
 /** What was said about a service before its start. */
 export interface ServiceDefinition {
   readonly name: string
+  /** As it is registered. */
+  readonly contract: ContractDefinition
   readonly topics: readonly ContractTopic[]
   readonly caller: Caller
   readonly owned: ReadonlyMap<string, Owned>
@@ -115,10 +116,10 @@ export class Running {
 
   async #register(): Promise<void> {
     const { broker } = this.#parts
-    const { caller, name, topics } = this.#definition
+    const { caller, name, contract } = this.#definition
     await broker.start()
     await broker.registerService(caller, { service: name, database: this.#identity })
-    for (const topic of topics) await broker.putTopic(caller, topicDefinition(name, topic))
+    await broker.registerContract(caller, contract)
     this.#gate.open()
   }
 
@@ -242,10 +243,4 @@ export class Running {
 function asRetryable(error: unknown): TidingsError {
   if (error instanceof TidingsError && error.retryable) return error
   throw error
-}
-
-function topicDefinition(owner: string, { topic, kind, types, replies }: ContractTopic): TopicDefinition {
-  const schemas: Record<string, JsonSchema> = {}
-  for (const { type, jsonSchema } of types) if (jsonSchema !== undefined) schemas[type] = jsonSchema
-  return { topic, kind, owner, ...(replies && { replies }), ...(Object.keys(schemas).length === 0 ? {} : { schemas }) }
 }

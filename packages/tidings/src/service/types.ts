@@ -69,8 +69,8 @@ export interface Service<Name extends string = string> {
   join<Result>(handle: unknown, work: (tx: ServiceTransaction<Name>) => Promise<Result> | Result): Promise<Result>
   /**
    * Prepares the database, registers the service with the broker and starts relaying, copying and handling. A broker that
-   * is out of reach is waited for in the background; what is wrong for good (`service-conflict`, `replica-conflict`,
-   * `database-not-durable` …) rejects.
+   * is out of reach is waited for in the background; what is wrong for good (`service-conflict`, `contract-incompatible`,
+   * `replica-conflict`, `database-not-durable` …) rejects.
    */
   start(): Promise<void>
   /** Finishes what runs, returns the rest. Broker and database were given and are left running. Idempotent. */

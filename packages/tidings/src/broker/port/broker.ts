@@ -93,9 +93,9 @@ export interface Broker {
   registerContract(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan>
   /** What `registerContract` would do; does nothing, and does not reject for what would be refused. */
   planContract(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan>
-  /** `contract-unknown` where neither a contract nor a topic of such a service exists. */
+  /** Of the topics that the caller may see. `contract-unknown` where neither a contract nor a topic of the service exists. */
   contract(caller: Caller, service: string): Promise<ContractDescription>
-  /** Every service with a contract or a topic, without the schemas: who owns what, and who uses it. */
+  /** Every service with a topic that the caller may see, without the schemas: who owns what, and who uses it. */
   contracts(caller: Caller): Promise<readonly ContractDescription[]>
   /**
    * Says what consumers of a service read, for those who want to change it. What was seen is added to what is known of a

@@ -1,55 +1,6 @@
+import type { CompatibilitySetting, ContractDefinition } from '../../contract/index.ts'
 import type { TopicKind } from '../../engine/index.ts'
 import type { JsonSchema } from './topics.ts'
-
-/**
- * What a new revision of a schema must be to the earlier ones of its version. `backward`: whoever reads by the new one can
- * read what was written by the earlier. `forward`: whoever reads by an earlier one can read what is written by the new.
- * `full`: both. Alone, each is about the newest earlier revision; `-transitive`, about every one.
- */
-export type CompatibilityMode =
-  'none' | 'backward' | 'forward' | 'full' | 'backward-transitive' | 'forward-transitive' | 'full-transitive'
-
-/** `lenient` lets a property come to objects that were open, which nobody but a writer of that very name can notice. */
-export type CompatibilityPolicy = 'lenient' | 'strict'
-
-export interface Compatibility {
-  readonly mode: CompatibilityMode
-  readonly policy: CompatibilityPolicy
-}
-
-/** What a service publishes and accepts, as its owner declares it. */
-export interface ContractDefinition {
-  readonly service: string
-  readonly description?: string
-  /** Of the topics that say nothing themselves; where this says nothing either, `full-transitive` and `lenient`. */
-  readonly compatibility?: Partial<Compatibility>
-  readonly topics: readonly ContractTopicDefinition[]
-}
-
-export interface ContractTopicDefinition {
-  readonly topic: string
-  readonly kind: TopicKind
-  readonly description?: string
-  /** The property of the data that is the key. */
-  readonly key?: string
-  /** It takes the answers to tasks of its owner, and has no types of its own. */
-  readonly replies?: boolean
-  readonly compatibility?: Partial<Compatibility>
-  readonly types: readonly ContractTypeDefinition[]
-}
-
-export interface ContractTypeDefinition {
-  readonly type: string
-  readonly description?: string
-  /** 1 where nothing is said. A change that is not compatible makes the next one. */
-  readonly version?: number
-  /** The oldest version that the owner's upcasts lead from; `version` itself where nothing is said. */
-  readonly oldestVersion?: number
-  /** Absent where nobody is held to anything. */
-  readonly schema?: JsonSchema
-  /** Of a task: what its answer carries. */
-  readonly result?: JsonSchema
-}
 
 export interface RegisterContractRequest extends ContractDefinition {
   /** What could not be decided is taken to be compatible: the registrant answers for it. */
@@ -120,7 +71,7 @@ export interface AffectedConsumer {
 export interface ContractDescription {
   readonly service: string
   readonly description?: string
-  readonly compatibility: Compatibility
+  readonly compatibility: CompatibilitySetting
   /** Absent where topics of the service exist and no contract was registered for them. Milliseconds since 1970. */
   readonly registered?: { readonly at: number; readonly by: string }
   readonly topics: readonly ContractTopicDescription[]
@@ -132,7 +83,7 @@ export interface ContractTopicDescription {
   readonly description?: string
   readonly key?: string
   readonly replies?: true
-  readonly compatibility: Compatibility
+  readonly compatibility: CompatibilitySetting
   readonly types: readonly ContractTypeDescription[]
   readonly consumers: readonly ContractConsumer[]
 }

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { contractDocument, defineContract, defineEntity, defineEvent, defineReplies, defineTask } from 'tidings'
+import { allowAll, createBroker, type RegisterContractRequest } from 'tidings/broker'
+import { memoryEngine } from 'tidings/engines/memory'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { loadContract } from './load.ts'
+import { contractModule } from './typescript.ts'
+
+const caller = { namespace: 'default', principal: 'operator' }
+const root = join(import.meta.dirname, '../../../..')
+const address = z.object({ city: z.string(), lines: z.array(z.string()).optional() })
+const crm = defineContract(
+  'crm',
+  {
+    customer: defineEntity({
+      key: 'id',
+      description: 'Who buys.',
+      schema: z.object({ id: z.string(), status: z.enum(['active', 'lost']), address: address.optional() }),
+    }),
+    customerMoved: defineEvent({ key: 'id', schema: z.object({ id: z.string(), to: address }) }),
+    checkCredit: defineTask({ schema: z.object({ amount: z.number() }), result: z.object({ limit: z.number() }) }),
+    answers: defineReplies(),
+  },
+  { description: 'Our customers */ and friends.' },
+)
+
+let folder: string
+beforeAll(() => {
+  mkdirSync(join(root, '.data'), { recursive: true })
+  folder = mkdtempSync(join(root, '.data/contract-'))
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** What `tidings contract add` writes of a contract that was registered. */
+async function moduleOf(contract: RegisterContractRequest): Promise<string> {
+  await using broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
+  await broker.start()
+  await broker.registerContract(caller, contract)
+  return contractModule(await broker.contract(caller, contract.service))
+}
+
+describe('contractModule()', () => {
+  test('writes a contract that says the same as that of its owner', async () => {
+    const file = join(folder, 'crm.ts')
+    writeFileSync(file, await moduleOf(contractDocument(crm)))
+    const loaded = await loadContract(file, undefined)
+    const { description: _, topics, ...rest } = contractDocument(crm)
+    const withoutTexts = topics.map(({ description: __, ...topic }) => topic)
+    expect(loaded).toEqual({ ...rest, topics: withoutTexts })
+  })
+
+  test('writes types that the compiler holds publishers and handlers to', async () => {
+    writeFileSync(join(folder, 'crm.ts'), await moduleOf(contractDocument(crm)))
+    writeFileSync(
+      join(folder, 'use.ts'),
+      `import type { Service } from 'tidings'
+       import { crm, type CheckCreditResult, type Customer } from './crm.ts'
+       export const limit: CheckCreditResult = { limit: 1 }
+       export function use(service: Service<'crm'>): void {
+         service.replicate(crm.customer, { columns: ['status'] })
+         // @ts-expect-error there is no such column
+         service.replicate(crm.customer, { columns: ['name'], name: 'other' })
+         service.on('a', crm.customer.updated, { from: 'end' }, ({ event }) => {
+           const { status, address }: Customer = event.data
+           const lines: string[] | undefined = address?.lines
+           // @ts-expect-error it is one of two texts
+           const wrong: 'gone' = status
+           return [lines, wrong]
+         })
+         void service.transaction((tx) => tx.publish(crm.customerMoved, { id: '1', to: { city: 'Rome' } }))
+         // @ts-expect-error an address needs its city
+         void service.transaction((tx) => tx.publish(crm.customerMoved, { id: '1', to: {} }))
+       }`,
+    )
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext']
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    const files = ['--allowImportingTsExtensions', '--types', 'node', 'use.ts']
+    expect(execFileSync(process.execPath, [compiler, ...options, ...files], { cwd: folder, encoding: 'utf8' })).toBe('')
+  })
+
+  test('lets nothing into the module that others wrote as code', async () => {
+    const evil = 'string\n}\nglobalThis.broken = true\nexport interface Other {'
+    const schema = {
+      type: 'object',
+      description: '*/ globalThis.broken = true /*',
+      properties: { id: { type: 'string', tsType: evil, description: '*/ globalThis.broken = true /*' }, tsType: { type: 'string' } },
+      $defs: { 'x {} globalThis.broken = true': { type: 'string' } },
+      title: evil,
+    }
+    const types = [{ type: 'crm.moved', schema, description: '*/ globalThis.broken = true /*' }]
+    const module = await moduleOf({ service: 'crm', topics: [{ topic: 'crm.moved', kind: 'event', key: "id', x: '", types }] })
+    const file = join(folder, 'evil.ts')
+    writeFileSync(file, module)
+    expect(await loadContract(file, undefined)).toMatchObject({ topics: [{ key: "id', x: '" }] })
+    expect(globalThis).not.toHaveProperty('broken')
+    expect(module).toContain('tsType?: string')
+  })
+
+  test('says what cannot be written', async () => {
+    const entity = { topic: 'crm.customer', kind: 'entity', types: [{ type: 'crm.customer.updated' }] } as const
+    await expect(moduleOf({ service: 'crm', topics: [entity] })).rejects.toThrow('which property is the key')
+    const foreign = { topic: 'other.moved', kind: 'event', types: [{ type: 'other.moved' }] } as const
+    await expect(moduleOf({ service: 'crm', topics: [foreign] })).rejects.toThrow('not named as defineContract()')
+  })
+})
