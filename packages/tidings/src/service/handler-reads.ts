@@ -57,10 +57,7 @@ export class HandlerReads {
   }
 
   #isCovered(field: string): boolean {
-    for (let end = field.lastIndexOf('/'); end >= 0; end = field.lastIndexOf('/', end - 1)) {
-      if (this.#fields.has(field.slice(0, end))) return true
-    }
-    return false
+    return prefixes(field).some((prefix) => this.#fields.has(prefix))
   }
 }
 
