@@ -95,7 +95,7 @@ export const readingMutations = [
   {
     promise: 'A service with a newer contract heals the rows that the one before could not read.',
     file: 'replica/build-run.ts',
-    from: 'if (this.unread > 0) this.#listedUntil = this.#cursor = undefined',
+    from: 'if (this.#looksAgain && this.unread > 0) this.#listedUntil = this.#cursor = undefined',
     to: '',
     tests: copies,
   },

@@ -20,7 +20,8 @@ export type KeyProperty<Schema extends StandardSchemaV1> = {
 }[keyof InferOutput<Schema> & string]
 
 /** An entity as its owner writes it down: a thing whose events carry its complete new state. */
-export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSchemaV1, Key extends string = string> extends Versioning, Describing {
+export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSchemaV1, Key extends string = string>
+  extends Versioning, Describing {
   readonly kind: 'entity'
   readonly schema: Schema
   readonly key: Key
@@ -32,7 +33,8 @@ export interface MessageDefinition<
   Kind extends 'event' | 'task' = 'event' | 'task',
   Schema extends StandardSchemaV1 = StandardSchemaV1,
   Result extends StandardSchemaV1 = StandardSchemaV1,
-> extends Versioning, Describing {
+>
+  extends Versioning, Describing {
   readonly kind: Kind
   readonly schema: Schema
   /** Of a task: what its answer carries. */
@@ -61,12 +63,13 @@ interface MessageOptions<Schema extends StandardSchemaV1> extends Versioning, De
  * `created`, `updated` and `deleted`; `deleted` carries the key alone, and is version 1 of its schema for ever.
  */
 export function defineEntity<const Schema extends StandardSchemaV1, const Key extends KeyProperty<Schema>>(
-  options: Versioning & Describing & {
-    readonly key: Key
-    readonly schema: WireSchema<Schema>
-    /** The schema for foreign publishers, where the library cannot say it itself. */
-    readonly jsonSchema?: JsonSchema
-  },
+  options: Versioning &
+    Describing & {
+      readonly key: Key
+      readonly schema: WireSchema<Schema>
+      /** The schema for foreign publishers, where the library cannot say it itself. */
+      readonly jsonSchema?: JsonSchema
+    },
 ): EntityDefinition<Schema, Key> {
   return { ...options, kind: 'entity' }
 }

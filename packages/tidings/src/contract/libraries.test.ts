@@ -48,7 +48,10 @@ describe.each([
     }
     await expect(encodePayload(order.created, bad)).rejects.toMatchObject(refusal)
     const bytes = new TextEncoder().encode(JSON.stringify(bad))
-    await expect(decodeEvent(order.created, { data: bytes })).rejects.toMatchObject({ code: 'unreadable', cause: refusal })
+    await expect(decodeEvent(order.created, { data: bytes })).rejects.toMatchObject({
+      code: 'unreadable',
+      cause: refusal,
+    })
   })
 })
 

@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { dataschemaOf, decodeEvent, defineContract, defineEntity, defineEvent, encodePayload, schemaVersionOf } from './index.ts'
+import {
+  dataschemaOf,
+  decodeEvent,
+  defineContract,
+  defineEntity,
+  defineEvent,
+  encodePayload,
+  schemaVersionOf,
+} from './index.ts'
 import type { Versioning } from './versions.ts'
 
 const schema = z.object({ id: z.string() })
-const define = (versioning: Versioning) => defineContract('crm', { moved: defineEvent({ schema, ...versioning }) }).moved
+const define = (versioning: Versioning) =>
+  defineContract('crm', { moved: defineEvent({ schema, ...versioning }) }).moved
 const keep = (data: unknown): unknown => data
 
 describe('the version of a definition', () => {
@@ -84,7 +93,10 @@ describe('decodeEvent()', () => {
   })
 
   it.each([
-    ['tidings:crm.moved/4', 'crm.moved has version 4 here, and this contract reads versions 1 to 3: bring the contract'],
+    [
+      'tidings:crm.moved/4',
+      'crm.moved has version 4 here, and this contract reads versions 1 to 3: bring the contract',
+    ],
     ['tidings:crm.other/1', 'its dataschema "tidings:crm.other/1" is none of this type'],
   ])('refuses %s as unreadable', async (dataschema, message) => {
     await expect(read(versioning, dataschema, { id: 'a' })).rejects.toMatchObject({
@@ -104,6 +116,8 @@ describe('decodeEvent()', () => {
         },
       },
     }
-    await expect(read(throwing, undefined, {})).rejects.toThrow('crm.moved: no such thing. It was upcast from version 1')
+    await expect(read(throwing, undefined, {})).rejects.toThrow(
+      'crm.moved: no such thing. It was upcast from version 1',
+    )
   })
 })

@@ -59,7 +59,9 @@ export class Applier {
   async setAside(unreadable: Unreadable): Promise<boolean> {
     const { state } = unreadable
     // Without a key it is the state of nothing, but somebody has to look at it.
-    return !state || (await this.#wait(unreadable)).some((kept) => kept.key === state.key && kept.version === state.version)
+    return (
+      !state || (await this.#wait(unreadable)).some((kept) => kept.key === state.key && kept.version === state.version)
+    )
   }
 
   #wait(read: Change | Unreadable): Promise<readonly UnreadState[]> {
@@ -107,7 +109,7 @@ export class Applier {
   ): Promise<readonly UnreadState[]> {
     const { statements } = this.#tables
     const { name, number } = this.#build
-    const changes = read.filter((each) => !(each instanceof Unreadable))
+    const changes = read.filter((each): each is Change => !(each instanceof Unreadable))
     const unreadable = read.filter((each) => each instanceof Unreadable)
     const states = unreadable.flatMap(({ state, message }) => (state ? [{ ...state, reason: message }] : []))
     const { counter, kept } = await ownTransaction(this.#database, async (transaction) => {

@@ -18,6 +18,8 @@ const concurrency = 256
 export interface BuildRunOptions extends ReplicaParts {
   readonly build: Build
   readonly entity: ReadEntity
+  /** What could not be read before is read again at first: this may be a newer version of the service. */
+  readonly looksAgain: boolean
   readonly onApplied: (changes: readonly Change[]) => void
   /** A filling build is complete: everything up to its listing's end is applied. */
   readonly onComplete: () => void
@@ -45,13 +47,14 @@ export class BuildRun {
   #floor: Position | undefined
   #completed: boolean
   #reconnect: (() => void) | undefined
-  #connected = false
+  #looksAgain: boolean
 
   constructor(options: BuildRunOptions) {
     const { build } = options
     this.#options = options
     this.#applier = new Applier({ database: options.database, build, onApplied: options.onApplied })
     this.#unreadReport = new UnreadReport(options, build.name)
+    this.#looksAgain = options.looksAgain
     this.#listedUntil = build.listedUntil
     this.#cursor = build.cursor
     this.#incarnation = build.incarnation
@@ -107,8 +110,10 @@ export class BuildRun {
       return undefined
     }
     this.#applier.counter = present.counter
-    if (!this.#connected) await this.#lookAgain()
-    this.#connected = true
+    await this.recheck()
+    // Everything is listed again, while readers keep what there is.
+    if (this.#looksAgain && this.unread > 0) this.#listedUntil = this.#cursor = undefined
+    this.#looksAgain = false
     if (build.state === 'ready') await this.#removeBefore()
     return description
   }
@@ -136,12 +141,6 @@ export class BuildRun {
   /** Finds out what other processes of the service could not read, or have read since. */
   async recheck(): Promise<void> {
     await this.#applier.unread.load()
-  }
-
-  /** What the life before could not read, this one may: everything is listed again, while readers keep what there is. */
-  async #lookAgain(): Promise<void> {
-    await this.recheck()
-    if (this.unread > 0) this.#listedUntil = this.#cursor = undefined
   }
 
   async #find(): Promise<SubscriptionDescription | undefined> {

@@ -44,10 +44,7 @@ export class Unreadable extends TerminalError {
  * publisher may know properties and values that this revision of the contract does not. Throws an `Unreadable` where it
  * cannot be copied.
  */
-export function changeOf(
-  { position, event }: Pick<PositionedEvent, 'position' | 'event'>,
-  entity: ReadEntity,
-): Change {
+export function changeOf({ position, event }: Pick<PositionedEvent, 'position' | 'event'>, entity: ReadEntity): Change {
   const number = Number(position.split('.')[1])
   const { sourceepoch, sequence } = versionOf(event, number)
   const state = `${String(sourceepoch).padStart(10, '0')}.${sequence}`

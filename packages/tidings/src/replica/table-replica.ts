@@ -179,14 +179,15 @@ export class TableReplica {
     if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
       this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
     }
-    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build, 'look again')
   }
 
-  #run(parts: ReplicaParts, build: Build): void {
+  #run(parts: ReplicaParts, build: Build, first?: 'look again'): void {
     const run = new BuildRun({
       ...parts,
       build,
       entity: this.#options.entity,
+      looksAgain: first !== undefined,
       onApplied: (changes) => {
         if (this.#ready?.number === build.number) this.#onApplied(changes.map(({ key }) => key))
         this.#options.onApplied(changes)

@@ -55,7 +55,10 @@ export class Unread {
   }
 
   /** Answers those that are newer than what the copy has; the others are nobody's loss. */
-  async keep(transaction: Transaction, states: readonly (UnreadState & { readonly reason: string })[]) {
+  async keep(
+    transaction: Transaction,
+    states: readonly (UnreadState & { readonly reason: string })[],
+  ): Promise<readonly UnreadState[]> {
     const { name, number } = this.#build
     const kept: UnreadState[] = []
     for (const state of states) {

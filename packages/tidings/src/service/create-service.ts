@@ -182,7 +182,11 @@ function describe({ name, topics, replicas, handlers }: ServiceDefinition): Serv
   return { name, topics, consumed: [...copied, ...handled] }
 }
 
-function handlerOf(service: string, name: string, types: EventType | readonly EventType[]): Omit<Handler, 'run' | 'reads'> {
+function handlerOf(
+  service: string,
+  name: string,
+  types: EventType | readonly EventType[],
+): Omit<Handler, 'run' | 'reads'> {
   validateName(`${service}.${name}`, 'subscription')
   if (/^replica(\.|$)/.test(name))
     throw new TidingsError(

@@ -14,7 +14,9 @@ export interface HandlerReadsOptions {
 
 /** Where developers and tests run it, there is time to look. */
 export function observeByDefault(): ObserveReads {
-  const { process } = globalThis as { readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> } }
+  const { process } = globalThis as {
+    readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
+  }
   return ['development', 'test'].includes(process?.env?.['NODE_ENV'] ?? '') ? 'always' : 'never'
 }
 
@@ -55,20 +57,17 @@ export class HandlerReads {
   }
 
   #isCovered(field: string): boolean {
-    for (let end = field.lastIndexOf('/'); end >= 0; end = field.lastIndexOf('/', end - 1)) {
-      if (this.#fields.has(field.slice(0, end))) return true
-    }
-    return false
+    return prefixes(field).some((prefix) => this.#fields.has(prefix))
   }
 }
 
 /** The reads of one delivery, until its handler has ended. */
 export class ObservedDelivery {
-  readonly #done: (fields: Iterable<string>) => void
+  readonly #done: (fields: ReadonlySet<string>) => void
   readonly #read = new Set<string>()
   readonly #touched = new Set<string>()
 
-  constructor(done: (fields: Iterable<string>) => void) {
+  constructor(done: (fields: ReadonlySet<string>) => void) {
     this.#done = done
   }
 

@@ -25,14 +25,20 @@ afterEach(async () => {
 })
 
 /** A service that tells the test what it needs. */
-function marketingService(observeReads: ObserveReads): Service<'marketing'> {
+function marketingService(observeReads: ObserveReads, database = bench.database()): Service<'marketing'> {
   const broker = instead(bench.broker, {
     async reportNeeds(_, request) {
       await report()
       told.push(request)
     },
   })
-  return bench.use(createService({ contract: marketing, ...bench, broker, database: bench.database(), observeReads }))
+  return bench.use(createService({ contract: marketing, ...bench, broker, database, observeReads }))
+}
+
+async function stop(service: Service<'marketing'>): Promise<void> {
+  const stopped = service.stop()
+  await bench.environment.advance(2_000)
+  await stopped
 }
 
 async function publish(orderId: string): Promise<void> {
@@ -95,13 +101,14 @@ it('what a broker does not take is told again, and nobody is disturbed by it', a
 })
 
 it('a service tells at its stop what it has not told, and is not held up by that', async () => {
-  const service = marketingService('always')
+  const database = bench.database()
+  const service = marketingService('always', database)
   service.on('thank-buyer', sales.returned, { from: 'beginning' }, ({ event }) => event.data.orderId)
   await service.start()
   await publish('o1')
-  await service.stop()
+  await stop(service)
   expect(needs()).toEqual([handler])
-  const silent = marketingService('always')
+  const silent = marketingService('always', database)
   silent.on('other', sales.returned, { from: 'beginning' }, ({ event }) => event.data.orderId)
   report = () => new Promise(() => undefined)
   await silent.start()
@@ -125,7 +132,7 @@ it('a handler that clones its data gets it as it is, at once, and counts as read
   await publish('o2')
   expect(seen).toEqual([{ orderId: 'o1' }, { orderId: 'o2' }])
   expect(attempts).toEqual([1, 1, 1])
-  await service.stop()
+  await stop(service)
   expect(needs()).toEqual([{ ...handler, fields: [''] }])
 })
 
@@ -134,7 +141,7 @@ it('a handler that is not looked at tells nothing', async () => {
   service.on('thank-buyer', sales.returned, { from: 'beginning' }, ({ event }) => event.data.orderId)
   await service.start()
   await publish('o1')
-  await service.stop()
+  await stop(service)
   expect(told).toEqual([])
 })
 

@@ -56,7 +56,9 @@ export class Needs {
     const { broker, caller, service, environment } = this.#options
     const now = environment.clock.monotonic()
     const due = this.#all().flatMap((need) => {
-      const fields = need.fields.filter((field) => now - (this.#toldAt.get(nameOf(need, field)) ?? -Infinity) >= againMs)
+      const fields = need.fields.filter(
+        (field) => now - (this.#toldAt.get(nameOf(need, field)) ?? -Infinity) >= againMs,
+      )
       if (fields.length === 0) return []
       // What is declared replaces what was declared before, so it is told as a whole.
       return [need.observed ? { ...need, fields } : need]
@@ -75,24 +77,20 @@ export class Needs {
   #all(): readonly ConsumerNeeds[] {
     const { service, replicas, handlers } = this.#options
     return [
-      ...replicas.map(
-        ({ name, topic, columns }): ConsumerNeeds => ({
-          topic,
-          consumer: `${service}.replica.${name}`,
-          as: 'replica',
-          fields: columns.map((column) => `/${column.replaceAll('~', '~0').replaceAll('/', '~1')}`),
-          observed: false,
-        }),
-      ),
-      ...handlers.map(
-        ({ name, topic, reads }): ConsumerNeeds => ({
-          topic,
-          consumer: `${service}.${name}`,
-          as: 'handler',
-          fields: reads.fields,
-          observed: true,
-        }),
-      ),
+      ...replicas.map(({ name, topic, columns }): ConsumerNeeds => ({
+        topic,
+        consumer: `${service}.replica.${name}`,
+        as: 'replica',
+        fields: columns.map((column) => `/${column.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+        observed: false,
+      })),
+      ...handlers.map(({ name, topic, reads }): ConsumerNeeds => ({
+        topic,
+        consumer: `${service}.${name}`,
+        as: 'handler',
+        fields: reads.fields,
+        observed: true,
+      })),
     ]
   }
 }

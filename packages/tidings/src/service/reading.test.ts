@@ -10,7 +10,9 @@ const asSales = { namespace: 'default', principal: 'sales' }
 const subscription = 'marketing.thank-buyer'
 
 const id = z.string()
-const first = defineContract('sales', { returned: defineEvent({ key: 'id', schema: z.object({ id, cents: z.int() }) }) })
+const first = defineContract('sales', {
+  returned: defineEvent({ key: 'id', schema: z.object({ id, cents: z.int() }) }),
+})
 const amount = z.object({ cents: z.int(), currency: z.string() })
 const inEuros = (data: unknown) => {
   const { cents, ...rest } = data as { cents: number }
@@ -31,13 +33,14 @@ const euros = (cents: number) => ({ cents, currency: 'EUR' })
 
 let bench: ServiceBench
 let database: Database
-let service: Service<'marketing'>
+let service: Service<'marketing'> | undefined
 let seen: unknown[]
 let events: number
 
 beforeEach(async () => {
   bench = await serviceBench()
   database = bench.database()
+  service = undefined
   seen = []
   events = 0
   await bench.broker.putTopic(asSales, { topic: 'sales.returned', kind: 'event', owner: 'sales' })
@@ -55,7 +58,11 @@ async function deploy({ returned }: { returned: EventType<'sales', 'event', 'sal
   await bench.environment.advance(1_000)
 }
 
-async function publish(dataschema: string | undefined, data: object, extensions?: { deliverat: string }): Promise<void> {
+async function publish(
+  dataschema: string | undefined,
+  data: object,
+  extensions?: { deliverat: string },
+): Promise<void> {
   const event = {
     ...{ id: `e${++events}`, source: 'sales', type: 'sales.returned', key: (data as { id: string }).id },
     ...(dataschema !== undefined && { dataschema }),
@@ -126,7 +133,9 @@ describe('an event that a handler cannot read', () => {
     expect(seen).toEqual([{ id: 'b', amount: euros(2) }])
     const [letter] = await deadLetters()
     expect(letter?.attempts).toBe(1)
-    expect(letter?.reason).toContain('unreadable: sales.returned has version 3 here, and this contract reads versions 1')
+    expect(letter?.reason).toContain(
+      'unreadable: sales.returned has version 3 here, and this contract reads versions 1',
+    )
     expect(letter?.reason).toContain('bring the contract of this service up to date, deploy it, then redrive')
     const alarms = bench.notices.filter(({ level }) => level === 'error')
     expect(alarms).toMatchObject([{ details: { subscription, id: 'e1' } }])

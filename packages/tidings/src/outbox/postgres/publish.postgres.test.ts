@@ -60,7 +60,10 @@ describe('tidings.publish()', () => {
     ["select tidings.publish('crm.mail', '{}', key => '')", 'has 0 bytes'],
     ["select tidings.publish('crm.mail', '{}', key => e'a\\tb')", 'holds a control character'],
     ["select tidings.changed('crm.customer', null, '{}')", 'has no key'],
-    ["select tidings.publish('crm.mail', '{}', schema_version => 0)", 'the schema_version of an event for crm.mail is 0'],
+    [
+      "select tidings.publish('crm.mail', '{}', schema_version => 0)",
+      'the schema_version of an event for crm.mail is 0',
+    ],
   ])('refuses %s', async (statement, message) => {
     await expect(other.run(statement)).rejects.toThrow(message)
     await service.relay()
