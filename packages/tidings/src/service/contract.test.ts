@@ -64,7 +64,13 @@ it('a service whose contract would break readers does not start, and its error s
   await startAndStop(crmOf(broker, { email: z.string() }))
   const before = await broker.contract(caller, 'crm')
   const asMail = { ...caller, principal: 'mail' }
-  const needs = { topic: 'crm.customer', consumer: 'mail.hello', as: 'handler', fields: ['/email'], observed: true } as const
+  const needs = {
+    topic: 'crm.customer',
+    consumer: 'mail.hello',
+    as: 'handler',
+    fields: ['/email'],
+    observed: true,
+  } as const
   await broker.reportNeeds(asMail, { service: 'mail', needs: [needs] })
   const service = crmOf(anew(broker), {})
   await expect(service.start()).rejects.toMatchObject({
@@ -84,6 +90,11 @@ it('a service that raises its version starts, and instances of the version befor
   await startAndStop(crmOf(anew(broker), {}, { version: 2, upcasts }))
   await startAndStop(crmOf(anew(broker), { email: z.string() }))
   const [created] = (await broker.contract(caller, 'crm')).topics[0]!.types
-  expect(created).toMatchObject({ version: 2, versions: [{ version: 1, current: 1 }, { version: 2, oldestVersion: 1 }] })
+  expect(created).toMatchObject({
+    version: 2,
+    versions: [
+      { version: 1, current: 1 },
+      { version: 2, oldestVersion: 1 },
+    ],
+  })
 })
-

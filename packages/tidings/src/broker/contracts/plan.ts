@@ -1,4 +1,9 @@
-import { schemaDigest, type CompatibilitySetting, type ContractTopicDefinition, type ContractTypeDefinition } from '../../contract/index.ts'
+import {
+  schemaDigest,
+  type CompatibilitySetting,
+  type ContractTopicDefinition,
+  type ContractTypeDefinition,
+} from '../../contract/index.ts'
 import type { StoredTopic } from '../catalog.ts'
 import type { ContractFinding, ContractTypePlan, ContractVerdict, RegisterContractRequest } from '../port/contracts.ts'
 import type { JsonSchema } from '../port/topics.ts'
@@ -84,7 +89,15 @@ function adopted(
 
 function absent(topic: string, type: StoredContractType): ContractTypePlan {
   const { version, current } = newestOf(type)
-  const plan = { topic, type: type.type, version, change: 'absent', verdict: 'unchanged', findings: [], fields: [] } as const
+  const plan = {
+    topic,
+    type: type.type,
+    version,
+    change: 'absent',
+    verdict: 'unchanged',
+    findings: [],
+    fields: [],
+  } as const
   return current === undefined ? plan : { ...plan, revision: current }
 }
 
