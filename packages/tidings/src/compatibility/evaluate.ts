@@ -89,7 +89,7 @@ function withinLimit(constraint: Constraint, value: number | string): Answer {
   if (!('limit' in constraint)) return true
   const { keyword, limit } = constraint
   if (typeof value === 'string') {
-    return compare(keyword, 'Length', limit, () => [...value].length)
+    return compare(keyword, 'Length', limit, () => Array.from(value).length)
   }
   if (keyword === 'minimum') return value >= limit
   if (keyword === 'maximum') return value <= limit

@@ -6,7 +6,7 @@ import { readSchemas } from './schema/read.ts'
 import { writes } from './search/writer.ts'
 import { strictFormats, total, validator } from './validator.fixture.ts'
 
-type Check = (value: unknown) => boolean
+type Check = (value: unknown) => boolean | undefined
 
 /** What a pair of schemas came to. */
 export type Pair = Record<'compatible' | 'incompatible' | 'undecided' | 'documents' | 'samples', number>
@@ -39,8 +39,8 @@ export function playPair(seed: number): Pair {
   }
   for (const finding of findings) {
     if (!('witness' in finding)) continue
-    if (!accepts(finding.witness) || reads(finding.witness)) fail('the witness is none', finding.witness)
-    if (!mayWrite(finding.witness)) fail('its writer does not name what the witness holds', finding.witness)
+    if (accepts(finding.witness) !== true || reads(finding.witness) !== false) fail('the witness is none', finding.witness)
+    if (mayWrite(finding.witness) === false) fail('its writer does not name what the witness holds', finding.witness)
   }
   if (verdict === 'incompatible' && !findings.some((finding) => 'witness' in finding)) fail('there is no witness', null)
   const samples = [
@@ -49,7 +49,7 @@ export function playPair(seed: number): Pair {
   ]
   const documents = [...samples, ...samples.map((sample) => altered(sample, random)), random.value(), random.value(3)]
   for (const document of documents) {
-    if (verdict === 'compatible' && accepts(document) && !reads(document) && mayWrite(document)) {
+    if (verdict === 'compatible' && accepts(document) && reads(document) === false && mayWrite(document)) {
       fail('a document contradicts the verdict', document)
     }
   }
@@ -88,7 +88,7 @@ function samplesOf(schema: JsonSchema, random: RandomSchemas, accepts: Check): r
   )
   const values = made.flatMap((sample) => (sample.status === 'made' ? [sample.value] : []))
   for (const value of values) {
-    if (!accepts(value)) throw new Error(`a sample is refused: ${JSON.stringify({ schema, value })}`)
+    if (accepts(value) === false) throw new Error(`a sample is refused: ${JSON.stringify({ schema, value })}`)
   }
   const unsatisfiable = made.some(({ status }) => status === 'unsatisfiable')
   const others = [...values, ...Array.from({ length: 20 }, () => random.value(3))]

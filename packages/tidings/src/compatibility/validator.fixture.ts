@@ -17,7 +17,7 @@ function remembered(make: () => Ajv2020): Validator {
   const compile: Validator = (schema) => {
     const named = /"\$(id|anchor|dynamicAnchor)"/.test(JSON.stringify(schema))
     const check = (named ? make() : shared).compile(schema)
-    return (value) => check(value) === true
+    return (value) => check(value)
   }
   const known = new Map<string, (value: unknown) => boolean>()
   return (schema: JsonSchema) => {
@@ -28,13 +28,13 @@ function remembered(make: () => Ajv2020): Validator {
   }
 }
 
-/** A schema that applies itself to the same value overflows the stack of a validator: it accepts nothing. */
-export function total(check: (value: unknown) => boolean): (value: unknown) => boolean {
+/** Some schemas make ajv fail on some documents, by a circle or by a mistake in its code: it says nothing of them then. */
+export function total(check: (value: unknown) => boolean): (value: unknown) => boolean | undefined {
   return (value) => {
     try {
       return check(value)
     } catch {
-      return false
+      return undefined
     }
   }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { Budget } from '../budget.ts'
 import { chosenBy, smallest } from '../choice.ts'
@@ -119,7 +119,7 @@ describe('findText()', () => {
         const found = findText(conditions([source], [], { min, max: min + 2 }), random, new Budget(1e6))
         if (found === 'none' || found === 'unknown') return
         expect([source, found.text, new RegExp(source, 'u').test(found.text)]).toEqual([source, found.text, true])
-        const length = [...found.text].length
+        const length = Array.from(found.text).length
         expect(length >= min && length <= min + 2).toBe(true)
       }),
       { seed: 1, numRuns: 1_000 },
