@@ -40,7 +40,7 @@ async function restart(entity: typeof first | typeof second, store: 'table' | 'm
   const stopped = bench.stop()
   await bench.environment.advance(1_000)
   await stopped
-  const reader = await bench.start({ ...options, store }, { entity: entity as typeof first })
+  const reader = await bench.start({ ...options, store }, { entity })
   await bench.environment.advance(1_000)
   return reader
 }
@@ -135,7 +135,7 @@ describe.each(everyDatabase)('in %s', (_, openDatabase) => {
       await bench.publishAs(recent('c1', 'Ada', 'Byron'), inVersion2)
       await bench.environment.advance(1_000)
       expect(customers.status()).toMatchObject({ unreadable: 1 })
-      await bench.start(options, { entity: second as unknown as typeof first })
+      await bench.start(options, { entity: second })
       await bench.environment.advance(15_000)
       expect(await customers.get('c1')).toEqual(recent('c1', 'Ada', 'Byron'))
       expect(customers.status()).toMatchObject({ unreadable: 0 })
@@ -148,7 +148,7 @@ describe.each(everyDatabase)('in %s', (_, openDatabase) => {
       const stopped = bench.stop()
       await bench.environment.advance(1_000)
       await stopped
-      await bench.start({ columns: [] }, { entity: second as unknown as typeof first })
+      await bench.start({ columns: [] }, { entity: second })
       await bench.environment.advance(5_000)
       const table = database.dialect.name === 'sqlite' ? 'tidings_replica_unread' : 'tidings.replica_unread'
       expect(await database.query(`select * from ${table}`)).toEqual([])
