@@ -3,6 +3,8 @@ import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
+import { contractMutations } from './contract-mutations.mjs'
+import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
@@ -67,8 +69,10 @@ export const mutations = [
     ...outboxMutations,
     ...kitMutations,
     ...readingMutations,
+    ...contractMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...compatibilityMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),

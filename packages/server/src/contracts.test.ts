@@ -37,7 +37,8 @@ describe('the registry over HTTP', () => {
     const needs = { topic: 'crm.joined', consumer: 'mail.welcome', as: 'handler', fields: ['/email'], observed: true }
     expect((await call('PUT', '/services/mail/needs', { json: { needs: [needs] } })).status).toBe(204)
     const refused = await call('PUT', '/contracts/crm', { json: bodyOf(narrower) })
-    expect([refused.status, refused.headers.get('content-type')]).toEqual([409, 'application/problem+json'])
+    expect(refused.status).toBe(409)
+    expect(refused.headers.get('content-type')).toContain('application/problem+json')
     expect(refused.body).toMatchObject({
       code: 'contract-incompatible',
       detail: expect.stringMatching(/crm\.joined.*against 1\.1.*mail\.welcome \(\/email\).*tidings contract plan/),
@@ -119,10 +120,15 @@ describe('a contract is part of the store', () => {
         expect.objectContaining({ topic: 'shop.order', types: expect.arrayContaining([expect.objectContaining({ schema: {} })]) }),
       ]),
     })
-    const plan = await broker.planContract(caller, contractOf(first, 'shop.order'))
-    expect(plan).toMatchObject({ verdict: 'incompatible', types: [{ findings: expect.arrayContaining([expect.objectContaining({ against: '1.1' })]) }] })
+    const { verdict, types } = await broker.planContract(caller, contractOf(first, 'shop.order'))
+    const told = types.map(({ type, change, findings }) => [type, change, findings[0]?.against])
+    expect([verdict, ...told]).toEqual([
+      'incompatible',
+      ['shop.order', 'new-revision', '1.1'],
+      ['shop.special', 'absent', undefined],
+    ])
     const same = await broker.registerContract(caller, contractOf({}, 'shop.order'))
-    expect(same.types).toMatchObject([{ type: 'shop.order', change: 'none', revision: 1 }])
+    expect(same.types).toMatchObject([{ type: 'shop.order', change: 'none', revision: 1 }, { change: 'absent' }])
     expect((await broker.topic(caller, 'shop.order')).schemas).toEqual({ 'shop.order': {}, 'shop.special': {} })
   })
 })

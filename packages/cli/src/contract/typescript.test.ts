@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { contractDocument, defineContract, defineEntity, defineEvent, defineReplies, defineTask } from 'tidings'
@@ -49,8 +49,8 @@ describe('contractModule()', () => {
     writeFileSync(file, await moduleOf(contractDocument(crm)))
     const loaded = await loadContract(file, undefined)
     const { description: _, topics, ...rest } = contractDocument(crm)
-    const withoutTexts = topics.map(({ description: __, ...topic }) => topic)
-    expect(loaded).toEqual({ ...rest, topics: withoutTexts })
+    const byName = topics.toSorted((left, right) => (left.topic < right.topic ? -1 : 1))
+    expect(loaded).toEqual({ ...rest, topics: byName.map(({ description: __, ...topic }) => topic) })
   })
 
   test('writes types that the compiler holds publishers and handlers to', async () => {
@@ -76,10 +76,29 @@ describe('contractModule()', () => {
          void service.transaction((tx) => tx.publish(crm.customerMoved, { id: '1', to: {} }))
        }`,
     )
-    const options = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext']
+    const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext']
     const compiler = join(root, 'node_modules/typescript/bin/tsc')
     const files = ['--allowImportingTsExtensions', '--types', 'node', 'use.ts']
-    expect(execFileSync(process.execPath, [compiler, ...options, ...files], { cwd: folder, encoding: 'utf8' })).toBe('')
+    const { status, stdout } = spawnSync(process.execPath, [compiler, ...options, ...files], { cwd: folder, encoding: 'utf8' })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+  })
+
+  test('gives what the types of two topics are made of different names', async () => {
+    const address = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
+    const schema = (more: object): Record<string, unknown> => ({
+      type: 'object',
+      properties: { home: { $ref: '#/$defs/address' }, work: { $ref: '#/$defs/other' } },
+      $defs: { address: { ...address, title: 'Address' }, other: { ...address, ...more, title: 'Address' } },
+    })
+    const topicOf = (topic: string, more: object) => {
+      return { topic, kind: 'event', types: [{ type: topic, schema: schema(more) }] } as const
+    }
+    const topics = [topicOf('crm.moved', { description: 'a' }), topicOf('crm.joined', { description: 'b' })]
+    const module = await moduleOf({ service: 'crm', topics })
+    const names = [...module.matchAll(/export interface (\w+)/g)].map(([, name]) => name)
+    expect(names.toSorted()).toEqual(
+      ['Joined', 'JoinedAddress', 'JoinedAddress2', 'Moved', 'MovedAddress', 'MovedAddress2'].toSorted(),
+    )
   })
 
   test('lets nothing into the module that others wrote as code', async () => {

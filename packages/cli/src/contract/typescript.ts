@@ -1,4 +1,4 @@
-import { compile } from 'json-schema-to-typescript-lite'
+import { compile, toSafeIdentifier, type JSONSchema } from 'json-schema-to-typescript-lite'
 import type { JsonSchema } from 'tidings'
 import type { ContractDescription, ContractTopicDescription, ContractTypeDescription } from 'tidings/broker'
 import { CommandError } from '../failure.ts'
@@ -70,12 +70,33 @@ async function interfaceOf(
   if (schema === undefined || typeof schema === 'boolean') return `${comment}export type ${name} = unknown\n`
   const { title: _, $id: __, ...named } = harmless(schema) as { title?: unknown; $id?: unknown }
   // Whatever lies outside of the contract is not looked up: it was written by others.
-  const options = { bannerComment: '', additionalProperties: false, $refOptions: { resolve: { external: false } } }
+  const options = {
+    bannerComment: '',
+    additionalProperties: false,
+    $refOptions: { resolve: { external: false } },
+    customName: namesBelow(name),
+  }
   try {
-    return `${comment}${await compile({ ...named, title: name } as Parameters<typeof compile>[0], name, options)}`
+    return `${comment}${await compile(named as Parameters<typeof compile>[0], name, options)}`
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new CommandError(`No type can be made of the schema of ${name}: ${reason}`, { cause })
+  }
+}
+
+/** Names for what a type is made of, which begin with its own, so that those of two types never meet. */
+function namesBelow(name: string): (schema: JSONSchema, key: string | undefined) => string {
+  const used = new Set<string>()
+  return ({ title, $id }, key) => {
+    // The type itself is asked for first.
+    const own = used.size === 0 ? '' : (title ?? $id ?? key)
+    // What has no name is written where it is.
+    if (own === undefined) return ''
+    const wanted = `${name}${own === '' ? '' : toSafeIdentifier(own)}`
+    let found = wanted
+    for (let number = 2; used.has(found); number++) found = `${wanted}${number}`
+    used.add(found)
+    return found
   }
 }
 

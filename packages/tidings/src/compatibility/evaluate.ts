@@ -102,7 +102,8 @@ function withinLimit(constraint: Constraint, value: number | string): Answer {
 export function isMultiple(value: number, limit: number): Answer {
   if (isExact(limit)) return Number.isSafeInteger(Math.trunc(value / limit)) ? value % limit === 0 : undefined
   const quotient = value / limit
-  if (Number.isInteger(quotient)) return Number.isSafeInteger(quotient) ? true : undefined
+  if (!Number.isSafeInteger(Math.trunc(quotient))) return undefined
+  if (Number.isInteger(quotient)) return true
   return Math.abs(quotient - Math.round(quotient)) < 1e-6 ? undefined : false
 }
 

@@ -7,6 +7,8 @@ export interface Refusal {
   readonly constraint: Constraint
   /** JSON pointer into the value. */
   readonly instance: string
+  /** That part. */
+  readonly value: unknown
 }
 
 /** The innermost keyword of a schema that refuses a value; `undefined` where that is not known. */
@@ -16,9 +18,9 @@ export function explain(node: Node, value: unknown, evaluation: Evaluation, inst
   for (const part of partsOf(constraint, value, evaluation)) {
     const at = part.step === undefined ? instance : pointerTo(instance, part.step)
     const inner = explain(part.node, part.value, evaluation, at)
-    if (inner) return inner.constraint.keyword === 'never' ? { constraint, instance: at } : inner
+    if (inner) return inner.constraint.keyword === 'never' ? { constraint, instance: at, value } : inner
   }
-  return { constraint, instance }
+  return { constraint, instance, value }
 }
 
 interface Part {

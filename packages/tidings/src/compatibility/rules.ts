@@ -72,11 +72,11 @@ export function ruleOf({ keyword }: Constraint): CompatibilityRule {
 }
 
 /** `/age must not be more than 150`. */
-export function describe({ constraint, instance }: Refusal): string {
-  return `${instance === '' ? 'it' : instance} ${said(constraint)}`
+export function describe({ constraint, instance, value }: Refusal): string {
+  return `${instance === '' ? 'it' : instance} ${said(constraint, value)}`
 }
 
-function said(constraint: Constraint): string {
+function said(constraint: Constraint, value: unknown): string {
   switch (constraint.keyword) {
     case 'type':
       return `must be of type ${[...constraint.types].join(' or ')}`
@@ -88,7 +88,7 @@ function said(constraint: Constraint): string {
     case 'format':
       return `must be of the format ${constraint.format}`
     case 'required':
-      return `must have ${constraint.names.map((name) => JSON.stringify(name)).join(', ')}`
+      return `must have ${missing(constraint.names, value).join(', ')}`
     case 'never':
       return 'must not be there'
     case 'properties':
@@ -101,4 +101,9 @@ function said(constraint: Constraint): string {
         ? `must keep ${constraint.keyword} ${constraint.limit}`
         : `must keep ${constraint.keyword === 'unevaluated' ? 'what is said of the unevaluated' : constraint.keyword}`
   }
+}
+
+function missing(names: readonly string[], value: unknown): readonly string[] {
+  const there = typeof value === 'object' && value !== null ? value : {}
+  return names.filter((name) => !Object.hasOwn(there, name)).map((name) => JSON.stringify(name))
 }

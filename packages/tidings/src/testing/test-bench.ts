@@ -1,10 +1,12 @@
 import { allowAll, createBroker, type Broker, type DeadLetter } from '../broker/index.ts'
+import type { SampleOptions } from '../compatibility/index.ts'
 import { encodePayload, type EventType, type Kind } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import type { EventOf, HandlerPoint, Service, ServiceDescription } from '../service/index.ts'
 import { beginLife, type Life } from './life.ts'
+import { sampleData } from './sample-data.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from './simulated.ts'
 import { readEvents, unsettled, type KnownEvent } from './settled.ts'
 
@@ -28,6 +30,14 @@ export interface TestBench {
     data: Type extends EventType<string, Kind, string, infer Input> ? Input : never,
     options?: { readonly id?: string },
   ): Promise<void>
+  /**
+   * Makes data of a type for `publish`, from the JSON Schema of its contract and chance, another one each time. Rejects
+   * where there is no such schema, where it has no documents, and where the contract's own schema refuses what was made.
+   */
+  sample<Type extends EventType>(
+    type: Type,
+    options?: SampleOptions,
+  ): Promise<Type extends EventType<string, Kind, string, infer Input> ? Input : never>
   /** Runs until a handler reaches this point, kills the service there and starts it again on the same database. */
   crashAt(point: HandlerPoint): Promise<void>
   /**
@@ -185,6 +195,11 @@ class Bench implements TestBench {
     const [answer] = await this.broker.publish(caller, { topic: type.topic, events: [{ event }] })
     if (answer?.status === 'refused') throw new TidingsError(answer.code, answer.message)
     await this.environment.advance(1)
+  }
+
+  async sample<Type extends EventType>(type: Type, options?: SampleOptions): Promise<never> {
+    // The contract's schema accepted it, which is what the cast says.
+    return (await sampleData(type, this.environment.random, options)) as never
   }
 
   published<Type extends EventType>(type: Type): readonly EventOf<Type>[] {

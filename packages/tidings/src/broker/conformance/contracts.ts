@@ -80,9 +80,12 @@ export const contractCases: readonly BrokerCase[] = [
       const before = await broker.contract(caller, 'shop')
       const request = contractOf(breaking)
       const [type] = (await broker.planContract(caller, request)).types
-      const finding = type!.findings.find(({ witness }) => witness !== undefined)
-      assertEqual([type!.verdict, finding?.against], ['incompatible', '1.1'], 'planned')
-      assertEqual([finding!.rule !== '', finding!.path.includes('total')], [true, true], 'rule and path')
+      const found = type!.findings.map(({ rule, path, direction, against, witness }) => {
+        return [rule, path, direction, against, typeof witness]
+      })
+      const narrowed = ['type-narrowed', '/properties/total/type']
+      const wanted = ['backward', 'forward'].map((direction) => [...narrowed, direction, '1.1', 'object'])
+      assertEqual([type!.verdict, found], ['incompatible', wanted], 'rule, path and witness')
       assertEqual(type!.fields, [{ field: '/total', change: 'altered' }], 'fields')
       const refused = await broker.registerContract(caller, { ...request, acceptUndecided: true }).catch((error) => error)
       const { code, details } = refused as { code: string; details: ContractPlan }

@@ -143,7 +143,7 @@ export const needsCases: readonly BrokerCase[] = [
     },
   },
   {
-    name: 'reportNeeds() refuses what nobody can need, and then keeps nothing of the call',
+    name: 'reportNeeds() refuses what nobody can need, and keeps what is read of topics that exist',
     async run(context) {
       const { broker, caller } = context
       await register(context, whole)
@@ -156,10 +156,11 @@ export const needsCases: readonly BrokerCase[] = [
         return { topic: from, consumer, as: 'handler', fields: [''], observed: false }
       }
       const needs = [of('mail.welcome', topic), of('mail.other', 'crm.nothing')]
-      await assertRejects(broker.reportNeeds(caller, { service: 'mail', needs }), 'topic-unknown', 'one of two')
       const foreign = broker.reportNeeds(caller, { service: 'mail', needs: [of('sales.copy', topic)] })
       await assertRejects(foreign, 'bad-request', 'a consumer of somebody else')
       assertEqual(await consumers(context), [], 'nothing is kept')
+      await assertRejects(broker.reportNeeds(caller, { service: 'mail', needs }), 'topic-unknown', 'one of two')
+      assertEqual(fieldsOf((await consumers(context))[0]), [''], 'what is read of the other one')
     },
   },
 ]

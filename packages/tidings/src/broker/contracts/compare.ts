@@ -47,7 +47,9 @@ export async function compareRevisions(
   if (verdict === 'compatible') return []
   return findings.map(({ against, message, ...finding }) => {
     const { name } = before[against]!
-    const said = message.replaceAll(`schema ${against} of those before`, `revision ${name}`)
+    const said = message
+      .replaceAll(`schema ${against} of those before`, `revision ${name}`)
+      .replaceAll('the schema after', 'the new schema')
     return { ...finding, against: name, message: said, ...('witness' in finding ? {} : { undecided: true as const }) }
   })
 }

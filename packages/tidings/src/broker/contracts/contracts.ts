@@ -46,8 +46,8 @@ export class Contracts {
     this.#options = options
   }
 
-  async register(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan> {
-    const namespace = await this.#allowed(caller, request)
+  async register(caller: Caller, given: RegisterContractRequest): Promise<ContractPlan> {
+    const { namespace, request } = this.#allowed(caller, given)
     const { catalog } = namespace
     for (;;) {
       const { present, planned, plan } = await this.#plan(namespace, caller, request)
@@ -70,22 +70,27 @@ export class Contracts {
     }
   }
 
-  async plan(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan> {
-    return (await this.#plan(await this.#allowed(caller, request), caller, request)).plan
+  async plan(caller: Caller, given: RegisterContractRequest): Promise<ContractPlan> {
+    const { namespace, request } = this.#allowed(caller, given)
+    return (await this.#plan(namespace, caller, request)).plan
   }
 
-  /** Only its owner registers a contract, or asks what would become of it. */
-  async #allowed(caller: Caller, request: RegisterContractRequest): Promise<Namespace> {
+  /** Only its owner registers a contract, or asks what would become of it. Answers it as the wire would have brought it. */
+  #allowed(
+    caller: Caller,
+    given: RegisterContractRequest,
+  ): { readonly namespace: Namespace; readonly request: RegisterContractRequest } {
     const { entrance, compileSchema } = this.#options
-    const { service, topics } = request
     const namespace = entrance.namespace(caller)
+    const request = JSON.parse(JSON.stringify(given)) as RegisterContractRequest
     checkContract(request, compileSchema)
+    const { service, topics } = request
     entrance.allow(caller, 'define', { service })
     for (const { topic: name, kind, replies } of topics) {
       const topic = { name, kind, owner: service, ...(replies && ({ replies } as { replies: true })) }
       entrance.allow(caller, 'define', { topic })
     }
-    return namespace
+    return { namespace, request }
   }
 
   async #plan(
@@ -140,11 +145,16 @@ export class Contracts {
     const namespace = entrance.namespace(caller)
     checkNeeds(request)
     entrance.allow(caller, 'consume', { service: request.service })
-    for (const { topic, consumer } of request.needs) {
-      const resource = { subscription: consumer, topic: resourceOf(await namespace.topic(topic)) }
-      entrance.allow(caller, 'consume', resource)
-    }
-    await keepNeeds(namespace.catalog, request, environment.clock.now())
+    const topics = await namespace.catalog.list('topic')
+    const known = request.needs.filter(({ topic: name, consumer }) => {
+      const found = topics.find(({ topic }) => topic === name)
+      if (found) entrance.allow(caller, 'consume', { subscription: consumer, topic: resourceOf(found) })
+      return found !== undefined
+    })
+    await keepNeeds(namespace.catalog, { ...request, needs: known }, environment.clock.now())
+    const unknown = request.needs.find((need) => !known.includes(need))
+    // A consumer may be there before its topic is; what the others read is known all the same.
+    if (unknown) await namespace.topic(unknown.topic)
   }
 }
 

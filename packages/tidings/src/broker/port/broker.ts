@@ -99,8 +99,8 @@ export interface Broker {
   contracts(caller: Caller): Promise<readonly ContractDescription[]>
   /**
    * Says what consumers of a service read, for those who want to change it. What was seen is added to what is known of a
-   * consumer, what is declared replaces it; it goes with its subscription or its topic. `topic-unknown` where there is
-   * none, and then nothing of the call is kept.
+   * consumer, what is declared replaces it; it goes with its subscription or its topic. `topic-unknown` where one does not
+   * exist, and then what is read of the others is kept.
    */
   reportNeeds(caller: Caller, request: ReportNeedsRequest): Promise<void>
 

@@ -31,6 +31,10 @@ export type Outcome =
   | { readonly status: 'none'; readonly under: number }
   | { readonly status: 'unknown'; readonly doubt: Doubt }
 
+export type Found = Extract<Outcome, { status: 'found' }>
+/** Answers the value as found where it is the one that was looked for; it was made for that, or stands in a list. */
+export type Check = (value: unknown, listed?: 'listed') => Found | undefined
+
 export const none: Outcome = { status: 'none', under: Infinity }
 
 /** What several ways to one goal come to, none of which has found a value. */
@@ -39,7 +43,7 @@ export class Tally {
   #doubt: Doubt | undefined
 
   /** Notes an outcome; answers it where it ends the search. */
-  add(outcome: Outcome): Extract<Outcome, { status: 'found' }> | undefined {
+  add(outcome: Outcome): Found | undefined {
     if (outcome.status === 'found') return outcome
     if (outcome.status === 'none') this.#under = Math.min(this.#under, outcome.under)
     else this.#doubt ??= outcome.doubt

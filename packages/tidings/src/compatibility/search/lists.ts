@@ -1,10 +1,8 @@
 import type { Branch } from './branch.ts'
 import { broken, met } from './demand.ts'
-import { Tally, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
-import type { Check } from './value.ts'
+import type { Check, Found, Goal, Literal, Outcome, Search, Tally } from './goal.ts'
 import { writerOfItem, writerReach } from './writer.ts'
 
-type Found = Extract<Outcome, { status: 'found' }>
 /** What is demanded of each item. */
 type Items = readonly (readonly Literal[])[]
 

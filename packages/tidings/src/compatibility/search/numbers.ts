@@ -1,7 +1,6 @@
 import { isExact, isMultiple } from '../evaluate.ts'
 import type { Branch } from './branch.ts'
-import type { Outcome, Search, Tally } from './goal.ts'
-import type { Check } from './value.ts'
+import type { Check, Found, Search, Tally } from './goal.ts'
 
 /** Small enough to look at each. */
 const mostListed = 3_000
@@ -22,8 +21,6 @@ export function findNumber(branch: Branch, search: Search, tally: Tally, check: 
   if (!complete) tally.doubt('', 'no number was found within the limits')
   return undefined
 }
-
-type Found = Extract<Outcome, { status: 'found' }>
 
 function fits(value: number, branch: Branch): boolean {
   const { lower, upper, lowerOpen, upperOpen } = branch.range

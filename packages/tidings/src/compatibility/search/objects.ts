@@ -3,12 +3,9 @@ import { evaluate } from '../evaluate.ts'
 import { findIn, isCovered } from '../find.ts'
 import type { Branch, SomeProperty } from './branch.ts'
 import { met } from './demand.ts'
-import { Tally, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
+import type { Check, Found, Goal, Literal, Outcome, Search, Tally } from './goal.ts'
 import { FreshNames, type FreshClass } from './names.ts'
-import type { Check } from './value.ts'
 import { isNamed, namedBy, writerOfProperty, type Named } from './writer.ts'
-
-type Found = Extract<Outcome, { status: 'found' }>
 
 /** The properties that a document is to have, each with what its value must be like. */
 type Chosen = ReadonlyMap<string, readonly Literal[]>

@@ -178,7 +178,12 @@ function breakList(
 }
 
 function onObject(narrowing: (branch: Branch) => unknown): Alternative {
-  return { literals: [], narrow: (branch) => narrowing(onlyObject(branch)) as void }
+  return {
+    literals: [],
+    narrow(branch) {
+      narrowing(onlyObject(branch))
+    },
+  }
 }
 
 function someProperty(region: Region, literals: readonly Literal[]): Alternative {

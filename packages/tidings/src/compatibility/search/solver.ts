@@ -7,7 +7,7 @@ import { constraint } from '../schema/constraint.ts'
 import type { Constraint, Node } from '../schema/node.ts'
 import { Branch } from './branch.ts'
 import { demand, type Alternative } from './demand.ts'
-import { none, Tally, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
+import { none, Tally, type Found, type Goal, type Literal, type Outcome, type Search } from './goal.ts'
 import { waysToBreak } from './refusal.ts'
 import { valueOfBranch } from './value.ts'
 import { writes } from './writer.ts'
@@ -94,7 +94,7 @@ export class Solver implements Search {
   }
 
   #decide(goal: Goal): Outcome {
-    return this.#expand(goal, { branch: new Branch(), waiting: [...goal.literals], seen: new Map(), choices: [] })
+    return this.#expand(goal, { branch: new Branch(), waiting: [...goal.literals], seen: new Map(), kept: new Set(), choices: [] })
   }
 
   /** Takes apart what is demanded until only choices are left, and then tries one after the other. */
@@ -108,14 +108,15 @@ export class Solver implements Search {
       seen.set(next.node.kind, next.met)
       if (next.met) {
         for (const constraint of next.node.constraints) {
+          state.kept.add(textOf(constraint))
           const { literals, choices: more } = demand(constraint, branch, this)
           waiting.push(...literals)
           choices.push(...more)
         }
-      } else choices.push(next.node.constraints.flatMap((constraint) => waysToBreak(constraint, this)))
+      } else choices.push(next.node.constraints.flatMap((each) => this.#waysToBreak(each)))
       if (branch.types.size === 0) return none
     }
-    const left = choices.map((alternatives) => open(alternatives, seen)).filter((each) => each !== undefined)
+    const left = choices.map((alternatives) => open(alternatives, state)).filter((each) => each !== undefined)
     if (left.length === 0) return this.#atLeaf(goal, branch)
     const fewest = left.reduce((best, each) => (each.length < best.length ? each : best))
     const others = left.filter((each) => each !== fewest)
@@ -128,12 +129,18 @@ export class Solver implements Search {
         branch: next,
         waiting: [...alternative.literals],
         seen: new Map(seen),
+        kept: new Set(state.kept),
         choices: [...others],
       })
       const found = tally.add(outcome)
       if (found) return found
     }
     return tally.result()
+  }
+
+  #waysToBreak(each: Constraint): readonly Alternative[] {
+    const breaks = textOf(each)
+    return waysToBreak(each, this).map((alternative) => ({ ...alternative, breaks }))
   }
 
   #atLeaf(goal: Goal, branch: Branch): Outcome {
@@ -155,13 +162,14 @@ export class Solver implements Search {
     branch: Branch,
     { value, listed }: { readonly value: unknown; readonly listed: boolean },
     tally: Tally,
-  ): Extract<Outcome, { status: 'found' }> | undefined {
+  ): Found | undefined {
     const answer = all([this.#meets(goal, value), goal.writer ? writes(goal.writer, value) : true], (each) => each)
     // That one of some values does not fit says nothing; that one does not which was made to fit leaves a doubt.
     if (answer === false && listed) return undefined
     const sure = answer === true
     if (answer !== false && (this.#depth > 1 || this.#accept(value, sure))) return { status: 'found', value, sure }
-    const { pointer, reason } = branch.doubt ?? { pointer: '', reason: 'neither a document nor a proof was found' }
+    const otherwise = answer === false ? 'neither a document nor a proof was found' : 'the validator sees a document otherwise'
+    const { pointer, reason } = branch.doubt ?? { pointer: '', reason: otherwise }
     tally.doubt(pointer, reason)
     return undefined
   }
@@ -185,25 +193,29 @@ interface State {
   readonly waiting: Literal[]
   /** By kind of node, whether it is met or broken. */
   readonly seen: Map<number, boolean>
+  /** The constraints that are met, as texts. */
+  readonly kept: Set<string>
   readonly choices: (readonly Alternative[])[]
 }
 
 /** The alternatives that nothing decided so far contradicts; `undefined` where one of them holds already. */
-function open(
-  alternatives: readonly Alternative[],
-  seen: ReadonlyMap<number, boolean>,
-): readonly Alternative[] | undefined {
+function open(alternatives: readonly Alternative[], { seen, kept }: State): readonly Alternative[] | undefined {
   const left: Alternative[] = []
   for (const alternative of alternatives) {
     const known = alternative.literals.map(({ node, met }) => {
       const before = seen.get(node.kind)
       return before === undefined ? undefined : before === met
     })
-    if (known.includes(false)) continue
+    if (known.includes(false) || (alternative.breaks !== undefined && kept.has(alternative.breaks))) continue
     if (!alternative.narrow && known.every((each) => each === true)) return undefined
     left.push(alternative)
   }
   return left
+}
+
+/** The same for constraints that say the same; what is unevaluated depends on those beside it. */
+function textOf({ shape, nodes, keyword, pointer }: Constraint): string {
+  return `${shape} ${nodes.map(({ kind }) => kind).join()}${keyword === 'unevaluated' ? pointer : ''}`
 }
 
 function unknown(pointer: string, reason: string): Outcome {

@@ -4,10 +4,8 @@ import { not, type Answer } from '../answer.ts'
 import { automatonOfTexts, type Automaton } from '../pattern/automaton.ts'
 import { findText } from '../pattern/language.ts'
 import type { Branch } from './branch.ts'
-import type { Outcome, Search, Tally } from './goal.ts'
-import type { Check } from './value.ts'
+import type { Check, Found, Search, Tally } from './goal.ts'
 
-type Found = Extract<Outcome, { status: 'found' }>
 type Question = (text: string) => Answer
 
 /** Finds a text of a length, with some patterns and formats and without others. */

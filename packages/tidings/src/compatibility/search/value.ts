@@ -1,14 +1,10 @@
 import type { TypeName } from '../schema/node.ts'
 import type { Branch } from './branch.ts'
-import type { Goal, Outcome, Search, Tally } from './goal.ts'
+import type { Check, Found, Goal, Search, Tally } from './goal.ts'
 import { findList } from './lists.ts'
 import { findNumber } from './numbers.ts'
 import { findObject } from './objects.ts'
 import { findTextOf } from './texts.ts'
-
-type Found = Extract<Outcome, { status: 'found' }>
-/** Answers the value as found where it is the one that was looked for; it was made for that, or stands in a list. */
-export type Check = (value: unknown, listed?: 'listed') => Found | undefined
 
 /** Finds a value of the types that are left, or notes in the tally why there is none. */
 export function valueOfBranch(goal: Goal, branch: Branch, search: Search, tally: Tally, check: Check): Found | undefined {
