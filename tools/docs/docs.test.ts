@@ -9,9 +9,11 @@ import { ownAddress, serve, type Served } from './serve.ts'
 /** Longer than what one block may take. */
 const limitMs = 90_000
 const root = join(import.meta.dirname, '../..')
-const guides = existsSync(join(root, 'docs/guides')) ? readdirSync(join(root, 'docs/guides')) : []
+const inside = ['docs/guides', 'docs/reference'].flatMap((folder) =>
+  existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => `${folder}/${name}`) : [],
+)
 
-const documents = ['README.md', ...guides.map((name) => `docs/guides/${name}`)]
+const documents = ['README.md', ...inside]
   .map((path) => ({ path, blocks: blocksOf(readFileSync(join(root, path), 'utf8')) }))
   .filter(({ blocks }) => blocks.some((block) => block.language === 'ts' || block.run))
 

@@ -3,6 +3,8 @@ import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
 import { commandMutations } from './command-mutations.mjs'
+import { contractMutations } from './contract-mutations.mjs'
+import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
@@ -24,6 +26,7 @@ import { serverMutations } from './server-mutations.mjs'
 import { spoolMutations } from './spool-mutations.mjs'
 import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
+import { readingMutations } from './reading-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
@@ -65,8 +68,11 @@ export const mutations = [
     ...spoolMutations,
     ...outboxMutations,
     ...kitMutations,
+    ...readingMutations,
+    ...contractMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...compatibilityMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),

@@ -21,6 +21,7 @@ export const layers: readonly Layer[] = [
   { path: 'environment', imports: [] },
   { path: 'event', imports: [] },
   { path: 'contract', imports: ['event'] },
+  { path: 'compatibility', imports: ['contract'] },
 
   // The suites share the assertions of the engine's, so that no test runner is needed to run them.
   { path: 'engine', imports: ['event'] },

@@ -29,6 +29,9 @@ export interface Failure {
 /** What the broker says of an argument is a fault of the command line as well. */
 const usageCodes: ReadonlySet<ErrorCode> = new Set(['bad-request', 'name-invalid', 'key-invalid'])
 
+/** Something was looked at and is not as it must be. */
+const checkCodes: ReadonlySet<ErrorCode> = new Set(['contract-incompatible', 'contract-undecided'])
+
 const hints: Partial<Record<ErrorCode, string>> = {
   'topic-unknown': 'tidings topics list shows those that exist, tidings topics create makes one.',
   'subscription-unknown': 'tidings subscriptions list shows those that exist, tidings subscriptions create makes one.',
@@ -41,6 +44,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   'scheduled-unknown': 'tidings scheduled list shows what waits for its time.',
   'schedule-unknown': 'tidings schedules list shows those that there are.',
   'service-conflict': 'tidings services replace says that the other database takes the place of the first.',
+  'contract-unknown': 'tidings contracts shows those that there are.',
   unauthenticated: 'Give a token with TIDINGS_TOKEN, or with --token where nobody else sees your processes.',
   forbidden: 'Act as the service that owns it with --principal <service>, or with its token.',
   unavailable: 'Start a server with tidings server, or say where it is with --url; tidings doctor looks for the fault.',
@@ -56,7 +60,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof TidingsError) {
     const hint = hints[error.code]
     return {
-      exitCode: usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failure,
+      exitCode: exitCodeOf(error.code),
       code: error.code,
       message: error.message,
       ...(hint !== undefined && { hint }),
@@ -66,4 +70,9 @@ export function failureOf(error: unknown): Failure {
   }
   const message = error instanceof Error ? error.message : String(error)
   return { exitCode: exitCodes.failure, code: 'failure', message, retryable: false }
+}
+
+function exitCodeOf(code: ErrorCode): ExitCode {
+  if (usageCodes.has(code)) return exitCodes.usage
+  return checkCodes.has(code) ? exitCodes.checkFailed : exitCodes.failure
 }

@@ -6,7 +6,7 @@ import { createProgram } from './program.ts'
 
 const actions = tableOf('docs/guides/operating.md', 'over HTTP')
 /** What only consumers and publishers ask for. */
-const notOperators = new Set(['producer', 'renew', 'latest', 'follow'])
+const notOperators = new Set(['producer', 'renew', 'latest', 'follow', 'reportNeeds'])
 /** What is done where a server or a database runs, and no business of HTTP. */
 const local = new Set(['server', 'dev', 'verify', 'extract', 'relay', 'restore', 'move', 'completion', 'complete'])
 

@@ -5,6 +5,8 @@ import { addBackup } from './commands/backup.ts'
 import { addAudit } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConsume } from './commands/consume.ts'
+import { addContract } from './commands/contract.ts'
+import { addContracts } from './commands/contracts.ts'
 import { addDeadLetters } from './commands/dead-letters.ts'
 import { addDev } from './commands/dev.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -65,6 +67,8 @@ export function createProgram(state: RunState): TidingsCommand {
   addAudit(program)
   addExplain(program)
   addSchedules(program)
+  addContract(program)
+  addContracts(program)
   addServices(program)
   addRelay(program)
   addAlarms(program)

@@ -1,33 +1,12 @@
 import type { Operation } from 'tidings/protocol'
+import { component, flag, listOf, members, oneOf, text, whole, type JsonSchemaObject } from './answer-parts.ts'
+import { contractAnswers, contractSchemas } from './contract-answers.ts'
 
 /** What the operations answer, as JSON Schemas of the description of the API. */
-export type JsonSchemaObject = Readonly<Record<string, unknown>>
-
-const text = { type: 'string' }
-const whole = { type: 'integer', minimum: 0 }
-const flag = { type: 'boolean' }
 const position = { $ref: '#/components/schemas/Position' }
 const event = { $ref: '#/components/schemas/CloudEvent' }
 const filter = { $ref: '#/components/schemas/Filter' }
 const attributeTexts = { type: 'object', minProperties: 1, additionalProperties: { type: 'string', minLength: 1 } }
-
-/** An object whose members are all there, but for those whose name ends in `?`. More may be added to it later. */
-function members(properties: JsonSchemaObject): JsonSchemaObject {
-  const names = Object.keys(properties)
-  return {
-    type: 'object',
-    properties: Object.fromEntries(names.map((name) => [name.replace('?', ''), properties[name]])),
-    required: names.filter((name) => !name.endsWith('?')),
-  }
-}
-
-function listOf(items: JsonSchemaObject): JsonSchemaObject {
-  return { type: 'array', items }
-}
-
-function oneOf(...values: readonly string[]): JsonSchemaObject {
-  return { enum: values }
-}
 
 /** What became of one position of a request. */
 function positionAnswer(done: string): JsonSchemaObject {
@@ -37,6 +16,7 @@ function positionAnswer(done: string): JsonSchemaObject {
 const pause = members({ at: whole, by: text })
 
 export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
+  ...contractSchemas,
   Problem: members({
     type: text,
     title: text,
@@ -222,12 +202,9 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
   }),
 }
 
-function component(name: string): JsonSchemaObject {
-  return { $ref: `#/components/schemas/${name}` }
-}
-
 /** By operation; what is not named answers nothing. */
 export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
+  ...contractAnswers,
   topics: members({ topics: listOf(component('Topic')) }),
   putTopic: component('Topic'),
   topic: component('Topic'),

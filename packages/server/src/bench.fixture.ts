@@ -1,5 +1,6 @@
 import { allowAll, createBroker, type Authorize, type Broker } from 'tidings/broker'
 import { memoryEngine } from 'tidings/engines/memory'
+import { checkCompatibility } from './compatibility.ts'
 import { nextDue } from './next-due.ts'
 import { compileSchema } from './schemas.ts'
 import { createServer, type Server, type ServerOptions } from './server.ts'
@@ -30,7 +31,7 @@ export interface Answer {
 export async function openBench(options: Partial<ServerOptions> & { authorize?: Authorize } = {}): Promise<Bench> {
   const { authorize = allowAll, ...serverOptions } = options
   const engine = memoryEngine()
-  const broker = options.broker ?? createBroker({ engine, authorize, compileSchema, nextDue })
+  const broker = options.broker ?? createBroker({ engine, authorize, checkCompatibility, compileSchema, nextDue })
   await broker.start()
   const server = createServer({ port: 0, ...(!options.broker && { engine }), ...serverOptions, broker })
   await server.start()

@@ -6,6 +6,7 @@ import { memoryEngine } from 'tidings/engines/memory'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openBench } from './bench.fixture.ts'
+import { checkCompatibility } from './compatibility.ts'
 import { nextDue } from './next-due.ts'
 import { compileSchema } from './schemas.ts'
 
@@ -26,7 +27,14 @@ describe.each(transports)('remote broker over $transport', ({ options }) => {
         const { engine, cut } = cuttable(store)
         crash = cut
         const bench = await openBench({
-          broker: createBroker({ engine, authorize: allowAll, compileSchema, nextDue, retentionEveryMs: 20 }),
+          broker: createBroker({
+            engine,
+            authorize: allowAll,
+            checkCompatibility,
+            compileSchema,
+            nextDue,
+            retentionEveryMs: 20,
+          }),
         })
         const broker = connect(bench.server.url, options)
         opened.unshift(broker, bench)

@@ -1,6 +1,7 @@
 export type { AccessToken } from './access.ts'
 export type { ServerLimits } from './limits.ts'
 export type { PushOptions } from './push/push.ts'
+export { checkCompatibility } from './compatibility.ts'
 export { compileSchema } from './schemas.ts'
 export type { EngineOptions, PostgresAddress } from './make-store.ts'
 export { createServer, type Server, type ServerOptions } from './server.ts'

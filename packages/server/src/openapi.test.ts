@@ -51,6 +51,7 @@ describe('the description of the API', () => {
 /** What answers nothing. */
 const silent = new Set<Operation>([
   'registerService',
+  'reportNeeds',
   'removeTopic',
   'removeSubscription',
   'removeSchedule',
@@ -71,6 +72,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   }
   await ask('putTopic', '/topics/a.b', { kind: 'entity', owner: 'a' })
   await ask('publish', '/topics/a.b/events?type=a.b.created&key=k', { x: 1 })
+  await askContracts(ask)
   await ask('topic', '/topics/a.b')
   await ask('topics', '/topics')
   await ask('read', '/topics/a.b/events')
@@ -112,6 +114,19 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
     (Object.keys(routes) as Operation[]).filter((each) => !silent.has(each)).sort(),
   )
   return answers
+}
+
+async function askContracts(
+  ask: (operation: Operation, path: string, json?: object) => Promise<unknown>,
+): Promise<void> {
+  const contract = (schema: object) => ({
+    topics: [{ topic: 'b.c', kind: 'event', description: 'What c is', types: [{ type: 'b.c', version: 1, schema }] }],
+  })
+  const text = { type: 'object', properties: { x: { type: 'string' } } }
+  await ask('registerContract', '/contracts/b', contract(text))
+  await ask('planContract', '/contracts/b/plan', contract({ ...text, required: ['x'] }))
+  await ask('contract', '/contracts/b')
+  await ask('contracts', '/contracts')
 }
 
 async function askRedrives(

@@ -1,6 +1,7 @@
 import { batchType, structuredType } from 'tidings/event'
 import { principalHeader, problemType, routes, type Operation, type Route } from 'tidings/protocol'
-import { answerSchemas, componentSchemas, type JsonSchemaObject } from './answer-schemas.ts'
+import type { JsonSchemaObject } from './answer-parts.ts'
+import { answerSchemas, componentSchemas } from './answer-schemas.ts'
 
 /** The HTTP API as an OpenAPI 3.1 document, made of the table that the server serves. */
 export function describeApi(version: string): JsonSchemaObject {

@@ -58,6 +58,15 @@ export const operations: { readonly [O in AnsweredOperation]: (context: Context<
     await broker.registerService(caller, { service: names.service, ...body })
     return undefined
   },
+  contracts: async ({ broker, caller }) => ({ contracts: await broker.contracts(caller) }),
+  registerContract: ({ broker, caller, names, body }) =>
+    broker.registerContract(caller, { service: names.service, ...body }),
+  contract: ({ broker, caller, names }) => broker.contract(caller, names.service),
+  planContract: ({ broker, caller, names, body }) => broker.planContract(caller, { service: names.service, ...body }),
+  async reportNeeds({ broker, caller, names, body }) {
+    await broker.reportNeeds(caller, { service: names.service, ...body })
+    return undefined
+  },
   topics: async ({ broker, caller }) => ({ topics: await broker.topics(caller) }),
   putTopic: ({ broker, caller, names, body }) => broker.putTopic(caller, { topic: names.topic, ...body }),
   topic: ({ broker, caller, names }) => broker.topic(caller, names.topic),

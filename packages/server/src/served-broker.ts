@@ -2,6 +2,7 @@ import type { Environment } from 'tidings'
 import { createBroker, ownersOnly, type Broker } from 'tidings/broker'
 import type { Engine } from 'tidings/engine'
 import { protocolLimits } from 'tidings/protocol'
+import { checkCompatibility } from './compatibility.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { nextDue } from './next-due.ts'
 import { compileSchema } from './schemas.ts'
@@ -35,6 +36,7 @@ export function createServedBroker(
     authorize,
     namespaces: options.namespaces ?? ['default'],
     maxPayloadBytes: payloadBytes,
+    checkCompatibility,
     compileSchema,
     nextDue,
     environment,

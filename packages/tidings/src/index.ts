@@ -19,12 +19,22 @@ export {
 } from './consumer/index.ts'
 export {
   answersTo,
+  contractDocument,
+  decodeEvent,
   defineContract,
   defineEntity,
   defineEvent,
   defineReplies,
   defineTask,
+  fromJsonSchema,
+  type CompatibilitySetting,
+  type CompatibilityMode,
+  type CompatibilityPolicy,
   type Contract,
+  type ContractDefinition,
+  type ContractTopicDefinition,
+  type ContractTypeDefinition,
+  type Describing,
   type ContractDetails,
   type ContractEntry,
   type ContractTopic,
@@ -40,6 +50,7 @@ export {
   type Replies,
   type StandardJSONSchemaV1,
   type StandardSchemaV1,
+  type Upcast,
 } from './contract/index.ts'
 export { sleep, systemEnvironment, type Environment } from './environment/index.ts'
 export { errorCodes, RefuseError, RetryError, TerminalError, TidingsError, type ErrorCode } from './errors.ts'
@@ -59,6 +70,7 @@ export {
   type HandlerContext,
   type HandlerOptions,
   type HandlerPoint,
+  type ObserveReads,
   type OwnsOptions,
   type PublishOptions,
   type Relay,

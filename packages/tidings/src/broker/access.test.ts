@@ -9,6 +9,7 @@ const owner: Caller = { namespace: 'default', principal: 'owner' }
 const listeners = { onDeliveries: () => undefined, onClosed: () => undefined }
 const follower = { onEvents: () => undefined, onReset: () => undefined, onClosed: () => undefined }
 const event = { id: '1', source: '/shop', type: topic, key: 'a' }
+const contract = { service: 'shop', topics: [{ topic, kind: 'event', types: [{ type: topic }] }] } as const
 
 type Verb = Exclude<keyof Broker, 'start' | 'stop' | typeof Symbol.asyncDispose>
 
@@ -19,6 +20,15 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   topic: (broker, caller) => broker.topic(caller, topic),
   topics: (broker, caller) => broker.topics(caller),
   removeTopic: (broker, caller) => broker.removeTopic(caller, topic),
+  registerContract: (broker, caller) => broker.registerContract(caller, contract),
+  planContract: (broker, caller) => broker.planContract(caller, contract),
+  contract: (broker, caller) => broker.contract(caller, 'shop'),
+  contracts: (broker, caller) => broker.contracts(caller),
+  reportNeeds: (broker, caller) =>
+    broker.reportNeeds(caller, {
+      service: 'mail',
+      needs: [{ topic, consumer: subscription, as: 'handler', fields: ['/id'], observed: true }],
+    }),
   publish: (broker, caller) => broker.publish(caller, { topic, events: [{ event }] }),
   producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
   read: (broker, caller) => broker.read(caller, { topic }),
@@ -56,7 +66,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   explain: (broker, caller) => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } }),
 }
 const verbs = Object.keys(calls) as Verb[]
-const lists = new Set<Verb>(['topics', 'subscriptions', 'schedules'])
+const lists = new Set<Verb>(['topics', 'subscriptions', 'schedules', 'contracts'])
 
 async function openBroker(authorize: Authorize): Promise<Broker> {
   const broker = createBroker({
@@ -126,6 +136,24 @@ it.each([
     code: 'forbidden',
   })
   expect(await broker.read(as('shop'), { topic })).toMatchObject({ events: [] })
+  await broker.stop()
+})
+
+it('ownersOnly() lets a service register its own contract alone, and say what it reads itself', async () => {
+  const broker = createBroker({ engine: memoryEngine(), authorize: ownersOnly({ operators: ['operator'] }) })
+  await broker.start()
+  const as = (principal: string): Caller => ({ namespace: 'default', principal })
+  const register = (principal: string) => broker.registerContract(as(principal), contract)
+  for (const principal of ['mail', 'monitor']) {
+    await expect(register(principal)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(broker.planContract(as(principal), contract)).rejects.toMatchObject({ code: 'forbidden' })
+  }
+  expect(await register('shop')).toMatchObject({ verdict: 'compatible' })
+  expect(await register('operator')).toMatchObject({ verdict: 'unchanged' })
+  await calls.reportNeeds(broker, as('mail'))
+  await expect(calls.reportNeeds(broker, as('spy'))).rejects.toMatchObject({ code: 'forbidden' })
+  const seen = [{ service: 'shop', topics: [{ topic, consumers: [{ consumer: subscription, service: 'mail' }] }] }]
+  expect(await broker.contracts(as('anybody'))).toMatchObject(seen)
   await broker.stop()
 })
 

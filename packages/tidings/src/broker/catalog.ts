@@ -2,6 +2,7 @@ import { TidingsError } from '../errors.ts'
 import type { Engine, LedgerEntry, TopicKind } from '../engine/index.ts'
 import type { DeliveryPolicy } from '../delivery/index.ts'
 import type { JsonSchema, RetentionPolicy } from './port/topics.ts'
+import type { StoredContract, StoredNeeds, StoredSchema } from './contracts/stored.ts'
 import type { Pause, SubscriptionPolicy } from './port/subscriptions.ts'
 import type { ScheduledTemplate } from './port/schedules.ts'
 import type { SubscriptionFilter } from '../event/index.ts'
@@ -14,6 +15,8 @@ export interface StoredTopic {
   /** It takes the answers to its owner's tasks. */
   readonly replies?: true
   readonly schemas?: Readonly<Record<string, JsonSchema>>
+  /** By type and version, where a type has others than the first: what events of each version are held to. */
+  readonly versions?: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>
   readonly retention?: RetentionPolicy
 }
 
@@ -59,6 +62,11 @@ interface Kinds {
   readonly subscription: StoredSubscription
   readonly service: StoredService
   readonly schedule: StoredSchedule
+  readonly contract: StoredContract
+  /** By its digest. */
+  readonly schema: StoredSchema
+  /** By the name of the consumer. */
+  readonly needs: StoredNeeds
 }
 type Kind = keyof Kinds
 
@@ -67,8 +75,8 @@ const pageSize = 1_000
 const attempts = 20
 
 /**
- * What exists in one namespace, kept in a ledger of the broker's own: topics, subscriptions, services, schedules. Names are looked
- * up in memory; where several servers share the store, in the ledger.
+ * What exists in one namespace, kept in a ledger of the broker's own: topics, subscriptions, services, schedules,
+ * contracts. Names are looked up in memory; where several servers share the store, in the ledger.
  */
 export class Catalog {
   readonly #engine: Engine

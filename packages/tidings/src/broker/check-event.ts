@@ -1,3 +1,4 @@
+import { schemaVersionOf } from '../contract/index.ts'
 import { TidingsError } from '../errors.ts'
 import { deliverAt, hasControlCharacter, hasLoneSurrogate, validateKey, type Event } from '../event/index.ts'
 import type { TopicKind } from '../engine/index.ts'
@@ -12,6 +13,8 @@ export interface EventRules {
   readonly maxPayloadBytes: number
   /** By event type; where there are any, other types are refused. */
   readonly checks?: ReadonlyMap<string, CheckPayload>
+  /** By event type and version, where a type has others than the first. */
+  readonly versions?: ReadonlyMap<string, ReadonlyMap<number, CheckPayload>>
 }
 
 const extensionName = /^[a-z0-9]{1,20}$/
@@ -94,7 +97,8 @@ function checkEntityEvent(event: Event, topic: string): void {
   }
 }
 
-function checkPayload(event: Event, { topic, maxPayloadBytes, checks }: EventRules): void {
+function checkPayload(event: Event, rules: EventRules): void {
+  const { topic, maxPayloadBytes, checks } = rules
   const bytes = event.data?.byteLength ?? 0
   if (bytes > maxPayloadBytes) {
     throw new TidingsError(
@@ -104,7 +108,7 @@ function checkPayload(event: Event, { topic, maxPayloadBytes, checks }: EventRul
     )
   }
   if (!checks || checks.size === 0) return
-  const check = checks.get(event.type)
+  const check = checks.get(event.type) && checkOf(event, rules, checks.get(event.type)!)
   if (!check) {
     throw new TidingsError(
       'schema-violation',
@@ -117,6 +121,21 @@ function checkPayload(event: Event, { topic, maxPayloadBytes, checks }: EventRul
       details: { topic, type: event.type, violation },
     })
   }
+}
+
+/** Each version of a type is held to its own schema. */
+function checkOf({ type, dataschema }: Event, { versions }: EventRules, newest: CheckPayload): CheckPayload {
+  const known = versions?.get(type)
+  if (!known) return newest
+  const version = schemaVersionOf(type, dataschema)
+  const check = version === undefined ? undefined : known.get(version)
+  if (check) return check
+  const said = dataschema === undefined ? 'no dataschema, which is version 1' : `the dataschema ${dataschema}`
+  throw new TidingsError(
+    'schema-violation',
+    `The event has ${said}; of ${type} the versions ${[...known.keys()].join(', ')} are registered. Register the version with the contract, or set the attribute "dataschema" to tidings:${type}/<version>.`,
+    { details: { type, versions: [...known.keys()] } },
+  )
 }
 
 function invalid(message: string): TidingsError {

@@ -1,9 +1,35 @@
+export type {
+  CompatibilitySetting,
+  CompatibilityMode,
+  CompatibilityPolicy,
+  ContractDefinition,
+  ContractTopicDefinition,
+  ContractTypeDefinition,
+} from '../contract/index.ts'
 export { allowAll, ownersOnly, type Action, type Authorize, type Resource } from './access.ts'
 export { eventActions, subscriptionActions } from './actions.ts'
 export type { CheckPayload, CompileSchema } from './check-event.ts'
+export type { CheckCompatibility, CompatibilityAnswer } from './contracts/compare.ts'
 export type { NextDue } from './due-times.ts'
 export { createBroker } from './local-broker.ts'
 export type { BrokerOptions } from './options.ts'
+export type {
+  AffectedConsumer,
+  ChangedField,
+  ConsumerNeeds,
+  ContractConsumer,
+  ContractDescription,
+  ContractFinding,
+  ContractPlan,
+  ContractRevision,
+  ContractTopicDescription,
+  ContractTypeDescription,
+  ContractTypePlan,
+  ContractVerdict,
+  ContractVersion,
+  RegisterContractRequest,
+  ReportNeedsRequest,
+} from './port/contracts.ts'
 export type { Broker, Caller, ServiceRegistration, BrokerNotice } from './port/broker.ts'
 export type {
   CancelAnswer,

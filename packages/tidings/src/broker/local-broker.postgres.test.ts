@@ -3,7 +3,7 @@ import { postgresBench } from '../engines/postgres/postgres.fixture.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
 import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, type Broker } from './index.ts'
-import { requiredOnly } from './required-only.fixture.ts'
+import { checkCompatibility, compileSchema } from './schemas.fixture.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 
@@ -15,7 +15,8 @@ test.for(brokerConformance)('local broker over the postgres engine: $name', asyn
       engine,
       authorize: allowAll,
       nextDue: simpleDue,
-      compileSchema: requiredOnly,
+      checkCompatibility,
+      compileSchema,
       retentionEveryMs: 20,
     })
     await broker.start()

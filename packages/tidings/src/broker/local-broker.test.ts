@@ -6,7 +6,7 @@ import type { Engine } from '../engine/index.ts'
 import { embeddedEngine } from '../engines/embedded/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { brokerConformance, runBrokerCase } from './conformance/index.ts'
-import { requiredOnly } from './required-only.fixture.ts'
+import { checkCompatibility, compileSchema } from './schemas.fixture.ts'
 import { simpleDue } from './due-times.fixture.ts'
 import { allowAll, createBroker, ownersOnly } from './index.ts'
 
@@ -37,7 +37,8 @@ describe.each(Object.entries(subjects))('local broker over the %s', (_, open) =>
         engine,
         authorize: allowAll,
         nextDue: simpleDue,
-        compileSchema: requiredOnly,
+        checkCompatibility,
+        compileSchema,
         retentionEveryMs: 20,
       }
       let broker = createBroker(options)

@@ -2,6 +2,7 @@ import { Audit } from './audit.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { validateName, type Position } from '../event/index.ts'
 import { checkHolder, limits, refuseTwice, wholeNumber } from './arguments.ts'
+import { Contracts } from './contracts/contracts.ts'
 import { Entrance, resourceOf } from './entrance.ts'
 import { eraseKey } from './erase.ts'
 import { Follows } from './follow.ts'
@@ -31,7 +32,6 @@ import type {
   ReadPage,
   ReadRequest,
 } from './port/events.ts'
-import type { ScheduleDefinition, ScheduleDescription } from './port/schedules.ts'
 import type { SubscriptionDefinition, SubscriptionDescription } from './port/subscriptions.ts'
 import type { TopicDefinition, TopicDescription } from './port/topics.ts'
 import { readEvents, readLatest } from './read.ts'
@@ -49,6 +49,7 @@ class LocalBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #entrance: Entrance
   readonly #operators: Operators
+  readonly #contracts: Contracts
   readonly #follows: Follows
   readonly #audit: Audit
   #state: 'new' | 'running' | 'stopped' = 'new'
@@ -56,7 +57,8 @@ class LocalBroker implements Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options
-    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, compileSchema, nextDue } = options
+    const { engine, environment = systemEnvironment, maxPayloadBytes = mebibyte, nextDue } = options
+    const { compileSchema, checkCompatibility } = options
     const retention = { everyMs: options.retentionEveryMs, report: options.report }
     const open = (namespace: string): Namespace =>
       new Namespace({ engine, environment, namespace, maxPayloadBytes, compileSchema, nextDue, retention })
@@ -64,6 +66,7 @@ class LocalBroker implements Broker {
     this.#entrance = new Entrance(options.authorize, options.namespaces ?? ['default'], open, () => this.#state)
     this.#audit = new Audit(environment, (caller) => this.#entrance.namespace(caller))
     this.#operators = new Operators({ engine, environment, entrance: this.#entrance })
+    this.#contracts = new Contracts({ entrance: this.#entrance, environment, compileSchema, checkCompatibility })
   }
 
   start(): Promise<void> {
@@ -136,6 +139,14 @@ class LocalBroker implements Broker {
     )
   }
 
+  // -------------------------------------------------------------------------------------------------------- contracts
+
+  readonly registerContract: Broker['registerContract'] = (caller, request) => this.#contracts.register(caller, request)
+  readonly planContract: Broker['planContract'] = (caller, request) => this.#contracts.plan(caller, request)
+  readonly contract: Broker['contract'] = (caller, service) => this.#contracts.describe(caller, service)
+  readonly contracts: Broker['contracts'] = (caller) => this.#contracts.list(caller)
+  readonly reportNeeds: Broker['reportNeeds'] = (caller, request) => this.#contracts.reportNeeds(caller, request)
+
   // ------------------------------------------------------------------------------------------------- publish and read
 
   async publish(caller: Caller, { topic, events }: PublishRequest): Promise<readonly PublishAnswer[]> {
@@ -180,17 +191,12 @@ class LocalBroker implements Broker {
 
   // -------------------------------------------------------------------------------------------------------- schedules
 
-  async putSchedule(caller: Caller, request: ScheduleDefinition): Promise<ScheduleDescription> {
-    return this.#entrance.namespace(caller).schedules.put(this.#entrance, caller, request)
-  }
-
-  async schedules(caller: Caller): Promise<readonly ScheduleDescription[]> {
-    return this.#entrance.namespace(caller).schedules.list(this.#entrance, caller)
-  }
-
-  async removeSchedule(caller: Caller, schedule: string): Promise<void> {
-    await this.#entrance.namespace(caller).schedules.remove(this.#entrance, caller, schedule)
-  }
+  readonly putSchedule: Broker['putSchedule'] = async (caller, request) =>
+    this.#entrance.namespace(caller).schedules.put(this.#entrance, caller, request)
+  readonly schedules: Broker['schedules'] = async (caller) =>
+    this.#entrance.namespace(caller).schedules.list(this.#entrance, caller)
+  readonly removeSchedule: Broker['removeSchedule'] = async (caller, schedule) =>
+    this.#entrance.namespace(caller).schedules.remove(this.#entrance, caller, schedule)
 
   // ---------------------------------------------------------------------------------------------------- subscriptions
 

@@ -13,3 +13,12 @@ export function unknownPosition(position: string, why: string): TidingsError {
     { details: { position } },
   )
 }
+
+/** The owner of a subscription is told from its name. */
+export function refuseWithoutService(subscription: string): void {
+  if (subscription.includes('.')) return
+  throw new TidingsError(
+    'name-invalid',
+    `"${subscription}" is not a subscription name: it begins with the name of its service, as in "marketing.${subscription}".`,
+  )
+}

@@ -4,6 +4,8 @@ import type { Environment } from '../environment/index.ts'
 import { parsePosition, validateName } from '../event/index.ts'
 import { Catalog, type StoredSeekRate, type StoredSubscription, type StoredTopic } from './catalog.ts'
 import type { CompileSchema } from './check-event.ts'
+import { heldSchemas, withoutTopic } from './contracts/held.ts'
+import { forgetNeedsOf, forgetNeedsOfTopic } from './contracts/needs.ts'
 import type { NextDue } from './due-times.ts'
 import { checkFilter, completed, resolvePolicy } from './policy.ts'
 import type { Pause, SubscriptionDefinition } from './port/subscriptions.ts'
@@ -14,7 +16,7 @@ import { keepPriorities, ledgerCount } from './priorities.ts'
 import { Publisher } from './publisher.ts'
 import { checkConsumer, checkReplies } from './reply-topics.ts'
 import { Retention, type RetentionOptions } from './retention.ts'
-import { conflict, unknownPosition } from './namespace-refusals.ts'
+import { conflict, refuseWithoutService, unknownPosition } from './namespace-refusals.ts'
 import { Runners } from './runners.ts'
 import { Schedules } from './schedules.ts'
 import { checkTopic } from './topic-form.ts'
@@ -121,6 +123,8 @@ export class Namespace {
     const { topic: name, kind, owner } = definition
     checkTopic(definition)
     await this.catalog.change('topic', name, async (present) => {
+      if (present && present.owner !== owner)
+        throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
       const shards = definition.shards ?? present?.shards ?? this.#options.engine.capabilities.defaultShards
       const retention = definition.retention === undefined ? present?.retention : definition.retention
       const topic: StoredTopic = {
@@ -129,11 +133,9 @@ export class Namespace {
         owner,
         shards,
         ...(definition.replies ? { replies: true } : {}),
-        ...(definition.schemas ? { schemas: definition.schemas } : {}),
+        ...(await heldSchemas(this.catalog, definition)),
         ...(retention && retention !== 'none' ? { retention } : {}),
       }
-      if (present && present.owner !== owner)
-        throw conflict(name, `belongs to the service ${present.owner}, not ${owner}`)
       checkReplies(definition, present)
       this.#newPublisher(topic, 'checked')
       await this.#options.engine.log.create(this.#id(name), { kind, shards })
@@ -142,11 +144,13 @@ export class Namespace {
   }
 
   async removeTopic(name: string): Promise<void> {
-    await this.topic(name)
+    const { owner } = await this.topic(name)
     for (const { subscription, topic } of await this.catalog.list('subscription')) {
       if (topic === name) await this.removeSubscription(subscription)
     }
     await this.schedules.removeAllOf(name)
+    await forgetNeedsOfTopic(this.catalog, name)
+    await this.catalog.change('contract', owner, (present) => (present ? withoutTopic(present, name) : null))
     await this.catalog.change('topic', name, () => null)
     this.#publishers.delete(name)
     this.#incarnations.delete(name)
@@ -178,12 +182,7 @@ export class Namespace {
   async putSubscription(definition: SubscriptionDefinition): Promise<void> {
     const { subscription: name, topic } = definition
     validateName(name, 'subscription')
-    if (!name.includes('.')) {
-      throw new TidingsError(
-        'name-invalid',
-        `"${name}" is not a subscription name: it begins with the name of its service, as in "marketing.${name}".`,
-      )
-    }
+    refuseWithoutService(name)
     checkConsumer(definition, await this.topic(topic))
     const filter = checkFilter(definition.filter)
     const stored = await this.catalog.change('subscription', name, async (present) => {
@@ -251,6 +250,7 @@ export class Namespace {
     const { shards } = await this.topic(topic)
     await this.#runners.stop(name)
     await this.#expiry.forget(name)
+    await forgetNeedsOf(this.catalog, { subscription: name, topic })
     await this.catalog.change('subscription', name, () => null)
     for (let shard = 0; shard < ledgerCount(shards, policy); shard++) {
       await this.#options.engine.ledger.remove({ namespace: this.#options.namespace, ledger: name, shard })

@@ -4,6 +4,7 @@ import { Refused, type AppendAnswer, type AppendRequest, type Engine, type Topic
 import type { Catalog, StoredTopic } from './catalog.ts'
 import { checkEvent, type CheckPayload, type CompileSchema, type EventRules } from './check-event.ts'
 import type { PublishAnswer, PublishedEvent } from './port/events.ts'
+import type { JsonSchema } from './port/topics.ts'
 import { checkReplyTo, findReplyTopics } from './reply-topics.ts'
 import { shardOf } from './shard-of.ts'
 
@@ -30,12 +31,12 @@ export class Publisher {
     this.#engine = options.engine
     this.#id = options.id
     this.#incarnation = options.incarnation
-    const checks = compileChecks(options.topic, options.compileSchema)
+    const rules = compileChecks(options.topic, options.compileSchema)
     this.#rules = {
       topic: options.topic.topic,
       kind: options.topic.kind,
       maxPayloadBytes: options.maxPayloadBytes,
-      ...(checks ? { checks } : {}),
+      ...rules,
     }
   }
 
@@ -117,23 +118,27 @@ export class Publisher {
 }
 
 function compileChecks(
-  { topic, schemas }: StoredTopic,
+  { topic, schemas, versions = {} }: StoredTopic,
   compile: CompileSchema | undefined,
-): Map<string, CheckPayload> | undefined {
-  if (!schemas || !compile) return undefined
-  const checks = Object.entries(schemas).map(([type, schema]): [string, CheckPayload] => {
+): Pick<EventRules, 'checks' | 'versions'> {
+  if (!schemas || !compile) return {}
+  const check = (type: string, schema: JsonSchema): CheckPayload => {
     try {
-      return [type, compile(schema)]
+      return compile(schema)
     } catch (error) {
       throw new TidingsError(
         'bad-request',
         `The schema of ${type} in topic ${topic} is not a valid JSON Schema: ${(error as Error).message}`,
-        {
-          details: { topic, type },
-          cause: error,
-        },
+        { details: { topic, type }, cause: error },
       )
     }
+  }
+  const ofVersions = Object.entries(versions).map(([type, each]) => {
+    const checks = Object.entries(each).map(([version, schema]) => [Number(version), check(type, schema)] as const)
+    return [type, new Map(checks)] as const
   })
-  return new Map(checks)
+  return {
+    checks: new Map(Object.entries(schemas).map(([type, schema]) => [type, check(type, schema)])),
+    ...(ofVersions.length > 0 && { versions: new Map(ofVersions) }),
+  }
 }

@@ -18,7 +18,7 @@ const identified: StandardSchemaV1<Identified, Identified> = {
   '~standard': { version: 1, vendor: 'tidings', validate: (value) => ({ value: value as Identified }) },
 }
 
-const crm = defineContract('crm', { customer: defineEntity({ key: 'id', schema: identified }) })
+export const crm = defineContract('crm', { customer: defineEntity({ key: 'id', schema: identified }) })
 
 /** A database with tables of somebody else, an ordinary role that captures, and a real broker in this process. */
 export interface Bench {

@@ -29,6 +29,7 @@ function eventOf(
     sequence,
     ...(time !== undefined && { time: new Date(time).toISOString() }),
     datacontenttype: 'application/json',
+    dataschema: entity[change].dataschema,
     data,
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { changeOf } from '../replica/change.ts'
-import { allEvents, captureBench, expectLatest, textOf } from './capture.fixture.ts'
+import { allEvents, captureBench, crm, expectLatest, textOf } from './capture.fixture.ts'
 
 /** A column of each type that has a form in JSON, a value of it as SQL, and what stands in the event. */
 const values: Readonly<Record<string, readonly [type: string, value: string, json: string]>> = {
@@ -137,9 +137,11 @@ test.for([
   await expect.poll(async () => (await allEvents(broker)).length, { timeout: 20_000 }).toBe(1)
   await owner.query('delete from customer')
   await expectLatest(broker, {})
-  const [created, deleted] = (await allEvents(broker)).map((event) => changeOf(event, 'id'))
+  const events = await allEvents(broker)
+  const [created, deleted] = events.map((event) => changeOf(event, crm.customer))
   expect(created!.data).toBeDefined()
   expect(deleted).toMatchObject({ key: created!.key })
+  expect(events.map(({ event }) => event.dataschema)).toEqual(events.map(({ event }) => `tidings:${event.type}/1`))
   expect(deleted!.version > created!.version).toBe(true)
 })
 

@@ -33,6 +33,12 @@ import type {
   ReadPage,
   ReadRequest,
 } from '../broker/port/events.ts'
+import type {
+  ContractDescription,
+  ContractPlan,
+  RegisterContractRequest,
+  ReportNeedsRequest,
+} from '../broker/port/contracts.ts'
 import type { ScheduleDefinition, ScheduleDescription } from '../broker/port/schedules.ts'
 import type {
   CancelAnswer,
@@ -136,6 +142,28 @@ export class RemoteBroker implements Broker {
 
   async removeTopic(caller: Caller, topic: string): Promise<void> {
     await this.#call('removeTopic', caller, { names: { topic } })
+  }
+
+  // -------------------------------------------------------------------------------------------------------- contracts
+
+  registerContract(caller: Caller, { service, ...body }: RegisterContractRequest): Promise<ContractPlan> {
+    return this.#call('registerContract', caller, { names: { service }, body })
+  }
+
+  planContract(caller: Caller, { service, ...body }: RegisterContractRequest): Promise<ContractPlan> {
+    return this.#call('planContract', caller, { names: { service }, body })
+  }
+
+  contract(caller: Caller, service: string): Promise<ContractDescription> {
+    return this.#call('contract', caller, { names: { service } })
+  }
+
+  async contracts(caller: Caller): Promise<readonly ContractDescription[]> {
+    return (await this.#call<{ contracts: readonly ContractDescription[] }>('contracts', caller)).contracts
+  }
+
+  async reportNeeds(caller: Caller, { service, ...body }: ReportNeedsRequest): Promise<void> {
+    await this.#call('reportNeeds', caller, { names: { service }, body })
   }
 
   // ------------------------------------------------------------------------------------------------- publish and read

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
-import { decodePayload, defineContract, defineEntity, defineEvent, defineTask, encodePayload } from './index.ts'
+import { decodeEvent, defineContract, defineEntity, defineEvent, defineTask, encodePayload } from './index.ts'
 
 const crm = defineContract('crm', {
   customer: defineEntity({
@@ -14,7 +14,7 @@ const marketing = defineContract('marketing', {
   sendEmail: defineTask({ schema: v.object({ to: v.string() }) }),
   pageView2: defineEvent({ schema: z.object({ path: z.string() }) }),
 })
-const decode = (json: string) => decodePayload(crm.customer.created, new TextEncoder().encode(json))
+const decode = (json: string) => decodeEvent(crm.customer.created, { data: new TextEncoder().encode(json) })
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 describe('defineContract()', () => {
@@ -59,8 +59,8 @@ describe('defineContract()', () => {
 
   it('carries the types from schema to publisher and handler', () => {
     type Customer = { id: string; email: string; status: 'active' | 'lost' }
-    const decodeCreated = () => decodePayload(crm.customer.created, undefined)
-    const decodeDeleted = () => decodePayload(crm.customer.deleted, undefined)
+    const decodeCreated = () => decodeEvent(crm.customer.created, {})
+    const decodeDeleted = () => decodeEvent(crm.customer.deleted, {})
     expectTypeOf(decodeCreated).returns.resolves.toEqualTypeOf<Customer>()
     expectTypeOf(decodeDeleted).returns.resolves.toEqualTypeOf<{ readonly id: string }>()
     expectTypeOf(crm.customer.created.type).toEqualTypeOf<'crm.customer.created'>()
@@ -123,7 +123,7 @@ describe('encodePayload()', () => {
   })
 })
 
-describe('decodePayload()', () => {
+describe('decodeEvent()', () => {
   it('gives the handler what the schema makes of the payload', async () => {
     expect(await decode('{"id":"c1","email":"a@b.example","added":"by a newer publisher"}')).toEqual({
       id: 'c1',
@@ -133,7 +133,7 @@ describe('decodePayload()', () => {
   })
 
   it('refuses what is not JSON, breaks the schema, or would be rounded', async () => {
-    await expect(decode('{')).rejects.toMatchObject({ code: 'schema-violation' })
+    await expect(decode('{')).rejects.toMatchObject({ code: 'unreadable', cause: { code: 'schema-violation' } })
     await expect(decode('{"id":1}')).rejects.toThrow('crm.customer.created: id: ')
     const rounded = decode('{"id":"c1","email":"a@b.example","n":{"m":[9223372036854775807]}}')
     await expect(rounded).rejects.toThrow('n.m[0] is an integer beyond 2^53')
@@ -144,7 +144,7 @@ describe('decodePayload()', () => {
 
   it('takes a double that is no integer of its text, whatever digits stand beside it', async () => {
     const large = defineContract('lab', { measured: defineEvent({ schema: z.object({ mean: z.number() }) }) })
-    const read = (json: string) => decodePayload(large.measured, new TextEncoder().encode(json))
+    const read = (json: string) => decodeEvent(large.measured, { data: new TextEncoder().encode(json) })
     const digits = '"id":"9007199254740993","part":0.1234567890123456'
     expect(await read(`{"mean":1e300,${digits}}`)).toEqual({ mean: 1e300 })
     expect(await read('{"mean":1234567890123456.5e3}')).toEqual({ mean: 1234567890123456.5e3 })

@@ -1,8 +1,11 @@
 import { validateName } from '../event/index.ts'
 import type { Definition, EntityDefinition, JsonSchema, MessageDefinition, RepliesDefinition } from './definition.ts'
+import type { Describing } from './describing.ts'
 import type { EventType, Kind } from './event-type.ts'
+import { jsonSchemaOf } from './json-schema.ts'
 import type { Replies } from './replies.ts'
-import type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'
+import type { InferInput, InferOutput, StandardSchemaV1 } from './standard-schema.ts'
+import { dataschemaOf, onlyVersion, versionsOf, type Versions } from './versions.ts'
 
 /** `emailSent` → `email-sent`. */
 export type KebabCase<Name extends string, Done extends string = ''> = Name extends `${infer First}${infer Rest}`
@@ -16,7 +19,7 @@ export interface Entity<
   Input = unknown,
   Data = unknown,
   Key extends string = string,
-> {
+> extends Versions {
   readonly kind: 'entity'
   readonly service: Service
   readonly topic: Topic
@@ -56,13 +59,13 @@ export type Contract<Service extends string = string, Definitions extends Record
   readonly '~contract': ContractDetails<Service>
 } & { readonly [Name in keyof Definitions & string]: ContractEntry<Service, Name, Definitions[Name]> }
 
-export interface ContractDetails<Service extends string = string> {
+export interface ContractDetails<Service extends string = string> extends Describing {
   readonly service: Service
   readonly topics: readonly ContractTopic[]
 }
 
 /** One topic of a contract, as the broker is told about it. */
-export interface ContractTopic {
+export interface ContractTopic extends Describing {
   readonly topic: string
   readonly kind: Kind
   readonly types: readonly EventType[]
@@ -73,11 +76,13 @@ export interface ContractTopic {
 /**
  * Defines what a service publishes and accepts. The names become topics and types: `crm` with an entity `customer`
  * has the topic `crm.customer` and the types `crm.customer.created`, `.updated` and `.deleted`; an event `emailSent`
- * of `marketing` has the topic and type `marketing.email-sent`.
+ * of `marketing` has the topic and type `marketing.email-sent`. What `describing` says of changes holds for the parts that
+ * say nothing themselves.
  */
 export function defineContract<const Service extends string, const Definitions extends Record<string, Definition>>(
   service: Service,
   definitions: Definitions,
+  describing: Describing = {},
 ): Contract<Service, Definitions> {
   validateName(service, 'service')
   const topics: ContractTopic[] = []
@@ -87,20 +92,22 @@ export function defineContract<const Service extends string, const Definitions e
     }
     const topic = validateName(`${service}.${kebabCase(name)}`, 'topic')
     if (definition.kind === 'replies') {
-      topics.push({ topic, kind: 'event', types: [], replies: true })
+      topics.push({ ...describingOf(definition), topic, kind: 'event', types: [], replies: true })
       return [name, { kind: 'replies', service, topic }]
     }
     const entry =
       definition.kind === 'entity' ? entityOf(service, topic, definition) : messageOf(service, topic, definition)
     const types = 'created' in entry ? [entry.created, entry.updated, entry.deleted] : [entry]
-    topics.push({ topic, kind: definition.kind, types })
+    topics.push({ ...describingOf(definition), topic, kind: definition.kind, types })
     return [name, entry]
   })
   // The mapped type above says for each name what the loop made of it; a loop cannot say that to the compiler.
-  return { '~contract': { service, topics }, ...Object.fromEntries(entries) } as unknown as Contract<
-    Service,
-    Definitions
-  >
+  const details = { ...describingOf(describing), service, topics }
+  return { '~contract': details, ...Object.fromEntries(entries) } as unknown as Contract<Service, Definitions>
+}
+
+function describingOf({ description, compatibility }: Describing): Describing {
+  return { ...(description !== undefined && { description }), ...(compatibility && { compatibility }) }
 }
 
 function kebabCase(name: string): string {
@@ -110,38 +117,33 @@ function kebabCase(name: string): string {
 function messageOf(service: string, topic: string, definition: MessageDefinition): EventType {
   const { kind, schema, key, result } = definition
   const jsonSchema = definition.jsonSchema ?? jsonSchemaOf(schema)
-  return { kind, service, topic, type: topic, key, schema, jsonSchema, ...(result ? { result } : {}) }
+  const versions = versionsOf(topic, definition)
+  return { ...versioned(topic, versions), kind, service, topic, key, schema, jsonSchema, ...(result ? { result } : {}) }
 }
 
 function entityOf(service: string, topic: string, definition: EntityDefinition): Entity {
   const { schema, key } = definition
   const jsonSchema = definition.jsonSchema ?? jsonSchemaOf(schema)
+  const versions = versionsOf(topic, definition)
   const shared = { kind: 'entity', service, topic, key, schema, jsonSchema } as const
   return {
     ...shared,
-    created: { ...shared, type: `${topic}.created` },
-    updated: { ...shared, type: `${topic}.updated` },
+    ...versions,
+    created: { ...shared, ...versioned(`${topic}.created`, versions) },
+    updated: { ...shared, ...versioned(`${topic}.updated`, versions) },
     deleted: {
       ...shared,
-      type: `${topic}.deleted`,
+      // Its schema is the key, which no version of the entity changes: a deletion can always be read.
+      ...versioned(`${topic}.deleted`, onlyVersion),
       schema: keyAlone(key),
       jsonSchema: jsonSchemaOfKey(jsonSchema, key),
     },
   }
 }
 
-function jsonSchemaOf(schema: StandardSchemaV1): JsonSchema | undefined {
-  if (!hasJsonSchema(schema)) return undefined
-  try {
-    return schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' })
-  } catch {
-    // The library cannot write this schema as JSON Schema: its own publishers are held to it, foreign ones are not.
-    return undefined
-  }
-}
-
-function hasJsonSchema(schema: StandardSchemaV1): schema is StandardSchemaV1 & StandardJSONSchemaV1 {
-  return 'jsonSchema' in schema['~standard']
+/** A type with its versions. */
+function versioned<Type extends string>(type: Type, versions: Versions): Versions & { type: Type; dataschema: string } {
+  return { type, dataschema: dataschemaOf(type, versions.version), ...versions }
 }
 
 /** The schema of `deleted`: the key property, everything else dropped. */

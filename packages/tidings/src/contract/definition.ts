@@ -1,4 +1,6 @@
+import type { Describing } from './describing.ts'
 import type { InferInput, InferOutput, StandardSchemaV1 } from './standard-schema.ts'
+import type { Versioning } from './versions.ts'
 
 /** A JSON Schema, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>> | boolean
@@ -18,7 +20,8 @@ export type KeyProperty<Schema extends StandardSchemaV1> = {
 }[keyof InferOutput<Schema> & string]
 
 /** An entity as its owner writes it down: a thing whose events carry its complete new state. */
-export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSchemaV1, Key extends string = string> {
+export interface EntityDefinition<Schema extends StandardSchemaV1 = StandardSchemaV1, Key extends string = string>
+  extends Versioning, Describing {
   readonly kind: 'entity'
   readonly schema: Schema
   readonly key: Key
@@ -30,7 +33,8 @@ export interface MessageDefinition<
   Kind extends 'event' | 'task' = 'event' | 'task',
   Schema extends StandardSchemaV1 = StandardSchemaV1,
   Result extends StandardSchemaV1 = StandardSchemaV1,
-> {
+>
+  extends Versioning, Describing {
   readonly kind: Kind
   readonly schema: Schema
   /** Of a task: what its answer carries. */
@@ -41,13 +45,13 @@ export interface MessageDefinition<
 }
 
 /** A topic for the answers to tasks that a service sends, as it writes it down. */
-export interface RepliesDefinition {
+export interface RepliesDefinition extends Describing {
   readonly kind: 'replies'
 }
 
 export type Definition = EntityDefinition | MessageDefinition | RepliesDefinition
 
-interface MessageOptions<Schema extends StandardSchemaV1> {
+interface MessageOptions<Schema extends StandardSchemaV1> extends Versioning, Describing {
   readonly schema: WireSchema<Schema>
   readonly key?: KeyProperty<Schema>
   /** The schema for foreign publishers, where the library cannot say it itself. */
@@ -56,14 +60,17 @@ interface MessageOptions<Schema extends StandardSchemaV1> {
 
 /**
  * Defines an entity by the schema of its complete state and the property that is its key. Changes are published as
- * `created`, `updated` and `deleted`; `deleted` carries the key alone.
+ * `created`, `updated` and `deleted`; `deleted` carries the key alone, and is version 1 of its schema for ever.
  */
-export function defineEntity<const Schema extends StandardSchemaV1, const Key extends KeyProperty<Schema>>(options: {
-  readonly key: Key
-  readonly schema: WireSchema<Schema>
-  /** The schema for foreign publishers, where the library cannot say it itself. */
-  readonly jsonSchema?: JsonSchema
-}): EntityDefinition<Schema, Key> {
+export function defineEntity<const Schema extends StandardSchemaV1, const Key extends KeyProperty<Schema>>(
+  options: Versioning &
+    Describing & {
+      readonly key: Key
+      readonly schema: WireSchema<Schema>
+      /** The schema for foreign publishers, where the library cannot say it itself. */
+      readonly jsonSchema?: JsonSchema
+    },
+): EntityDefinition<Schema, Key> {
   return { ...options, kind: 'entity' }
 }
 
@@ -88,6 +95,6 @@ export function defineTask<
 }
 
 /** Defines a topic for the answers to tasks that the service sends to others; see `answersTo`. */
-export function defineReplies(): RepliesDefinition {
-  return { kind: 'replies' }
+export function defineReplies(options: Describing = {}): RepliesDefinition {
+  return { ...options, kind: 'replies' }
 }

@@ -1,8 +1,9 @@
 import { TidingsError } from '../errors.ts'
-import { validateKey } from '../event/index.ts'
+import { validateKey, type Event } from '../event/index.ts'
 import type { JsonSchema } from './definition.ts'
 import { decodeJson, encodeJson, joinPath } from './json.ts'
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.ts'
+import { readableVersion, unreadable, upcast, type Versions } from './versions.ts'
 
 export type Kind = 'entity' | 'event' | 'task'
 
@@ -17,7 +18,7 @@ export interface EventType<
   Input = unknown,
   Data = unknown,
   Result = unknown,
-> {
+> extends Versions {
   readonly kind: OfKind
   /** Who owns the topic. */
   readonly service: Service
@@ -27,6 +28,8 @@ export interface EventType<
   /** The property of the data that is the ordering key; absent where there is none. */
   readonly key: string | undefined
   readonly schema: StandardSchemaV1<Input, Data>
+  /** What its events say of their schema: `tidings:<type>/<version>`. */
+  readonly dataschema: string
   /** Of a task: what its answer carries. */
   readonly result?: StandardSchemaV1<unknown, Result>
   /** For those who publish from elsewhere; absent where the schema library cannot say it. */
@@ -38,6 +41,7 @@ export interface Payload {
   /** The ordering key; absent where the type has none. */
   readonly key?: string
   readonly datacontenttype: 'application/json'
+  readonly dataschema: string
   readonly data: Uint8Array
 }
 
@@ -49,15 +53,26 @@ export async function encodePayload(eventType: EventType, value: unknown): Promi
   const accepted = await validate(eventType, value)
   const data = encodeJson(accepted, eventType.type)
   const key = keyOf(eventType, accepted)
-  return { ...(key === undefined ? {} : { key }), datacontenttype: 'application/json', data }
+  const { dataschema } = eventType
+  return { ...(key === undefined ? {} : { key }), datacontenttype: 'application/json', dataschema, data }
 }
 
-/** The validated value in a payload; refused as `schema-violation` where it breaks the schema. */
-export async function decodePayload<Data>(
+/**
+ * The data of an event as the newest version of its schema has it: an event of an older version is upcast, then
+ * validated. Rejects as `unreadable` what this contract cannot read: a version that it does not know, a payload that is
+ * not JSON or that the schema refuses; the message says what to do.
+ */
+export async function decodeEvent<Data>(
   eventType: EventType<string, Kind, string, unknown, Data>,
-  data: Uint8Array | undefined,
+  { dataschema, data }: Pick<Event, 'dataschema' | 'data'>,
 ): Promise<Data> {
-  return await validate(eventType, decodeJson(data, eventType.type))
+  const version = dataschema === eventType.dataschema ? eventType.version : readableVersion(eventType, dataschema)
+  try {
+    const value = decodeJson(data, eventType.type)
+    return await validate(eventType, version === eventType.version ? value : upcast(eventType, version, value))
+  } catch (cause) {
+    throw unreadable(eventType, version, cause)
+  }
 }
 
 async function validate<Data>(

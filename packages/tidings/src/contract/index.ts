@@ -16,8 +16,18 @@ export {
   type JsonSchema,
   type MessageDefinition,
 } from './definition.ts'
-export { decodePayload, encodePayload, type EventType, type Kind } from './event-type.ts'
+export type { CompatibilitySetting, CompatibilityMode, CompatibilityPolicy, Describing } from './describing.ts'
+export {
+  contractDocument,
+  type ContractDefinition,
+  type ContractTopicDefinition,
+  type ContractTypeDefinition,
+} from './document.ts'
+export { decodeEvent, encodePayload, type EventType, type Kind } from './event-type.ts'
 export { anything, answersTo, type Replies } from './replies.ts'
+export { fromJsonSchema } from './from-json-schema.ts'
+export { orderedJson, schemaDigest } from './schema-digest.ts'
 export { formatExactJson, parseExactJson } from './exact-json.ts'
 export { decodeExactJson, decodeJson } from './json.ts'
+export { dataschemaOf, readableVersion, schemaVersionOf, unreadable, upcast, type Upcast } from './versions.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import type { Service } from '../service/index.ts'
-import { decodePayload, defineContract, defineEntity, defineEvent, encodePayload } from './index.ts'
+import { decodeEvent, defineContract, defineEntity, defineEvent, encodePayload } from './index.ts'
 
 type Order = { id: string; lines: { sku: string; count: number }[]; status: 'open' | 'paid' }
 
@@ -36,7 +36,7 @@ describe.each([
   it('sends what the schema made of a value, and gives it to the handler', async () => {
     const payload = await encodePayload(order.created, { id: 'o1', lines, secret: 'x' })
     expect(new TextDecoder().decode(payload.data)).toBe('{"id":"o1","lines":[{"sku":"a","count":1}],"status":"open"}')
-    expect(await decodePayload(order.created, payload.data)).toEqual({ id: 'o1', lines, status: 'open' })
+    expect(await decodeEvent(order.created, payload)).toEqual({ id: 'o1', lines, status: 'open' })
   })
 
   it('names the path and the rule of a refusal, to publishers and to handlers', async () => {
@@ -48,7 +48,10 @@ describe.each([
     }
     await expect(encodePayload(order.created, bad)).rejects.toMatchObject(refusal)
     const bytes = new TextEncoder().encode(JSON.stringify(bad))
-    await expect(decodePayload(order.created, bytes)).rejects.toMatchObject(refusal)
+    await expect(decodeEvent(order.created, { data: bytes })).rejects.toMatchObject({
+      code: 'unreadable',
+      cause: refusal,
+    })
   })
 })
 
@@ -63,7 +66,7 @@ it('the types go from the schema of either library to the handler, without a cas
       void event.data.colour
     })
   }
-  const decodeWithValibot = () => decodePayload(withValibot.order.updated, undefined)
+  const decodeWithValibot = () => decodeEvent(withValibot.order.updated, {})
   expectTypeOf(handle).parameter(0).toEqualTypeOf<Service<'mail'>>()
   expectTypeOf(decodeWithValibot).returns.resolves.toEqualTypeOf<Order>()
 })

@@ -1,5 +1,6 @@
 import type { EventType } from './event-type.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
+import { dataschemaOf, onlyVersion } from './versions.ts'
 
 /** A topic of a contract for the answers to tasks that its service sends. */
 export interface Replies<Service extends string = string, Topic extends string = string> {
@@ -24,11 +25,13 @@ export function answersTo<Service extends string, Type extends string, Result>(
   readonly accepted: EventType<Service, 'event', `${Type}.accepted`, Result, Result>
   readonly refused: EventType<Service, 'event', `${Type}.refused`, Refusal, Refusal>
 } {
-  const shared = { kind: 'event', service: replies.service, topic: replies.topic, key: undefined } as const
+  const { service, topic } = replies
+  const shared = { kind: 'event', service, topic, key: undefined, jsonSchema: undefined, ...onlyVersion } as const
+  const typed = <Name extends string>(type: Name) => ({ type, dataschema: dataschemaOf(type, 1) })
   const result = (task.result ?? anything) as StandardSchemaV1<Result, Result>
   return {
-    accepted: { ...shared, type: `${task.type}.accepted`, schema: result, jsonSchema: undefined },
-    refused: { ...shared, type: `${task.type}.refused`, schema: refusal, jsonSchema: undefined },
+    accepted: { ...shared, ...typed(`${task.type}.accepted` as const), schema: result },
+    refused: { ...shared, ...typed(`${task.type}.refused` as const), schema: refusal },
   }
 }
 

@@ -51,6 +51,57 @@ export const topicBody = object({
   retention: optional(either(oneOf('none'), retention)),
 })
 
+const compatibility = optional(
+  object({
+    mode: optional(
+      oneOf('none', 'backward', 'forward', 'full', 'backward-transitive', 'forward-transitive', 'full-transitive'),
+    ),
+    policy: optional(oneOf('lenient', 'strict')),
+  }),
+)
+const description = optional(text({ maxLength: 10_000 }))
+const schemaVersion = optional(integer(1, Number.MAX_SAFE_INTEGER))
+/** Of what a service publishes and accepts. */
+export const contractBody = object({
+  description,
+  compatibility,
+  topics: list(
+    object({
+      topic: name,
+      kind: oneOf('entity', 'event', 'task'),
+      description,
+      key: optional(text({ maxLength: 500 })),
+      replies: optional(boolean()),
+      compatibility,
+      types: list(
+        object({
+          type: text({ maxLength: 2_048 }),
+          description,
+          version: schemaVersion,
+          oldestVersion: schemaVersion,
+          schema: optional(jsonSchema()),
+          result: optional(jsonSchema()),
+        }),
+        100,
+      ),
+    }),
+    1_000,
+  ),
+  acceptUndecided: optional(boolean()),
+})
+export const needsBody = object({
+  needs: list(
+    object({
+      topic: name,
+      consumer: name,
+      as: oneOf('replica', 'handler'),
+      fields: list(text(), 10_000),
+      observed: boolean(),
+    }),
+    100,
+  ),
+})
+
 /** The attributes of a plain publish. */
 export const publishQuery = object({
   id: optional(text()),

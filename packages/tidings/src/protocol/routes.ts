@@ -21,6 +21,26 @@ export const routes = {
     summary: 'Says which database stands behind a service name.',
     body: requests.serviceBody,
   },
+  contracts: { method: 'GET', path: '/contracts', summary: 'Lists the services with what they own and who uses it.' },
+  registerContract: {
+    method: 'PUT',
+    path: '/contracts/{service}',
+    summary: 'Registers the contract of a service.',
+    body: requests.contractBody,
+  },
+  contract: { method: 'GET', path: '/contracts/{service}', summary: 'Describes a contract with every revision.' },
+  planContract: {
+    method: 'POST',
+    path: '/contracts/{service}/plan',
+    summary: 'Says what registering a contract would do, and does nothing.',
+    body: requests.contractBody,
+  },
+  reportNeeds: {
+    method: 'PUT',
+    path: '/services/{service}/needs',
+    summary: 'Says what consumers of a service read.',
+    body: requests.needsBody,
+  },
   topics: { method: 'GET', path: '/topics', summary: 'Lists the topics.' },
   putTopic: {
     method: 'PUT',

@@ -1,5 +1,7 @@
 import * as fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineContract, defineEntity } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { everyDatabase } from '../testing/databases.fixture.ts'
 import { Applier } from './applier.ts'
@@ -182,17 +184,20 @@ describe('an integer beyond 2^53', () => {
 })
 
 describe('changeOf()', () => {
+  const { customer } = defineContract('crm', {
+    customer: defineEntity({ key: 'id', schema: z.object({ id: z.string() }) }),
+  })
   const event = { id: '1', source: 'crm', type: 'crm.customer.updated', key: 'c1', sequence: '7', sourceepoch: 2 }
   const at = (more: object, data?: string) => {
     const bytes = data === undefined ? {} : { data: new TextEncoder().encode(data) }
-    return changeOf({ position: 'life.12', event: { ...event, ...bytes, ...more } }, 'id')
+    return changeOf({ position: 'life.12', event: { ...event, ...bytes, ...more } }, customer)
   }
 
   it('orders versions by source epoch, then sequence, and takes the position where there is no sequence', () => {
     expect(at({}, '{"id":"c1"}')).toMatchObject({ key: 'c1', number: 12, version: '0000000002.00000000000000000007' })
     const { id, source, type, key } = event
     const data = new TextEncoder().encode('{"id":"c1"}')
-    const change = changeOf({ position: 'life.12', event: { id, source, type, key, sourceepoch: 2, data } }, 'id')
+    const change = changeOf({ position: 'life.12', event: { id, source, type, key, sourceepoch: 2, data } }, customer)
     expect(change.version).toBe('0000000002.00000000000000000012')
   })
 

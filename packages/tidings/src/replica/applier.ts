@@ -1,9 +1,10 @@
 import type { Database, Transaction } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
-import type { Change } from './change.ts'
+import { Unreadable, type Change, type UnreadState } from './change.ts'
 import { encodeRow } from './row-form.ts'
 import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
+import { Unread } from './unread.ts'
 
 const longestBatch = 1_000
 const encoder = new TextEncoder()
@@ -14,8 +15,9 @@ export class BuildLost extends Error {
 }
 
 interface Waiting {
-  readonly change: Change
-  resolve(): void
+  readonly read: Change | Unreadable
+  /** With what could not be read and is newer than what the copy has. */
+  resolve(kept: readonly UnreadState[]): void
   reject(error: unknown): void
 }
 
@@ -31,6 +33,8 @@ export class Applier {
   readonly #onApplied: (changes: readonly Change[]) => void
   readonly #waiting: Waiting[] = []
   #running = false
+  /** What could not be read. */
+  readonly unread: Unread
   /** The counter that is known to be committed. */
   counter: number
   /** Tombstones at or below this number of the topic are needed no more. */
@@ -41,25 +45,42 @@ export class Applier {
     this.#build = options.build
     this.#onApplied = options.onApplied
     this.#tables = tablesOf(options.database.dialect)
+    this.unread = new Unread(options.database, options.build)
     this.#statements = this.#tables.buildStatements(options.build.presentTable, options.build.columns)
     this.counter = options.build.counter
   }
 
   /** Resolves when the change is committed. */
-  apply(change: Change): Promise<void> {
+  async apply(change: Change): Promise<void> {
+    await this.#wait(change)
+  }
+
+  /** Writes down that a state could not be read, and answers whether it is newer than what the copy has. */
+  async setAside(unreadable: Unreadable): Promise<boolean> {
+    const { state } = unreadable
+    // Without a key it is the state of nothing, but somebody has to look at it.
+    return (
+      !state || (await this.#wait(unreadable)).some((kept) => kept.key === state.key && kept.version === state.version)
+    )
+  }
+
+  #wait(read: Change | Unreadable): Promise<readonly UnreadState[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, resolve, reject })
+      this.#waiting.push({ read, resolve, reject })
       if (!this.#running) void this.#run()
     })
   }
 
-  /** Applies a page of a listing together with the place where the listing goes on. */
+  /**
+   * Applies a page of a listing together with the place where the listing goes on. Answers what could not be read of it
+   * and is newer than what the copy has.
+   */
   async applyPage(
-    changes: readonly Change[],
+    page: readonly (Change | Unreadable)[],
     place: { cursor: string | null; listedUntil: string | null },
-  ): Promise<void> {
+  ): Promise<readonly UnreadState[]> {
     const { name, number } = this.#build
-    await this.#commit(changes, (transaction) =>
+    return await this.#commit(page, (transaction) =>
       transaction.query(this.#tables.statements.keepPlace, [place.cursor, place.listedUntil, name, number]),
     )
   }
@@ -71,34 +92,40 @@ export class Applier {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, longestBatch)
       try {
-        await this.#commit(batch.map(({ change }) => change))
-        for (const { resolve } of batch) resolve()
+        const kept = await this.#commit(batch.map(({ read }) => read))
+        for (const { resolve } of batch) resolve(kept)
       } catch (error) {
         // One that cannot be stored must not hold up the others.
         if (batch.length === 1) batch[0]?.reject(error)
-        else for (const waiting of batch) await this.#commit([waiting.change]).then(waiting.resolve, waiting.reject)
+        else for (const { read, resolve, reject } of batch) await this.#commit([read]).then(resolve, reject)
       }
     }
     this.#running = false
   }
 
   async #commit(
-    changes: readonly Change[],
+    read: readonly (Change | Unreadable)[],
     also: (transaction: Transaction) => Promise<unknown> = async () => {},
-  ): Promise<void> {
+  ): Promise<readonly UnreadState[]> {
     const { statements } = this.#tables
     const { name, number } = this.#build
-    const counter = await ownTransaction(this.#database, async (transaction) => {
+    const changes = read.filter((each): each is Change => !(each instanceof Unreadable))
+    const unreadable = read.filter((each) => each instanceof Unreadable)
+    const states = unreadable.flatMap(({ state, message }) => (state ? [{ ...state, reason: message }] : []))
+    const { counter, kept, more } = await ownTransaction(this.#database, async (transaction) => {
       const raised = await this.#raiseCounter(transaction)
       await transaction.query(statements.makeWritable)
       for (const change of changes) await this.#applyOne(transaction, change)
       await transaction.query(statements.makeReadOnly)
+      const keeping = await this.unread.keep(transaction, changes, states)
       await transaction.query(statements.forgetTombstones, [name, number, this.settledThrough])
       await also(transaction)
-      return raised
+      return { counter: raised, ...keeping }
     })
     this.counter = Math.max(this.counter, counter)
-    this.#onApplied(changes)
+    this.unread.size += more
+    if (changes.length > 0) this.#onApplied(changes)
+    return kept
   }
 
   /**
@@ -116,7 +143,8 @@ export class Applier {
     )
   }
 
-  async #applyOne(transaction: Transaction, { key, number, version, data }: Change): Promise<void> {
+  async #applyOne(transaction: Transaction, change: Change): Promise<void> {
+    const { key, number, version, data } = change
     const { name, number: build, columns } = this.#build
     const { keyValues, statements } = this.#tables
     const keyBytes = encoder.encode(key)

@@ -1,13 +1,15 @@
 import { consume, type Consumer } from '../consumer/index.ts'
 import type { StreamProgress } from '../broker/port/deliveries.ts'
+import type { PositionedEvent } from '../broker/port/events.ts'
 import type { SubscriptionDescription } from '../broker/port/subscriptions.ts'
 import { Backoff } from '../environment/index.ts'
-import { TerminalError, TidingsError } from '../errors.ts'
+import { TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
 import { Applier, BuildLost } from './applier.ts'
 import { keepIncarnation, loadBuilds, type Build } from './build.ts'
-import { changeOf, type Change } from './change.ts'
+import { changeOf, Unreadable, type Change, type ReadEntity } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
+import { UnreadReport } from './unread-report.ts'
 
 const pageSize = 1_000
 /** Enough for one commit after another; what a killed process held comes back one by one, so no more than that. */
@@ -15,7 +17,9 @@ const concurrency = 256
 
 export interface BuildRunOptions extends ReplicaParts {
   readonly build: Build
-  readonly keyProperty: string
+  readonly entity: ReadEntity
+  /** What could not be read before is read again at first: this may be a newer version of the service. */
+  readonly looksAgain: boolean
   readonly onApplied: (changes: readonly Change[]) => void
   /** A filling build is complete: everything up to its listing's end is applied. */
   readonly onComplete: () => void
@@ -34,6 +38,7 @@ export interface BuildRunOptions extends ReplicaParts {
 export class BuildRun {
   readonly #options: BuildRunOptions
   readonly #applier: Applier
+  readonly #unreadReport: UnreadReport
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
   #listedUntil: Position | undefined
@@ -42,11 +47,14 @@ export class BuildRun {
   #floor: Position | undefined
   #completed: boolean
   #reconnect: (() => void) | undefined
+  #looksAgain: boolean
 
   constructor(options: BuildRunOptions) {
     const { build } = options
     this.#options = options
     this.#applier = new Applier({ database: options.database, build, onApplied: options.onApplied })
+    this.#unreadReport = new UnreadReport(options, build.name)
+    this.#looksAgain = options.looksAgain
     this.#listedUntil = build.listedUntil
     this.#cursor = build.cursor
     this.#incarnation = build.incarnation
@@ -102,6 +110,10 @@ export class BuildRun {
       return undefined
     }
     this.#applier.counter = present.counter
+    await this.recheck()
+    // Everything is listed again, while readers keep what there is.
+    if (this.#looksAgain && this.unread > 0) this.#listedUntil = this.#cursor = undefined
+    this.#looksAgain = false
     if (build.state === 'ready') await this.#removeBefore()
     return description
   }
@@ -119,6 +131,16 @@ export class BuildRun {
     await keepIncarnation(database, build, incarnation)
     this.#incarnation = incarnation
     return description
+  }
+
+  /** How many keys have a state that could not be read. */
+  get unread(): number {
+    return this.#applier.unread.size
+  }
+
+  /** Finds out what other processes of the service could not read, or have read since. */
+  async recheck(): Promise<void> {
+    await this.#applier.unread.load()
   }
 
   async #find(): Promise<SubscriptionDescription | undefined> {
@@ -155,7 +177,7 @@ export class BuildRun {
   }
 
   #consumer(): Consumer {
-    const { broker, caller, build, environment, keyProperty } = this.#options
+    const { broker, caller, build, environment } = this.#options
     return consume({
       broker,
       caller,
@@ -166,8 +188,7 @@ export class BuildRun {
       order: 'none',
       watermark: () => this.#applier.counter,
       handle: async (delivery) => {
-        const change = changeOf(delivery, keyProperty)
-        await this.#applier.apply(change).catch((error: unknown) => {
+        await this.#apply(delivery).catch((error: unknown) => {
           // Connecting again finds out what became of it.
           if (error instanceof BuildLost) this.#reconnect?.()
           throw error
@@ -179,6 +200,24 @@ export class BuildRun {
     })
   }
 
+  /** What cannot be read is a dead letter, unless the copy has something newer of its key. */
+  async #apply(delivery: PositionedEvent): Promise<void> {
+    const read = this.#read(delivery)
+    if (!(read instanceof Unreadable)) return await this.#applier.apply(read)
+    if (!(await this.#applier.setAside(read))) return
+    this.#unreadReport.tell([read])
+    throw read
+  }
+
+  #read(event: PositionedEvent): Change | Unreadable {
+    try {
+      return changeOf(event, this.#options.entity)
+    } catch (error) {
+      if (error instanceof Unreadable) return error
+      throw error
+    }
+  }
+
   /** Lists the newest event of every key; what changes meanwhile comes through the subscription. */
   async #list(): Promise<void> {
     const { broker, caller, build } = this.#options
@@ -187,8 +226,11 @@ export class BuildRun {
         const place = this.#cursor === undefined ? {} : { cursor: this.#cursor }
         const page = await broker.latest(caller, { topic: build.topic, limit: pageSize, ...place })
         const listedUntil = page.next === undefined ? page.until : undefined
-        const changes = page.events.flatMap((event) => this.#readListed(event))
-        await this.#applier.applyPage(changes, { cursor: page.next ?? null, listedUntil: listedUntil ?? null })
+        const read = page.events.map((event) => this.#read(event))
+        const next = { cursor: page.next ?? null, listedUntil: listedUntil ?? null }
+        const kept = await this.#applier.applyPage(read, next)
+        const unread = read.filter((each) => each instanceof Unreadable)
+        this.#unreadReport.tell(unread.filter(({ state }) => !state || kept.some(({ key }) => key === state.key)))
         this.#cursor = page.next
         this.#listedUntil = listedUntil
       }
@@ -196,16 +238,6 @@ export class BuildRun {
       // A place that the broker does not know any more is no place to go on.
       if (error instanceof TidingsError && !error.retryable) this.#cursor = undefined
       throw error
-    }
-  }
-
-  #readListed(event: Parameters<typeof changeOf>[0]): readonly Change[] {
-    try {
-      return [changeOf(event, this.#options.keyProperty)]
-    } catch (error) {
-      if (!(error instanceof TerminalError)) throw error
-      this.#trouble(error)
-      return []
     }
   }
 

@@ -133,7 +133,8 @@ export async function dropBuild(database: Database, build: Build): Promise<void>
 }
 
 async function forget(database: Database, transaction: Transaction, { name, number }: Build): Promise<void> {
-  const { forgetBuild, forgetEveryTombstone } = tablesOf(database.dialect).statements
+  const { forgetBuild, forgetEveryTombstone, forgetEveryUnread } = tablesOf(database.dialect).statements
   await transaction.query(forgetBuild, [name, number])
   await transaction.query(forgetEveryTombstone, [name, number])
+  await transaction.query(forgetEveryUnread, [name, number])
 }

@@ -1,7 +1,7 @@
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { decodeExactJson } from '../contract/index.ts'
+import { decodeExactJson, readableVersion, unreadable, upcast, type Entity } from '../contract/index.ts'
 import { TerminalError } from '../errors.ts'
-import { isTombstone, versionOf } from '../event/index.ts'
+import { isTombstone, versionOf, type Event } from '../event/index.ts'
 
 /** A change that stands in a copy. */
 export interface AppliedChange {
@@ -22,39 +22,79 @@ export interface Change extends AppliedChange {
   readonly data?: Readonly<Record<string, unknown>>
 }
 
+/** How the states of an entity are read. */
+export type ReadEntity = Pick<Entity, 'key' | 'version' | 'oldestVersion' | 'upcasts' | 'created' | 'updated'>
+
+/** The newest state of a key that cannot be read. */
+export type UnreadState = Pick<Change, 'key' | 'number' | 'version'>
+
+/** An event that cannot be copied. Trying again is useless, until this service is brought up to date. */
+export class Unreadable extends TerminalError {
+  /** Absent for an event without a key, which is the state of nothing. */
+  readonly state: UnreadState | undefined
+
+  constructor(message: string, options: { readonly state: UnreadState | undefined; readonly cause?: unknown }) {
+    super(`unreadable: ${message}`, options.cause === undefined ? undefined : { cause: options.cause })
+    this.state = options.state
+  }
+}
+
 /**
- * Reads an event of an entity. Only what a copy needs is looked at: a publisher may know properties and values that this
- * service's version of the contract does not. What cannot be copied at all is refused as terminal.
+ * Reads an event of an entity, upcast to the version of this service's contract. Only what a copy needs is looked at: a
+ * publisher may know properties and values that this revision of the contract does not. Throws an `Unreadable` where it
+ * cannot be copied.
  */
-export function changeOf(
-  { position, event }: Pick<PositionedEvent, 'position' | 'event'>,
-  keyProperty: string,
-): Change {
+export function changeOf({ position, event }: Pick<PositionedEvent, 'position' | 'event'>, entity: ReadEntity): Change {
   const number = Number(position.split('.')[1])
   const { sourceepoch, sequence } = versionOf(event, number)
   const state = `${String(sourceepoch).padStart(10, '0')}.${sequence}`
   // A tombstone is newer than a state of its version: an entity that was erased is gone in the version of its last state.
   const version = isTombstone(event) ? `${state}~` : state
   const what = `${event.type} at ${position}`
-  if (event.key === undefined) throw new TerminalError(`${what} has no key; events of entities need one.`)
-  const { type, time } = event
-  const change = { key: event.key, type, ...(time !== undefined && { time }), number, version }
-  if (isTombstone(event)) return change
-  const data = read(event.data, what)
-  const key = data[keyProperty]
-  if (!['string', 'number', 'bigint'].includes(typeof key) || String(key) !== event.key) {
-    throw new TerminalError(`${what}: its property ${keyProperty} must be its key, ${JSON.stringify(event.key)}.`)
+  const { key, type, time } = event
+  if (key === undefined) {
+    throw new Unreadable(`${what} has no key; events of entities need one.`, { state: undefined })
   }
-  return { ...change, data }
+  const change = { key, type, ...(time !== undefined && { time }), number, version }
+  if (isTombstone(event)) return change
+  try {
+    return { ...change, data: read(event, entity, what) }
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new Unreadable(message, { state: { key, number, version }, cause })
+  }
 }
 
-function read(data: Uint8Array | undefined, what: string): Readonly<Record<string, unknown>> {
-  let value: unknown
+/** The state in an event, in the version of the contract. */
+function read(event: Event, entity: ReadEntity, what: string): Readonly<Record<string, unknown>> {
+  const { dataschema, data } = event
+  const isNewest = dataschema === entity.updated.dataschema || dataschema === entity.created.dataschema
+  const version = isNewest ? entity.version : readableVersion(typeOf(event, entity), dataschema)
   try {
-    value = decodeExactJson(data, what)
+    const value = decodeExactJson(data, what)
+    const state = version === entity.version ? value : upcast(typeOf(event, entity), version, value)
+    return checked(state, event, entity, what)
   } catch (cause) {
-    throw new TerminalError(cause instanceof Error ? cause.message : what)
+    throw unreadable(typeOf(event, entity), version, cause)
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new TerminalError(`${what}: its payload must be a JSON object with the state of the entity.`)
+}
+
+function typeOf({ type }: Event, { version, oldestVersion, upcasts }: ReadEntity) {
+  return { type, version, oldestVersion, upcasts }
+}
+
+function checked(
+  state: unknown,
+  { key }: Event,
+  { key: keyProperty }: ReadEntity,
+  what: string,
+): Readonly<Record<string, unknown>> {
+  if (typeof state !== 'object' || state === null || Array.isArray(state)) {
+    throw new TypeError(`${what}: its payload must be a JSON object with the state of the entity.`)
+  }
+  const found = (state as Record<string, unknown>)[keyProperty]
+  if (['string', 'number', 'bigint'].includes(typeof found) && String(found) === key) {
+    return state as Readonly<Record<string, unknown>>
+  }
+  throw new TypeError(`${what}: its property ${keyProperty} must be its key, ${JSON.stringify(key)}.`)
 }

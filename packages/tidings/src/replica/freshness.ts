@@ -17,15 +17,19 @@ export class Freshness {
   /** When the copy was last known, on the monotonic clock, and how far it lagged then. */
   #known: { readonly at: number; readonly lagMs: number } | undefined
   readonly #startedAt: number
+  readonly #also: () => Promise<unknown>
 
   constructor(
     parts: ReplicaParts,
     replica: { readonly name: string; readonly freshnessMs: number | undefined },
     subscription: () => string | undefined,
+    /** What else is looked at now and then. */
+    also: () => Promise<unknown>,
   ) {
     this.#parts = parts
     this.#replica = replica
     this.#subscription = subscription
+    this.#also = also
     this.#startedAt = parts.environment.clock.monotonic()
   }
 
@@ -48,6 +52,7 @@ export class Freshness {
 
   async tick(): Promise<void> {
     const subscription = this.#subscription()
+    await this.#also().catch(() => undefined)
     if (subscription !== undefined) {
       await this.#parts.broker.stats(this.#parts.caller, subscription).then(
         ({ oldestPendingMs }) => (this.#known = { at: this.#now(), lagMs: oldestPendingMs }),

@@ -102,7 +102,7 @@ describe('a replica in memory', () => {
     await bench.environment.advance(300)
     expect(await products.all()).toEqual([{ sku: 2, name: 'chair' }])
     expect(bench.notices).toContainEqual(
-      expect.objectContaining({ level: 'warning', message: expect.stringContaining('is not JSON') }),
+      expect.objectContaining({ level: 'error', message: expect.stringContaining('is not JSON') }),
     )
   })
 

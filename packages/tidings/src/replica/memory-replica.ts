@@ -1,10 +1,11 @@
 import { Backoff, sleep } from '../environment/index.ts'
-import { TerminalError, TidingsError } from '../errors.ts'
+import { TidingsError } from '../errors.ts'
 import type { Position } from '../event/index.ts'
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { changeOf } from './change.ts'
+import { changeOf, Unreadable, type ReadEntity } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 import type { ReplicaStatus } from './replica.ts'
+import { UnreadReport } from './unread-report.ts'
 
 const pageSize = 1_000
 const pollEveryMs = 200
@@ -12,7 +13,7 @@ const pollEveryMs = 200
 export interface MemoryReplicaOptions {
   readonly name: string
   readonly topic: string
-  readonly keyProperty: string
+  readonly entity: ReadEntity
   readonly columns: readonly string[]
   readonly freshnessMs: number | undefined
 }
@@ -21,6 +22,8 @@ interface Copy {
   readonly rows: Map<string, Record<string, unknown>>
   /** Of deleted keys too, so that an older state does not bring them back. */
   readonly versions: Map<string, string>
+  /** The versions of states that could not be read and are newer than those, by key. */
+  readonly unread: Map<string, string>
 }
 
 /**
@@ -39,6 +42,7 @@ export class MemoryReplica {
   /** When this copy last equalled the topic, on the monotonic clock. */
   #equalAt: number | undefined
   #alarmed = false
+  #unreadReport: UnreadReport | undefined
 
   constructor(options: MemoryReplicaOptions) {
     this.#options = options
@@ -50,6 +54,7 @@ export class MemoryReplica {
     this.#onApplied = onApplied
     this.#stopping = new AbortController()
     this.#equalAt = undefined
+    this.#unreadReport = new UnreadReport(parts, this.#options.name)
     this.#loop = this.#run(parts, this.#stopping.signal)
   }
 
@@ -69,7 +74,7 @@ export class MemoryReplica {
 
   status(): ReplicaStatus {
     const state = !this.#parts ? 'stopped' : !this.#copy ? 'filling' : this.#filling ? 'rebuilding' : 'ready'
-    return { state, lagMs: this.#lagMs() }
+    return { state, lagMs: this.#lagMs(), unreadable: this.#copy?.unread.size ?? 0 }
   }
 
   #readable(): Copy {
@@ -95,7 +100,7 @@ export class MemoryReplica {
           after: place.after,
           limit: pageSize,
         })
-        const keys = page.events.flatMap((event) => this.#apply(parts, copy, event))
+        const keys = page.events.flatMap((event) => this.#apply(copy, event))
         place.after = page.until
         backoff.reset()
         if (keys.length > 0 && this.#copy === copy) this.#onApplied(keys)
@@ -112,9 +117,9 @@ export class MemoryReplica {
     }
   }
 
-  async #fill({ broker, caller, ...parts }: ReplicaParts): Promise<{ copy: Copy; after: Position }> {
+  async #fill({ broker, caller }: ReplicaParts): Promise<{ copy: Copy; after: Position }> {
     this.#filling = true
-    const copy: Copy = { rows: new Map(), versions: new Map() }
+    const copy: Copy = { rows: new Map(), versions: new Map(), unread: new Map() }
     let from: Position | undefined
     let cursor: string | undefined
     do {
@@ -123,24 +128,29 @@ export class MemoryReplica {
         limit: pageSize,
         ...(cursor === undefined ? {} : { cursor }),
       })
-      for (const event of page.events) this.#apply({ broker, caller, ...parts }, copy, event)
+      for (const event of page.events) this.#apply(copy, event)
       from ??= page.from
       cursor = page.next
     } while (cursor !== undefined)
     return { copy, after: from }
   }
 
-  #apply(parts: ReplicaParts, { rows, versions }: Copy, event: PositionedEvent): readonly string[] {
+  #apply({ rows, versions, unread }: Copy, event: PositionedEvent): readonly string[] {
     try {
-      const { key, version, data } = changeOf(event, this.#options.keyProperty)
+      const { key, version, data } = changeOf(event, this.#options.entity)
       if ((versions.get(key) ?? '') >= version) return []
       versions.set(key, version)
+      if ((unread.get(key) ?? '~') <= version) unread.delete(key)
       if (data) rows.set(key, pick(data, this.#options.columns))
       else rows.delete(key)
       return [key]
     } catch (error) {
-      if (!(error instanceof TerminalError)) throw error
-      this.#trouble(parts, error)
+      if (!(error instanceof Unreadable)) throw error
+      const { state } = error
+      const newest = state && [versions.get(state.key) ?? '', unread.get(state.key) ?? '']
+      if (newest?.some((version) => version >= state!.version)) return []
+      if (state) unread.set(state.key, state.version)
+      this.#unreadReport?.tell([error])
       return []
     }
   }

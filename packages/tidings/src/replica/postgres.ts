@@ -9,6 +9,8 @@ import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from '
  * `tidings.replica_tombstones`: the versions of deleted keys, so that an older state which comes later does not bring
  * them back. Versions are compared byte by byte, whatever the language of the database.
  *
+ * `tidings.replica_unread`: the keys whose newest state could not be read, with its version and why.
+ *
  * The functions keep everybody but the kit from writing replicas: `refuse_replica_write` is the trigger of each, and
  * lets pass what happens in a transaction that has said that it is the kit's; `protect_replica` takes the rights that
  * new tables give to other roles by default; `keep_replica_readers` gives to the next build what a reader was granted on
@@ -85,6 +87,14 @@ export const migrations: MigrationSet = {
          execute format('revoke %s on %s from %s', given.privilege, copy, given.grantee);
        end loop;
      end $$`,
+    `create table tidings.replica_unread (
+       name text not null,
+       build bigint not null,
+       key bytea not null,
+       version text collate "C" not null,
+       reason text not null,
+       primary key (name, build, key)
+     )`,
   ],
 }
 
@@ -118,6 +128,17 @@ export const statements: ReplicaStatements = {
     where excluded.version > kept.version`,
   forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
   forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
+  unread: 'select key, version from tidings.replica_unread where name = $1 and build = $2 limit $3',
+  countUnread: 'select count(*) as count from tidings.replica_unread where name = $1 and build = $2',
+  keepUnread: `
+    insert into tidings.replica_unread (name, build, key, version, reason) values ($1, $2, $3, $4, $5)
+    on conflict do nothing returning version`,
+  raiseUnread: `
+    update tidings.replica_unread set version = $1, reason = $2
+    where name = $3 and build = $4 and key = $5 and version < $6`,
+  forgetUnread: `
+    delete from tidings.replica_unread where name = $1 and build = $2 and key = $3 and version <= $4 returning version`,
+  forgetEveryUnread: 'delete from tidings.replica_unread where name = $1 and build = $2',
 }
 
 const hidden = 'tidings_version text collate "C" not null, tidings_encoded text'
@@ -137,6 +158,9 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
       on conflict (${key}) do update set ${assignments.join(', ')}
       where excluded.tidings_version > copied.tidings_version`,
     remove: `delete from ${quoted(table)} where ${key} in ($1, $2) and tidings_version < $3`,
+    versionOf: `
+      select tidings_version as version from ${quoted(table)} where ${key} in ($1, $2) union all
+      select version from tidings.replica_tombstones where name = $3 and build = $4 and key = $5`,
   }
 }
 

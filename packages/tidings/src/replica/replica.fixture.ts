@@ -21,10 +21,10 @@ export interface ReplicaBench {
   publishAs(change: Readonly<Record<string, unknown>> | string, attributes: Partial<Event>): Promise<void>
   /** What the replicas told of the rows that they applied. */
   readonly applied: (readonly string[] | 'any')[]
-  /** Starts a replica, over another broker or database than the bench's where one is given. */
+  /** Starts a replica, of another version of the entity, or over another broker or database, where one is given. */
   start(
     options: ReplicateOptions<string>,
-    parts?: { broker?: Broker; database?: Database },
+    parts?: { entity?: Entity; broker?: Broker; database?: Database },
   ): Promise<RunningReplica['reader']>
   /** Stops every replica that was started. */
   stop(): Promise<void>
@@ -76,7 +76,7 @@ export async function replicaBench(
       await present.publish(owner, { topic: entity.topic, events })
     },
     async start(options, parts = {}) {
-      const replica = createReplica(entity, options)
+      const replica = createReplica(parts.entity ?? entity, options)
       running.push(replica)
       const report = (notice: Notice): void => void notices.push(notice)
       await replica.start(

@@ -20,4 +20,6 @@ export interface ReplicaStatus {
   readonly state: 'stopped' | 'filling' | 'rebuilding' | 'ready'
   /** How old the oldest change is that is not applied; `undefined` while nobody knows. */
   readonly lagMs: number | undefined
+  /** Keys whose newest state this service's contract cannot read, as far as is known: their rows are older, or absent. */
+  readonly unreadable: number
 }

@@ -27,6 +27,8 @@ export interface ReplicateOptions<Column extends string> {
 export interface RunningReplica {
   readonly name: string
   readonly topic: string
+  /** The properties that it copies, the key first. */
+  readonly columns: readonly string[]
   readonly reader: Replica<Record<string, unknown>, string | number>
   /** Prepares its tables; rejects with `replica-conflict`. Copying goes on in the background. */
   start(parts: ReplicaParts, onApplied: (keys: readonly string[] | 'any') => void): Promise<void>
@@ -49,7 +51,7 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
   }
   const freshnessMs =
     options.freshness === undefined ? undefined : milliseconds(options.freshness, `The freshness of replica ${name}`)
-  const common = { name, topic, keyProperty, columns, freshnessMs }
+  const common = { name, topic, entity, columns, freshnessMs }
   const inMemory = options.store === 'memory'
   const { onApplied = () => {} } = options
   const create = () => (inMemory ? new MemoryReplica(common) : new TableReplica({ ...common, table, onApplied }))
@@ -58,6 +60,7 @@ export function createReplica(entity: Entity, options: ReplicateOptions<string>)
   return {
     name,
     topic,
+    columns,
     reader: {
       name,
       topic,

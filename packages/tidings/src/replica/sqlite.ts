@@ -9,6 +9,8 @@ import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from '
  * `tidings_replica_tombstones`: the versions of deleted keys, so that an older state which comes later does not bring
  * them back.
  *
+ * `tidings_replica_unread`: the keys whose newest state could not be read, with its version and why.
+ *
  * `tidings_replica_guard`: replicas can be written while it says 1, which it does inside the kit's transactions only.
  */
 export const migrations: MigrationSet = {
@@ -40,6 +42,14 @@ export const migrations: MigrationSet = {
      create index tidings_replica_tombstones_by_position on tidings_replica_tombstones (name, build, number);
      create table tidings_replica_guard (writable integer not null) strict;
      insert into tidings_replica_guard (writable) values (0)`,
+    `create table tidings_replica_unread (
+       name text not null,
+       build integer not null,
+       key blob not null,
+       version text not null,
+       reason text not null,
+       primary key (name, build, key)
+     ) strict, without rowid`,
   ],
 }
 
@@ -67,6 +77,16 @@ export const statements: ReplicaStatements = {
     on conflict do update set version = excluded.version, number = excluded.number where excluded.version > version`,
   forgetTombstones: 'delete from tidings_replica_tombstones where name = ? and build = ? and number <= ?',
   forgetEveryTombstone: 'delete from tidings_replica_tombstones where name = ? and build = ?',
+  unread: 'select key, version from tidings_replica_unread where name = ? and build = ? limit ?',
+  countUnread: 'select count(*) as count from tidings_replica_unread where name = ? and build = ?',
+  keepUnread: `
+    insert into tidings_replica_unread (name, build, key, version, reason) values (?, ?, ?, ?, ?)
+    on conflict do nothing returning version`,
+  raiseUnread: `
+    update tidings_replica_unread set version = ?, reason = ? where name = ? and build = ? and key = ? and version < ?`,
+  forgetUnread: `
+    delete from tidings_replica_unread where name = ? and build = ? and key = ? and version <= ? returning version`,
+  forgetEveryUnread: 'delete from tidings_replica_unread where name = ? and build = ?',
 }
 
 const hidden = 'tidings_version text not null, tidings_encoded text'
@@ -84,6 +104,9 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
       on conflict (${key}) do update set ${assignments.join(', ')}
       where excluded.tidings_version > tidings_version`,
     remove: `delete from ${name} where ${key} in (?, ?) and tidings_version < ?`,
+    versionOf: `
+      select tidings_version as version from ${name} where ${key} in (?, ?) union all
+      select version from tidings_replica_tombstones where name = ? and build = ? and key = ?`,
   }
 }
 

@@ -5,7 +5,7 @@ import { TidingsError } from '../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { dropBuild, findConflict, insertBuild, loadBuilds, switchTo, type Build } from './build.ts'
 import { Freshness } from './freshness.ts'
-import type { Change } from './change.ts'
+import type { Change, ReadEntity } from './change.ts'
 import type { ReplicaParts } from './parts.ts'
 import type { ReplicaStatus } from './replica.ts'
 import { decodeRow } from './row-form.ts'
@@ -14,7 +14,7 @@ import { tablesOf } from './tables.ts'
 export interface TableReplicaOptions {
   readonly name: string
   readonly topic: string
-  readonly keyProperty: string
+  readonly entity: ReadEntity
   /** The key first. */
   readonly columns: readonly string[]
   readonly table: string
@@ -54,7 +54,9 @@ export class TableReplica {
     await database.migrate(tablesOf(database.dialect).migrations)
     await this.#refuseForeignTable(parts)
     await this.#begin(parts)
-    this.#freshness = new Freshness(parts, this.#options, () => (this.#ready ?? this.#filling)?.subscription)
+    const subscription = () => (this.#ready ?? this.#filling)?.subscription
+    const recheck = () => Promise.all([...this.#runs.values()].map((run) => run.recheck()))
+    this.#freshness = new Freshness(parts, this.#options, subscription, recheck)
     this.#freshness.start()
   }
 
@@ -73,7 +75,7 @@ export class TableReplica {
 
   async get(key: string | number): Promise<Record<string, unknown> | undefined> {
     const { database } = this.#readable()
-    const column = database.dialect.identifier(this.#options.keyProperty)
+    const column = database.dialect.identifier(this.#options.entity.key)
     const tables = tablesOf(database.dialect)
     const [stored] = tables.encodeValue(key)
     const [row] = await this.#select(`where ${column} = ${database.dialect.placeholder(1)}`, [stored])
@@ -89,7 +91,8 @@ export class TableReplica {
   status(): ReplicaStatus {
     const readable = this.#ready && this.#hasColumns(this.#ready)
     const state = !this.#parts ? 'stopped' : !readable ? 'filling' : this.#filling ? 'rebuilding' : 'ready'
-    return { state, lagMs: this.#freshness?.lagMs }
+    const run = this.#runs.get((this.#ready ?? this.#filling)?.number ?? 0)
+    return { state, lagMs: this.#freshness?.lagMs, unreadable: run?.unread ?? 0 }
   }
 
   async #select(where: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
@@ -176,14 +179,15 @@ export class TableReplica {
     if (!this.#filling && !(this.#ready && this.#isWanted(this.#ready))) {
       this.#filling = await this.#createBuild(parts, Math.max(0, ...builds.map(({ number }) => number)) + 1)
     }
-    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build)
+    for (const build of [this.#ready, this.#filling]) if (build) this.#run(parts, build, 'look again')
   }
 
-  #run(parts: ReplicaParts, build: Build): void {
+  #run(parts: ReplicaParts, build: Build, first?: 'look again'): void {
     const run = new BuildRun({
       ...parts,
       build,
-      keyProperty: this.#options.keyProperty,
+      entity: this.#options.entity,
+      looksAgain: first !== undefined,
       onApplied: (changes) => {
         if (this.#ready?.number === build.number) this.#onApplied(changes.map(({ key }) => key))
         this.#options.onApplied(changes)

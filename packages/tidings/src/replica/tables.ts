@@ -38,6 +38,8 @@ export interface BuildStatements {
   readonly upsert: string
   /** The two values of the key, version. */
   readonly remove: string
+  /** The two values of the key, and for the tombstone: name, build, key. Versions that the copy has of it. */
+  readonly versionOf: string
 }
 
 /** By what they do to the tables of the kit; the values of each, in order. */
@@ -70,6 +72,18 @@ export interface ReplicaStatements {
   readonly forgetTombstones: string
   /** Name, build. */
   readonly forgetEveryTombstone: string
+  /** Name, build, most rows: key and version of what could not be read. */
+  readonly unread: string
+  /** Name, build. */
+  readonly countUnread: string
+  /** Name, build, key, version, reason: a row where there was none of the key. */
+  readonly keepUnread: string
+  /** Version, reason, name, build, key, version: where it was an older one. */
+  readonly raiseUnread: string
+  /** Name, build, key, version: up to this one; a row where there was one. */
+  readonly forgetUnread: string
+  /** Name, build. */
+  readonly forgetEveryUnread: string
 }
 
 const tables: Readonly<Record<Dialect['name'], ReplicaTables>> = { sqlite, postgres }

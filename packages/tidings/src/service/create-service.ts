@@ -1,9 +1,10 @@
 import { createReplica, type Replica, type ReplicateOptions, type RunningReplica } from '../replica/index.ts'
-import type { Entity, EventType } from '../contract/index.ts'
+import { contractDocument, type Entity, type EventType } from '../contract/index.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
 import type { Handler } from './handler.ts'
+import { HandlerReads, observeByDefault } from './handler-reads.ts'
 import { ownedEntity, type Owned } from './owned-entity.ts'
 import { printing } from './notices.ts'
 import { Running, type HandlerDefinition, type ServiceDefinition } from './running.ts'
@@ -11,6 +12,7 @@ import type { CollectingTransaction } from './service-transaction.ts'
 import type {
   BenchSeam,
   HandlerOptions,
+  ObserveReads,
   OwnsOptions,
   Service,
   ServiceDescription,
@@ -34,6 +36,7 @@ class DefinedService implements Service {
   readonly #owned = new Map<string, Owned>()
   readonly #replicas: RunningReplica[] = []
   readonly #handlers: HandlerDefinition[] = []
+  readonly #observeReads: ObserveReads
   #parts: ServiceParts
   #running: Running | undefined
   #starting: Promise<void> | undefined
@@ -48,11 +51,14 @@ class DefinedService implements Service {
       report = printing(name),
       namespace = 'default',
       wakeUps,
+      observeReads = observeByDefault(),
     } = options
     this.name = name
+    this.#observeReads = observeReads
     this.#parts = { broker, database, wakeUps, environment, report, reached: () => undefined }
     this.#definition = {
       name,
+      contract: contractDocument(options.contract),
       topics,
       caller: { namespace, principal: name },
       owned: this.#owned,
@@ -89,7 +95,9 @@ class DefinedService implements Service {
     run: (context: never) => unknown,
   ): void {
     this.#ensureNotStarted('on()')
-    const handler = { ...handlerOf(this.name, name, types), run: run as Handler['run'] }
+    const chance = () => this.#parts.environment.random.next()
+    const reads = new HandlerReads({ observe: this.#observeReads, chance })
+    const handler = { ...handlerOf(this.name, name, types), reads, run: run as Handler['run'] }
     if (this.#handlers.some((other) => other.handler.name === name)) {
       throw badRequest(`${this.name} has two handlers called ${name}; a handler's name is its own.`)
     }
@@ -142,6 +150,7 @@ class DefinedService implements Service {
     return {
       describe: () => describe(this.#definition),
       parts: () => this.#parts,
+      reads: (name) => this.#handlers.find(({ handler }) => handler.name === name)?.handler.reads.fields,
       rewire: (replaced) => {
         this.#ensureNotStarted('rewire()')
         // What wakes was given for the database that was given.
@@ -173,7 +182,11 @@ function describe({ name, topics, replicas, handlers }: ServiceDefinition): Serv
   return { name, topics, consumed: [...copied, ...handled] }
 }
 
-function handlerOf(service: string, name: string, types: EventType | readonly EventType[]): Omit<Handler, 'run'> {
+function handlerOf(
+  service: string,
+  name: string,
+  types: EventType | readonly EventType[],
+): Omit<Handler, 'run' | 'reads'> {
   validateName(`${service}.${name}`, 'subscription')
   if (/^replica(\.|$)/.test(name))
     throw new TidingsError(

@@ -1,12 +1,13 @@
 import type { Caller } from '../broker/port/broker.ts'
 import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
 import { reasonOf } from '../consumer/index.ts'
-import { decodePayload, type EventType } from '../contract/index.ts'
+import { decodeEvent, type EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
 import { RefuseError, TerminalError, TidingsError } from '../errors.ts'
 import type { AttributeValue, Event } from '../event/index.ts'
 import type { Inbox } from '../inbox/index.ts'
 import type { CollectingTransaction } from './service-transaction.ts'
+import type { HandlerReads, ObservedDelivery } from './handler-reads.ts'
 import type { EventOf, HandlerContext, ServiceParts } from './types.ts'
 import { acknowledge, encodeAnswer, wantsAnswer } from './task-answer.ts'
 import { lookAgainMs, WaitSignal } from './waiting.ts'
@@ -16,6 +17,8 @@ export interface Handler {
   readonly name: string
   readonly topic: string
   readonly types: ReadonlyMap<string, EventType>
+  /** What is seen of its reading. */
+  readonly reads: HandlerReads
   readonly run: (context: HandlerContext<string, EventType>) => unknown
 }
 
@@ -146,16 +149,36 @@ class Attempt {
 
   async run(): Promise<void> {
     const { handler, reached } = this.#parts
-    const context: HandlerContext<string, EventType> = {
-      event: await this.#event(),
+    const event = await this.#event()
+    const observing = handler.reads.begin()
+    await reached('before-handler')
+    const returned = observing ? await this.#observe(event, observing) : await handler.run(this.#context(event))
+    if (this.counter === undefined) await this.#transact(() => returned)
+  }
+
+  /** Where a handler does what no proxy bears, it gets the data as it is, from here on and at once. */
+  async #observe(event: EventOf<EventType>, observing: ObservedDelivery): Promise<unknown> {
+    const { handler } = this.#parts
+    try {
+      return await handler.run(this.#context(observing.event(event)))
+    } catch (error) {
+      if (!isCloneError(error) || this.counter !== undefined) throw error
+      handler.reads.giveUp()
+      this.#called = false
+      return await handler.run(this.#context(event))
+    } finally {
+      observing.end()
+    }
+  }
+
+  #context(event: EventOf<EventType>): HandlerContext<string, EventType> {
+    return {
+      event,
       idempotencyKey: idempotencyKey(this.#parts.inbox.subscription, this.#delivery),
       transaction: (work) => this.#transaction(work),
       signal: this.#signal,
       attempt: this.#delivery.attempt,
     }
-    await reached('before-handler')
-    const returned = await handler.run(context)
-    if (this.counter === undefined) await this.#transact(() => returned)
   }
 
   async #event(): Promise<EventOf<EventType>> {
@@ -163,8 +186,8 @@ class Attempt {
     const type = this.#parts.handler.types.get(event.type)
     if (!type) throw new TerminalError(`Handler ${this.#parts.handler.name} does not know the type ${event.type}.`)
     const { id, source, key, subject, time, extensions = {}, data: bytes } = event
-    const data = await decodePayload(type, bytes).catch((error: unknown) => {
-      throw new TerminalError(reasonOf(error), { cause: error })
+    const data = await decodeEvent(type, event).catch((cause: unknown) => {
+      throw new TerminalError(`unreadable: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
     })
     return {
       id,
@@ -226,6 +249,11 @@ class Attempt {
     this.answer = await encodeAnswer(type, value)
     await inbox.keepAnswer(tx, counter, this.answer)
   }
+}
+
+/** What `structuredClone` says of a proxy, and whatever copies like it. */
+function isCloneError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'DataCloneError'
 }
 
 /** `<subscription>/<source>/<id>`, each escaped; a replay that is to run again is another call for those outside. */

@@ -6,6 +6,7 @@ import { memoryEngine } from '../engines/memory/index.ts'
 import { Inbox, inboxMigrations } from '../inbox/index.ts'
 import { onPostgres, type PostgresBench } from '../testing/databases.fixture.ts'
 import { handleDelivery, type Handler, type HandlerParts } from './handler.ts'
+import { HandlerReads } from './handler-reads.ts'
 import { sales } from './service.fixture.ts'
 import { collect } from './service-transaction.ts'
 import { SubscribedHandler } from './subscribed-handler.ts'
@@ -46,6 +47,7 @@ async function partsOf(database: Database, process: string): Promise<HandlerPart
     name: 'thank-buyer',
     topic: 'sales.returned',
     types: new Map([['sales.returned', sales.returned]]),
+    reads: new HandlerReads({ observe: 'never', chance: () => 1 }),
     run: async ({ event, transaction }) => {
       const { orderId } = event.data as { orderId: string }
       await transaction((tx) => tx.query('insert into email values ($1, $2)', [orderId, process]))

@@ -5,6 +5,7 @@ export type {
   HandlerContext,
   HandlerOptions,
   HandlerPoint,
+  ObserveReads,
   OwnsOptions,
   PublishOptions,
   Service,

@@ -1,7 +1,6 @@
 import type { Caller } from '../broker/port/broker.ts'
-import type { JsonSchema, TopicDefinition } from '../broker/port/topics.ts'
 import type { Report } from '../consumer/index.ts'
-import type { ContractTopic, EventType } from '../contract/index.ts'
+import type { ContractDefinition, ContractTopic, EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
 import { Backoff } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
@@ -12,6 +11,7 @@ import type { RunningReplica } from '../replica/index.ts'
 import { gateTo, type Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { databaseIdentity } from './identity.ts'
+import { Needs } from './needs.ts'
 import { withoutRepetition } from './notices.ts'
 import type { Owned } from './owned-entity.ts'
 import { collect, type CollectingTransaction } from './service-transaction.ts'
@@ -29,6 +29,8 @@ export interface HandlerDefinition {
 /** What was said about a service before its start. */
 export interface ServiceDefinition {
   readonly name: string
+  /** As it is registered. */
+  readonly contract: ContractDefinition
   readonly topics: readonly ContractTopic[]
   readonly caller: Caller
   readonly owned: ReadonlyMap<string, Owned>
@@ -48,6 +50,7 @@ export class Running {
   readonly #gate: Gate
   readonly #outbox: Outbox
   readonly #waiting: Waiting
+  readonly #needs: Needs
   readonly #stopping = new AbortController()
   #connecting: Promise<void> | undefined
   #registering: Promise<void> | undefined
@@ -63,6 +66,14 @@ export class Running {
     this.#gate = gateTo(parts.broker, name)
     this.#report = withoutRepetition(parts.report, parts.environment)
     this.#waiting = new Waiting({ ...parts, caller, report: this.#report })
+    this.#needs = new Needs({
+      broker: this.#gate.broker,
+      caller,
+      service: name,
+      environment: parts.environment,
+      replicas: definition.replicas,
+      handlers: definition.handlers.map(({ handler }) => handler),
+    })
     this.#outbox = createOutbox({
       ...parts,
       broker: this.#gate.broker,
@@ -96,6 +107,7 @@ export class Running {
     await this.#connecting
     await this.#registering
     await Promise.all(this.#handlers.map((handler) => handler.stop()))
+    await this.#needs.stop()
     await Promise.all(this.#definition.replicas.map((replica) => replica.stop()))
     await this.#parts.wakeUps?.stop()
     await this.#outbox.stop()
@@ -104,10 +116,10 @@ export class Running {
 
   async #register(): Promise<void> {
     const { broker } = this.#parts
-    const { caller, name, topics } = this.#definition
+    const { caller, name, contract } = this.#definition
     await broker.start()
     await broker.registerService(caller, { service: name, database: this.#identity })
-    for (const topic of topics) await broker.putTopic(caller, topicDefinition(name, topic))
+    await broker.registerContract(caller, contract)
     this.#gate.open()
   }
 
@@ -122,6 +134,7 @@ export class Running {
   async #startHandlers(): Promise<void> {
     this.#handlers = await Promise.all(this.#definition.handlers.map((each) => this.#subscribe(each)))
     await Promise.all(this.#handlers.map((handler) => handler.start()))
+    this.#needs.start()
   }
 
   async #keepConnecting(): Promise<void> {
@@ -230,10 +243,4 @@ export class Running {
 function asRetryable(error: unknown): TidingsError {
   if (error instanceof TidingsError && error.retryable) return error
   throw error
-}
-
-function topicDefinition(owner: string, { topic, kind, types, replies }: ContractTopic): TopicDefinition {
-  const schemas: Record<string, JsonSchema> = {}
-  for (const { type, jsonSchema } of types) if (jsonSchema !== undefined) schemas[type] = jsonSchema
-  return { topic, kind, owner, ...(replies && { replies }), ...(Object.keys(schemas).length === 0 ? {} : { schemas }) }
 }

@@ -71,10 +71,10 @@ describe('tx.changed()', () => {
       { namespace: 'default', principal: 'operator' },
       { topic: 'shop.product' },
     )
-    expect(events.map(({ event }) => [event.type, event.source, event.key])).toEqual([
-      ['shop.product.created', 'shop', '7'],
-      ['shop.product.updated', 'shop', '7'],
-      ['shop.product.deleted', 'shop', '7'],
+    expect(events.map(({ event }) => [event.type, event.source, event.key, event.dataschema])).toEqual([
+      ['shop.product.created', 'shop', '7', 'tidings:shop.product.created/1'],
+      ['shop.product.updated', 'shop', '7', 'tidings:shop.product.updated/1'],
+      ['shop.product.deleted', 'shop', '7', 'tidings:shop.product.deleted/1'],
     ])
   })
 

@@ -9,6 +9,9 @@ import type { OutboxStats } from '../outbox/index.ts'
 import type { Replica, ReplicaStatus, ReplicateOptions } from '../replica/index.ts'
 import type { WakeUps } from './wake-ups.ts'
 
+/** When the reads of handlers are looked at: of every delivery, of one in a hundred, of none. */
+export type ObserveReads = 'always' | 'sampled' | 'never'
+
 export interface ServiceOptions<Name extends string = string> {
   /** What this service publishes and accepts. */
   readonly contract: { readonly '~contract': ContractDetails<Name> }
@@ -22,6 +25,12 @@ export interface ServiceOptions<Name extends string = string> {
    * is woken by its own commits anyway, and finds others by polling.
    */
   readonly wakeUps?: WakeUps
+  /**
+   * When it is looked at which fields of their events the handlers read, so that whoever wants to change a contract knows
+   * whom it concerns: `sampled` at one delivery in a hundred. `always` where NODE_ENV is `development` or `test` and
+   * nothing is said, else `never`.
+   */
+  readonly observeReads?: ObserveReads
   readonly environment?: Environment
   /** Told what a person should know; prints warnings and errors to the error stream where nothing is said. */
   readonly report?: Report
@@ -60,8 +69,8 @@ export interface Service<Name extends string = string> {
   join<Result>(handle: unknown, work: (tx: ServiceTransaction<Name>) => Promise<Result> | Result): Promise<Result>
   /**
    * Prepares the database, registers the service with the broker and starts relaying, copying and handling. A broker that
-   * is out of reach is waited for in the background; what is wrong for good (`service-conflict`, `replica-conflict`,
-   * `database-not-durable` …) rejects.
+   * is out of reach is waited for in the background; what is wrong for good (`service-conflict`, `contract-incompatible`,
+   * `replica-conflict`, `database-not-durable` …) rejects.
    */
   start(): Promise<void>
   /** Finishes what runs, returns the rest. Broker and database were given and are left running. Idempotent. */
@@ -74,6 +83,8 @@ export interface Service<Name extends string = string> {
 
 export interface BenchSeam {
   describe(): ServiceDescription
+  /** What a handler was seen to read; `undefined` where there is no such handler. */
+  reads(handler: string): readonly string[] | undefined
   parts(): ServiceParts
   /** Replaces parts of a service that is not running. */
   rewire(parts: Partial<ServiceParts>): void

@@ -1,10 +1,12 @@
 import { allowAll, createBroker, type Broker, type DeadLetter } from '../broker/index.ts'
+import type { SampleOptions } from '../compatibility/index.ts'
 import { encodePayload, type EventType, type Kind } from '../contract/index.ts'
 import type { Database } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import type { EventOf, HandlerPoint, Service, ServiceDescription } from '../service/index.ts'
 import { beginLife, type Life } from './life.ts'
+import { sampleData } from './sample-data.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from './simulated.ts'
 import { readEvents, unsettled, type KnownEvent } from './settled.ts'
 
@@ -28,6 +30,14 @@ export interface TestBench {
     data: Type extends EventType<string, Kind, string, infer Input> ? Input : never,
     options?: { readonly id?: string },
   ): Promise<void>
+  /**
+   * Makes data of a type for `publish`, from the JSON Schema of its contract and chance, another one each time. Rejects
+   * where there is no such schema, where it has no documents, and where the contract's own schema refuses what was made.
+   */
+  sample<Type extends EventType>(
+    type: Type,
+    options?: SampleOptions,
+  ): Promise<Type extends EventType<string, Kind, string, infer Input> ? Input : never>
   /** Runs until a handler reaches this point, kills the service there and starts it again on the same database. */
   crashAt(point: HandlerPoint): Promise<void>
   /**
@@ -39,6 +49,11 @@ export interface TestBench {
   published<Type extends EventType>(type: Type): readonly EventOf<Type>[]
   /** What the service's subscriptions gave up on. */
   deadLetters(): Promise<readonly (DeadLetter & { readonly subscription: string })[]>
+  /**
+   * Which fields of its events a handler has read so far, as JSON pointers into the data with `*` for any item of an
+   * array: what is left out of its contract would break it. '' is everything.
+   */
+  reads(handler: string): readonly string[]
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -182,9 +197,20 @@ class Bench implements TestBench {
     await this.environment.advance(1)
   }
 
+  async sample<Type extends EventType>(type: Type, options?: SampleOptions): Promise<never> {
+    // The contract's schema accepted it, which is what the cast says.
+    return (await sampleData(type, this.environment.random, options)) as never
+  }
+
   published<Type extends EventType>(type: Type): readonly EventOf<Type>[] {
     // The type of each event was compared with the one that was asked for, which is what the cast says.
     return this.#known.filter((event) => event.type === type.type) as unknown as readonly EventOf<Type>[]
+  }
+
+  reads(handler: string): readonly string[] {
+    const reads = this.#service['~bench'].reads(handler)
+    if (reads) return reads
+    throw new Error(`${this.#description.name} has no handler called "${handler}".`)
   }
 
   async deadLetters(): Promise<readonly (DeadLetter & { readonly subscription: string })[]> {

@@ -3,6 +3,7 @@ import { badInputCases } from './bad-input.ts'
 import { broadcastCases } from './broadcast.ts'
 import type { BrokerCase } from './case.ts'
 import { coalesceCases } from './coalesce.ts'
+import { contractCases } from './contracts.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliverCases } from './deliver.ts'
 import { entityCases } from './entity.ts'
@@ -11,6 +12,7 @@ import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
 import { expiryCases } from './expiry.ts'
 import { followCases } from './follow.ts'
+import { needsCases } from './needs.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
@@ -53,6 +55,8 @@ export const brokerConformance: readonly BrokerCase[] = [
   ...redriveCases,
   ...seekCases,
   ...operateDeadLetterCases,
+  ...contractCases,
+  ...needsCases,
   ...badInputCases,
 ]
 

@@ -1,4 +1,5 @@
 import type { Position } from '../../event/index.ts'
+import type { ContractDescription, ContractPlan, RegisterContractRequest, ReportNeedsRequest } from './contracts.ts'
 import type {
   DeadLetterPage,
   DeadLettersRequest,
@@ -67,13 +68,36 @@ export interface Broker {
    */
   registerService(caller: Caller, request: ServiceRegistration): Promise<void>
 
-  /** Creates a topic or updates its schemas; `topic-conflict` when kind, shards or owner differ from what exists. */
+  /**
+   * Creates a topic or updates its schemas; `topic-conflict` when kind, shards or owner differ from what exists, or when
+   * the schemas are those of a registered contract and these are not among them.
+   */
   putTopic(caller: Caller, request: TopicDefinition): Promise<TopicDescription>
   /** `topic-unknown` where there is none. */
   topic(caller: Caller, topic: string): Promise<TopicDescription>
   topics(caller: Caller): Promise<readonly TopicDescription[]>
   /** Removes a topic with its events, its subscriptions and the schedules that publish to it. */
   removeTopic(caller: Caller, topic: string): Promise<void>
+
+  /**
+   * Registers the contract of a service, creates its topics and holds publishers to its schemas; the same again changes
+   * nothing. A schema that was not registered before is a new revision of its version, and is kept for good. It is
+   * refused as `contract-incompatible` or `contract-undecided` with the plan in the `details`, and then nothing of the
+   * contract is registered; `topic-conflict` as for `putTopic`. What the contract names no more stays.
+   */
+  registerContract(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan>
+  /** What `registerContract` would do; does nothing, and does not reject for what would be refused. */
+  planContract(caller: Caller, request: RegisterContractRequest): Promise<ContractPlan>
+  /** Of the topics that the caller may see. `contract-unknown` where neither a contract nor a topic of the service exists. */
+  contract(caller: Caller, service: string): Promise<ContractDescription>
+  /** Every service with a topic that the caller may see, without the schemas: who owns what, and who uses it. */
+  contracts(caller: Caller): Promise<readonly ContractDescription[]>
+  /**
+   * Says what consumers of a service read, for those who want to change it. What was seen is added to what is known of a
+   * consumer, what is declared replaces it; it goes with its subscription or its topic. `topic-unknown` where one does not
+   * exist, and then what is read of the others is kept.
+   */
+  reportNeeds(caller: Caller, request: ReportNeedsRequest): Promise<void>
 
   /**
    * Publishes events in order; answers per event and is durable when it resolves. When it rejects, nothing is known of

@@ -1,5 +1,6 @@
 import type { MigrationSet } from '../../database/index.ts'
 import { pageFunction, relayFunctions } from './functions.ts'
+import { schemaVersions } from './schema-versions.ts'
 
 /**
  * The tables of the outbox in the schema `tidings`. Rows are written into one of two tables and never changed; when
@@ -203,5 +204,6 @@ export const outboxMigrations: MigrationSet = {
     `,
     relayFunctions,
     pageFunction,
+    schemaVersions,
   ],
 }

@@ -34,6 +34,7 @@ describe('tidings.publish()', () => {
       key: 'a',
       subject: 'welcome',
       datacontenttype: 'application/json',
+      dataschema: 'tidings:crm.mail/1',
       extensions: { correlationid: 'c-7' },
     })
     expect(Math.abs(Date.parse(first!.event.time!) - Date.now())).toBeLessThan(600_000)
@@ -59,6 +60,10 @@ describe('tidings.publish()', () => {
     ["select tidings.publish('crm.mail', '{}', key => '')", 'has 0 bytes'],
     ["select tidings.publish('crm.mail', '{}', key => e'a\\tb')", 'holds a control character'],
     ["select tidings.changed('crm.customer', null, '{}')", 'has no key'],
+    [
+      "select tidings.publish('crm.mail', '{}', schema_version => 0)",
+      'the schema_version of an event for crm.mail is 0',
+    ],
   ])('refuses %s', async (statement, message) => {
     await expect(other.run(statement)).rejects.toThrow(message)
     await service.relay()
@@ -101,6 +106,23 @@ test('a trigger with tidings.changed() and tidings.deleted() keeps copies like t
     'deleted b 2',
     'updated a 2',
     'updated c 2',
+  ])
+})
+
+test('what is written says the version of its schema, and a deletion the first one', async () => {
+  await other.run(`
+    select tidings.publish('crm.mail', '{"to": "Ann"}', schema_version => 3);
+    select tidings.publish('crm.mail', '{"to": "Ann"}', type => 'Welcome to Us');
+    select tidings.changed('crm.customer', 'a', '{"id": "a"}', schema_version => 2);
+    select tidings.changed('crm.customer', 'a', '{"id": "a"}');
+    select tidings.deleted('crm.customer', 'a', '{"id": "a"}');`)
+  await service.relay()
+  const schemas = async (topic: string) => (await bench.published(topic)).map(({ event }) => event.dataschema)
+  expect(await schemas(mails)).toEqual(['tidings:crm.mail/3', undefined])
+  expect(await schemas(customers)).toEqual([
+    'tidings:crm.customer.created/2',
+    'tidings:crm.customer.updated/1',
+    'tidings:crm.customer.deleted/1',
   ])
 })
 

@@ -1,0 +1,12 @@
+export {
+  checkCompatibility,
+  compatibilityModes,
+  type Compatibility,
+  type CompatibilityDirection,
+  type CompatibilityFinding,
+  type CompatibilityQuestion,
+} from './check.ts'
+export type { Validator } from './confirm.ts'
+export type { CompatibilityRule } from './rules.ts'
+export type { CompatibilityMode, CompatibilityPolicy } from '../contract/index.ts'
+export { sampleOf, type Sample, type SampleOptions } from './sample.ts'

@@ -1,0 +1,92 @@
+import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.ts'
+import { ownTransaction } from '../database/own-transaction.ts'
+import type { Build } from './build.ts'
+import type { Change, UnreadState } from './change.ts'
+import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+/** So many are looked at one by one; where there are more, nobody counts on each of them. */
+const mostChecked = 100
+
+interface UnreadRow extends SqlRow {
+  key: Uint8Array
+  version: string
+}
+
+/** What could not be read, and what a transaction changes about it. */
+export interface UnreadChanges {
+  /** Those that are newer than what the copy has; the others are nobody's loss. */
+  readonly kept: readonly UnreadState[]
+  /** By how much there are more of them. */
+  readonly more: number
+}
+
+/**
+ * The keys of one build whose newest state could not be read, so that their rows are older or absent: they are written
+ * down, because a listing tells of them once. A newer state of the key, or the same one when it can be read, ends it.
+ */
+export class Unread {
+  readonly #database: Database
+  readonly #build: Build
+  readonly #tables: ReplicaTables
+  readonly #statements: BuildStatements
+  /** How many there are, as far as this process knows. */
+  size = 0
+
+  constructor(database: Database, build: Build) {
+    this.#database = database
+    this.#build = build
+    this.#tables = tablesOf(database.dialect)
+    this.#statements = this.#tables.buildStatements(build.presentTable, build.columns)
+  }
+
+  /** Brings what is known up to date with what other processes of the service have done. */
+  async load(): Promise<void> {
+    const { name, number } = this.#build
+    const { countUnread, forgetUnread, unread } = this.#tables.statements
+    for (const { key, version } of await this.#database.query<UnreadRow>(unread, [name, number, mostChecked])) {
+      if ((await this.#present(this.#database, decoder.decode(key))) < version) continue
+      const values = [name, number, key, version]
+      await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, values))
+    }
+    const [row] = await this.#database.query<{ count: number }>(countUnread, [name, number])
+    this.size = Number(row!.count)
+  }
+
+  /** Writes down, in the transaction that applies `changes`, what could not be read beside them. */
+  async keep(
+    transaction: Transaction,
+    changes: readonly Change[],
+    states: readonly (UnreadState & { readonly reason: string })[],
+  ): Promise<UnreadChanges> {
+    const { name, number } = this.#build
+    const { forgetUnread, keepUnread, raiseUnread } = this.#tables.statements
+    const kept: UnreadState[] = []
+    let more = 0
+    for (const { key, version } of this.size === 0 ? [] : changes) {
+      more -= (await transaction.query(forgetUnread, [name, number, encoder.encode(key), version])).length
+    }
+    for (const state of states) {
+      const { key, version, reason } = state
+      if ((await this.#present(transaction, key)) >= version) continue
+      const bytes = encoder.encode(key)
+      const inserted = await transaction.query(keepUnread, [name, number, bytes, version, reason])
+      if (inserted.length === 0) await transaction.query(raiseUnread, [version, reason, name, number, bytes, version])
+      more += inserted.length
+      kept.push(state)
+    }
+    return { kept, more }
+  }
+
+  /** The version of a key in the copy, that of its deletion included; '' where it never had any. */
+  async #present(
+    reader: { query(text: string, values?: readonly SqlValue[]): Promise<SqlRow[]> },
+    key: string,
+  ): Promise<string> {
+    const { name, number } = this.#build
+    const values = [...this.#tables.keyValues(key), name, number, encoder.encode(key)]
+    const rows = await reader.query(this.#statements.versionOf, values)
+    return rows.map(({ version }) => String(version)).reduce((newest, each) => (each > newest ? each : newest), '')
+  }
+}

@@ -1,0 +1,168 @@
+const check = ['compatibility/check.test.ts']
+const pairs = ['compatibility/random-pairs.test.ts']
+const corpus = ['compatibility/corpus.test.ts']
+const pattern = ['compatibility/pattern/pattern.test.ts']
+const hostile = ['compatibility/hostile.test.ts']
+
+/**
+ * What the verdicts on schemas hang on: that nothing is called compatible that a document contradicts, that each witness
+ * is one, that samples are valid, and that no schema keeps a server busy for ever.
+ *
+ * @type {readonly import('./mutations.mjs').Mutation[]}
+ */
+export const compatibilityMutations = [
+  {
+    promise: 'A witness is confirmed by the validator.',
+    file: 'compatibility/compare.ts',
+    from: 'return this.#accepts(document) && !this.#reads(document)',
+    to: 'return true',
+    tests: check,
+  },
+  {
+    promise: 'A question that is open is not called compatible.',
+    file: 'compatibility/compare.ts',
+    from: "if (outcome.status === 'unknown') return [{ kind: 'doubt', doubt: outcome.doubt }]",
+    to: "if (outcome.status === 'unknown') return []",
+    tests: check,
+  },
+  {
+    promise: 'Every keyword that is broken is named.',
+    file: 'compatibility/compare.ts',
+    from: '      kept.add(refusal.constraint)\n',
+    to: '      break\n',
+    tests: check,
+  },
+  {
+    promise: 'Under the lenient policy a writer writes what it names.',
+    file: 'compatibility/search/names.ts',
+    from: 'return !named || named.every ||',
+    to: 'return !named || true ||',
+    tests: check,
+  },
+  {
+    promise: 'A schema for the rest of the properties names them all.',
+    file: 'compatibility/search/writer.ts',
+    from: 'if (describes(constraint.rest)) every = true',
+    to: '',
+    tests: check,
+  },
+  {
+    promise: 'A recursive schema is decided by its smallest documents.',
+    file: 'compatibility/search/solver.ts',
+    from: "return outcome.status === 'none' && outcome.under >= depth ? none : outcome",
+    to: 'return outcome',
+    tests: check,
+  },
+  {
+    promise: 'An emptiness that was assumed further out is not remembered as proved.',
+    file: 'compatibility/search/solver.ts',
+    from: "(outcome.status === 'none' && outcome.under === Infinity)",
+    to: "outcome.status === 'none'",
+    tests: check,
+  },
+  {
+    promise: 'Schemas that are told apart are not called equal.',
+    file: 'compatibility/schema/alike.ts',
+    from: 'if (kinds.size === count) return',
+    to: 'return',
+    tests: check,
+  },
+  {
+    promise: 'Exactly one alternative means that no two are met.',
+    file: 'compatibility/search/refusal.ts',
+    from: 'return [{ literals: parts.map(broken) }, ...pairs.map((pair) => ({ literals: pair.map(met) }))]',
+    to: 'return [{ literals: parts.map(broken) }]',
+    tests: check,
+  },
+  {
+    promise: 'A property that only has to be somewhere may have any name.',
+    file: 'compatibility/search/objects.ts',
+    from: 'return [...inside, ...this.#fresh.namesIn(region, this.#madeUp)]',
+    to: 'return inside',
+    tests: check,
+  },
+  {
+    promise: 'Equal items are proved as well as different ones.',
+    file: 'compatibility/search/refusal.ts',
+    from: 'return [onList((branch) => (branch.doubled = true))]',
+    to: 'return []',
+    tests: check,
+  },
+  {
+    promise: 'Items that are counted are somewhere in the list.',
+    file: 'compatibility/search/lists.ts',
+    from: 'counts.reduce((sum, { min }) => sum + min, 0)',
+    to: '0',
+    tests: pairs,
+  },
+  {
+    promise: 'That nothing is left for one of several different items is no proof.',
+    file: 'compatibility/search/lists.ts',
+    from: "if (outcome.status !== 'none' || !this.#branch.unique || position === 0) return true",
+    to: 'return true',
+    tests: [...pairs, 'compatibility/check.test.ts'],
+  },
+  {
+    promise: 'A multiple of what must not divide it does not exist; another one may.',
+    file: 'compatibility/search/numbers.ts',
+    from: 'least % each === 0',
+    to: 'each % least === 0',
+    tests: check,
+  },
+  {
+    promise: 'Samples are looked at again before they are given.',
+    file: 'compatibility/search/solver.ts',
+    from: 'if (answer !== false && (this.#depth > 1',
+    to: 'if ((answer !== false || true) && (this.#depth > 1',
+    tests: [...pairs, ...corpus],
+  },
+  {
+    promise: 'Patterns are compared as languages.',
+    file: 'compatibility/pattern/automaton.ts',
+    from: "if (when === 'always' || place[when]) found.add(to)",
+    to: 'found.add(to)',
+    tests: pattern,
+  },
+  {
+    promise: 'A search that goes back for ever is given up.',
+    file: 'compatibility/pattern/match.ts',
+    from: 'if (++this.#steps > mostSteps || ++this.#depth > deepest) throw new TooMany()',
+    to: 'this.#steps++',
+    tests: pattern,
+  },
+  {
+    promise: 'No text is given to the validator that would keep it busy for ever.',
+    file: 'compatibility/compare.ts',
+    from: 'if (!isHarmless(document, this.#patterns)) return false',
+    to: '',
+    tests: hostile,
+  },
+  {
+    promise: 'A schema that applies itself to the same value is found out.',
+    file: 'compatibility/schema/read.ts',
+    from: 'if (around.includes(node)) throw',
+    to: 'if (around.length > 1e9) throw',
+    tests: hostile,
+  },
+  {
+    promise: 'A question costs so many steps at most.',
+    file: 'compatibility/budget.ts',
+    from: 'if (this.#left < 0) throw',
+    to: 'if (this.#left < -1e12) throw',
+    tests: hostile,
+  },
+  {
+    promise: 'Data of the bench is what the contract accepts.',
+    file: 'testing/sample-data.ts',
+    from: 'if (!issues) return sample.value',
+    to: 'return sample.value',
+    tests: ['testing/test-bench-samples.test.ts'],
+  },
+  {
+    promise: 'Data of the bench has a key.',
+    file: 'testing/sample-data.ts',
+    from: '{ [key]: { minLength: 1, maxLength: 100 } }',
+    to: '{}',
+    tests: ['testing/test-bench-samples.test.ts'],
+  },
+]
