@@ -39,8 +39,8 @@ export const verifyMutations = [
   {
     promise: 'A row on the border of two ranges is in one of them.',
     file: 'verify/key-order.ts',
-    from: "(upTo === undefined || compareKeys(key, upTo) <= 0)",
-    to: "(upTo === undefined || compareKeys(key, upTo) < 0)",
+    from: '(upTo === undefined || compareKeys(key, upTo) <= 0)',
+    to: '(upTo === undefined || compareKeys(key, upTo) < 0)',
     tests: bisect,
     name: 'on the border',
   },
@@ -51,6 +51,14 @@ export const verifyMutations = [
     to: 'if (end === undefined || end) return',
     tests: bisect,
     name: 'ends early',
+  },
+  {
+    promise: 'A range is compared to its end, however many rows it has got by then.',
+    file: 'verify/bisect.ts',
+    from: '      if (last === range.upTo) return\n',
+    to: '      return\n',
+    tests: bisect,
+    name: 'while it is taken apart',
   },
   {
     promise: 'Two equal differences do not cancel each other.',

@@ -122,9 +122,13 @@ export class Asking {
       signal: signal ? AbortSignal.any([signal, until]) : until,
     })
     const { response, text } = await received(fetch, request).catch((cause: unknown) => {
-      throw new TidingsError('unavailable', `The owner at ${url} does not answer (${reason(cause)}); look whether it runs.`, {
-        cause,
-      })
+      throw new TidingsError(
+        'unavailable',
+        `The owner at ${url} does not answer (${reason(cause)}); look whether it runs.`,
+        {
+          cause,
+        },
+      )
     })
     const isSigned = await this.#isSigned(response, asked.id, text)
     const value = parsed(text)
