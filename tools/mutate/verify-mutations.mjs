@@ -15,8 +15,8 @@ export const verifyMutations = [
   {
     promise: 'A change that is under way is no difference.',
     file: 'verify/doubts.ts',
-    from: 'else if (now - seen.since >= patienceMs) {',
-    to: 'else {',
+    from: "else if (now - seen.since >= patienceMs) this.#confirm(difference, 'patience')",
+    to: "else this.#confirm(difference, 'patience')",
     tests: compare,
     name: 'reaches the copy in time',
   },
@@ -183,7 +183,7 @@ export const verifyMutations = [
   {
     promise: 'A second row of a key is found.',
     file: 'verify/difference.ts',
-    from: "if (second) return { key, kind: 'only-in-copy', columns: [] }",
+    from: "if (second) return { key, kind: 'only-in-copy', columns: [], ...versions }",
     to: '',
     tests: compare,
     name: 'that are there twice',
