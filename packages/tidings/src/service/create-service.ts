@@ -13,6 +13,7 @@ import type {
   BenchSeam,
   HandlerOptions,
   ObserveReads,
+  OwnedSeam,
   OwnsOptions,
   Service,
   ServiceDescription,
@@ -144,6 +145,12 @@ class DefinedService implements Service {
 
   async stats(): Promise<ServiceStats> {
     return await this.#ensureRunning().stats()
+  }
+
+  '~owned'(topic: string): OwnedSeam {
+    const owned = this.#owned.get(topic)
+    if (owned) return { database: this.#parts.database, rows: owned.rows }
+    throw badRequest(`${this.name} does not own ${topic}; say where it lives with owns().`)
   }
 
   #seam(): BenchSeam {
