@@ -62,6 +62,9 @@ export type {
   Follower,
   FollowRequest,
   FollowReset,
+  HistoricEvent,
+  HistoryAnswer,
+  HistoryRequest,
   LatestPage,
   LatestRequest,
   PositionedEvent,
@@ -70,6 +73,7 @@ export type {
   PublishRequest,
   ReadPage,
   ReadRequest,
+  RepairNote,
 } from './port/events.ts'
 export type {
   JsonSchema,

@@ -11,6 +11,7 @@ import { flowCases } from './flow.ts'
 import { filterCases } from './filters.ts'
 import { expiryCases } from './expiry.ts'
 import { followCases } from './follow.ts'
+import { historyCases } from './history.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
@@ -30,6 +31,7 @@ import { streamCases } from './stream.ts'
 export const brokerConformance: readonly BrokerCase[] = [
   ...publishCases,
   ...entityCases,
+  ...historyCases,
   ...eraseCases,
   ...deliverCases,
   ...deadLetterCases,
