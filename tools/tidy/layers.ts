@@ -49,6 +49,7 @@ export const layers: readonly Layer[] = [
   { path: 'replica', imports: pattern },
   { path: 'capture', imports: ['broker/port', 'contract', 'event'], node: true },
   { path: 'verify', imports: ['capture', 'contract', 'database', 'replica'], node: true },
+  { path: 'drift', imports: ['broker/port', 'contract', 'database', 'event', 'outbox', 'replica', 'verify'], node: true },
   { path: 'extract', imports: ['capture', 'postgres', 'verify'], node: true },
   { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
 
