@@ -48,8 +48,16 @@ export const layers: readonly Layer[] = [
   { path: 'inbox', imports: pattern },
   { path: 'replica', imports: pattern },
   { path: 'capture', imports: ['broker/port', 'contract', 'event'], node: true },
-  { path: 'verify', imports: ['capture', 'contract', 'database', 'replica'], node: true },
-  { path: 'drift', imports: ['broker/port', 'contract', 'database', 'event', 'outbox', 'replica', 'verify'], node: true },
+  {
+    path: 'verify',
+    imports: ['broker/port', 'capture', 'contract', 'database', 'event', 'protocol', 'replica', 'service'],
+    node: true,
+  },
+  {
+    path: 'drift',
+    imports: ['broker/port', 'contract', 'database', 'event', 'outbox', 'protocol', 'replica', 'verify'],
+    node: true,
+  },
   { path: 'extract', imports: ['capture', 'postgres', 'verify'], node: true },
   { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
 

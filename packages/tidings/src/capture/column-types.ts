@@ -10,6 +10,8 @@ export interface ColumnType {
   json(text: string): string
   /** Whether a value is a JSON number or a JSON text, so that it can be a key. */
   readonly key: boolean
+  /** The type of the catalogue whose form it has; `enum`, `array`, and `string` for texts of extensions. */
+  readonly form: string
 }
 
 /** A row of `pg_type`. */
@@ -128,14 +130,16 @@ export class ColumnTypes {
       const type = this.#typeOf(base)
       return type && { ...type, name }
     }
-    if (kind === 'e') return { name, json: asText, key: true }
+    if (kind === 'e') return { name, json: asText, key: true, form: 'enum' }
     if (element !== 0) {
       const items = this.#typeOf(element)
-      return items && { name, json: (text) => arrayJson(parseArray(text), items.json), key: false }
+      return items && { name, json: (text) => arrayJson(parseArray(text), items.json), key: false, form: 'array' }
     }
-    const known = oid < firstUserType ? forms[name] : undefined
-    if (known) return { name, json: known[0], key: known[1] }
-    return kind === 'b' && category === stringCategory ? { name, json: asText, key: true } : undefined
+    const isOfCatalogue = oid < firstUserType
+    const known = isOfCatalogue ? forms[name] : undefined
+    if (known) return { name, json: known[0], key: known[1], form: name }
+    if (kind !== 'b' || category !== stringCategory) return undefined
+    return { name, json: asText, key: true, form: isOfCatalogue ? name : 'string' }
   }
 }
 

@@ -24,6 +24,12 @@ export function fromColumns(
   return state
 }
 
+/** The properties that a schema names; `undefined` where it does not say so plainly. */
+export function propertyNames(schema: JsonSchema | undefined): readonly string[] | undefined {
+  const properties = propertiesOf(schema)
+  return properties && Object.keys(properties)
+}
+
 /** Whether a property holds numbers and no texts. */
 export function isNumeric(schema: JsonSchema | undefined, property: string): boolean {
   return areNumeric(typesOf(propertiesOf(schema)?.[property]))

@@ -12,6 +12,7 @@ import type { CollectingTransaction } from './service-transaction.ts'
 import type {
   BenchSeam,
   HandlerOptions,
+  OwnedSeam,
   OwnsOptions,
   Service,
   ServiceDescription,
@@ -147,6 +148,12 @@ class DefinedService implements Service {
 
   async stats(): Promise<ServiceStats> {
     return await this.#ensureRunning().stats()
+  }
+
+  '~owned'(topic: string): OwnedSeam {
+    const owned = this.#owned.get(topic)
+    if (owned) return { database: this.#parts.database, rows: owned.rows }
+    throw badRequest(`${this.name} does not own ${topic}; say where it lives with owns().`)
   }
 
   #seam(): BenchSeam {

@@ -1,5 +1,6 @@
 export { createRelay, type Relay, type RelayOptions } from './relay.ts'
 export { createService } from './create-service.ts'
+export type { OwnedRows } from './owned-entity.ts'
 export type {
   EventOf,
   HandlerContext,

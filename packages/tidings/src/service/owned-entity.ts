@@ -3,7 +3,7 @@ import type { Dialect, SqlRow, SqlValue, Transaction } from '../database/index.t
 import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, Event } from '../event/index.ts'
 import type { EntityChange, Listing, OwnedEntity } from '../outbox/index.ts'
-import { fromColumns, isNumeric } from './columns.ts'
+import { fromColumns, isNumeric, propertyNames } from './columns.ts'
 import type { OwnsOptions } from './types.ts'
 
 export interface Owned {
@@ -11,6 +11,19 @@ export interface Owned {
   /** The entity as the outbox publishes it, with attributes for the events of one transaction. */
   for(attributes: Readonly<Record<string, AttributeValue>>): OwnedEntity
   readonly listing: Listing
+  readonly rows: OwnedRows
+}
+
+/** The table of an entity as its owner publishes it, for comparisons with copies. */
+export interface OwnedRows {
+  readonly entity: Entity
+  readonly table: string
+  readonly keyColumn: string
+  readonly keyValue: (key: string) => SqlValue
+  /** The properties that are known to be published; `undefined` where the schema does not say. */
+  readonly properties: readonly string[] | undefined
+  /** What would be published of a row: its payload, as the schema leaves it. */
+  readonly payload: (row: SqlRow) => Promise<Uint8Array | undefined>
 }
 
 /** Ties an entity of the service to its table. */
@@ -51,7 +64,15 @@ export function ownedEntity(
     readRow,
     eventFor: (change) => eventFor(entity, change, stateOf, attributes, parts().environment),
   })
-  return { entity, for: owned, listing: { entity: owned({}), keysAfter } }
+  const rows: OwnedRows = {
+    entity,
+    table: options.table,
+    keyColumn: options.keyColumn ?? entity.key,
+    keyValue,
+    properties: propertyNames(schema),
+    payload: async (row) => (await encodePayload(entity.updated, stateOf(row))).data,
+  }
+  return { entity, for: owned, listing: { entity: owned({}), keysAfter }, rows }
 }
 
 async function eventFor(

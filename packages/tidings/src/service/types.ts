@@ -7,6 +7,7 @@ import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, FilterExpression, Position } from '../event/index.ts'
 import type { EntityOwner, OutboxStats } from '../outbox/index.ts'
 import type { Replica, ReplicaStatus, ReplicateOptions } from '../replica/index.ts'
+import type { OwnedRows } from './owned-entity.ts'
 import type { WakeUps } from './wake-ups.ts'
 
 export interface ServiceOptions<Name extends string = string> {
@@ -75,6 +76,13 @@ export interface Service<Name extends string = string> {
   stats(): Promise<ServiceStats>
   /** For test benches, which run a service on parts of their own. */
   readonly '~bench': BenchSeam
+  /** For comparisons of copies with what it owns; `bad-request` for a topic whose entity it does not own. */
+  readonly '~owned': (topic: string) => OwnedSeam
+}
+
+export interface OwnedSeam {
+  readonly database: Database
+  readonly rows: OwnedRows
 }
 
 export interface BenchSeam {

@@ -1,54 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { sleep } from '../environment/index.ts'
-import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
+import { simulatedEnvironment } from '../testing/index.ts'
 import { canonicalText, canonicalValues } from './canonical.ts'
-import { compare, type CompareOptions, type Comparison } from './compare.ts'
-import type { Difference } from './difference.ts'
-import type { Row, Side } from './side.ts'
-
-/** A side in memory, of which a test changes rows while it is compared. */
-class MemorySide implements Side {
-  readonly #rows = new Map<string, readonly Row[]>()
-  #writes = 0
-  /** Called before each look at single rows. */
-  onFind: () => void = () => {}
-
-  constructor(rows: Readonly<Record<string, string>>) {
-    for (const [key, name] of Object.entries(rows)) this.write(key, name)
-  }
-
-  write(key: string, ...names: readonly string[]): void {
-    const values = (name: string) => canonicalValues({ name }, ['name'])
-    this.#rows.set(
-      key,
-      names.map((name) => ({ key, values: values(name), mark: String(++this.#writes) })),
-    )
-  }
-
-  async *pages(): AsyncGenerator<readonly Row[]> {
-    for (const rows of this.#rows.values()) yield rows
-  }
-
-  async find(keys: readonly string[]): Promise<readonly Row[]> {
-    this.onFind()
-    return keys.flatMap((key) => this.#rows.get(key) ?? [])
-  }
-}
-
-interface Compared extends Comparison {
-  readonly found: readonly Difference[]
-}
-
-async function compared(
-  environment: SimulatedEnvironment,
-  sides: Pick<CompareOptions, 'source' | 'copy'>,
-): Promise<Compared> {
-  const found: Difference[] = []
-  const options = { ...sides, environment, patienceMs: 1_000, onDifference: (each: Difference) => found.push(each) }
-  const comparison = compare(options)
-  await environment.advance(60_000)
-  return { ...(await comparison), found }
-}
+import { compared, MemorySide } from './compare.fixture.ts'
+import { compare } from './compare.ts'
 
 const rows = { a: 'Ann', b: 'Bob', c: 'Cy' }
 
@@ -60,6 +15,7 @@ describe('compare()', () => {
       copy: 3,
       differences: 0,
       changing: 0,
+      crossed: 0,
       found: [],
     })
   })
@@ -71,11 +27,12 @@ describe('compare()', () => {
       source: new MemorySide({ ...rows, e: 'Ed' }),
       copy,
     })
+    const confirmedBy = 'patience'
     expect(found).toEqual([
-      { key: 'b', kind: 'different', columns: [{ column: 'name', source: '"Bob"', copy: '"Bo"' }] },
-      { key: 'c', kind: 'missing-in-copy', columns: [] },
-      { key: 'e', kind: 'only-in-copy', columns: [] },
-      { key: 'd', kind: 'only-in-copy', columns: [] },
+      { key: 'b', kind: 'different', columns: [{ column: 'name', source: '"Bob"', copy: '"Bo"' }], confirmedBy },
+      { key: 'c', kind: 'missing-in-copy', columns: [], confirmedBy },
+      { key: 'e', kind: 'only-in-copy', columns: [], confirmedBy },
+      { key: 'd', kind: 'only-in-copy', columns: [], confirmedBy },
     ])
     expect(differences).toBe(4)
   })

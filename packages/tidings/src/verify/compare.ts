@@ -1,7 +1,11 @@
 import { systemEnvironment, type Environment } from '../environment/index.ts'
-import { differenceOf, type Difference } from './difference.ts'
+import { Bisection } from './bisect.ts'
+import type { Difference } from './difference.ts'
 import { Doubts } from './doubts.ts'
-import { byKey, type Row, type Side } from './side.ts'
+import { Pace } from './pace.ts'
+import { beginning, formatPlace, readPlace, type Place } from './place.ts'
+import type { Settling } from './settling.ts'
+import type { Part, Side } from './side.ts'
 
 export interface CompareOptions {
   readonly source: Side
@@ -9,11 +13,17 @@ export interface CompareOptions {
   /** Told of each difference, once. */
   readonly onDifference: (difference: Difference) => void
   readonly onProgress?: (progress: Progress) => void
+  /** Goes on where an earlier comparison of the same sides and columns ended: what its `Progress.place` gave last. */
+  readonly resume?: string
+  /** Knows what is on its way from the source to the copy. Where it is absent, or does not know, patience decides. */
+  readonly settling?: Settling
   /**
    * How long a difference has to last, with neither row written, before it is one, and not a change under way: 10 s. A
    * key whose rows are never left alone for so long is given up after three times that.
    */
   readonly patienceMs?: number
+  /** At most so many rows of the source a second, over the whole comparison; as many as it can where it is absent. */
+  readonly rowsPerSecond?: number
   readonly environment?: Environment
   /** Ends it early; then it rejects with the reason. */
   readonly signal?: AbortSignal
@@ -24,6 +34,8 @@ export interface Progress {
   readonly source: number
   readonly copy: number
   readonly doubts: number
+  /** The present place, for `resume`: everything before it was compared, but for the keys in doubt, which it names. */
+  readonly place: () => string
 }
 
 export interface Comparison {
@@ -33,50 +45,111 @@ export interface Comparison {
   readonly differences: number
   /** Keys that were different whenever they were looked at, but written all the time: not judged. */
   readonly changing: number
+  /** How many rows of the source were given out one by one, as hashes or with their values; of the others digests were enough. */
+  readonly crossed: number
 }
 
 /**
- * Compares a copy with its source, row by row, while both may be written. First every row of the source is looked up in
- * the copy, then every row of the copy in the source, each in pages, so that orders of keys need not agree. What is
- * different is looked at again until it is equal, or has stayed as it was for long enough.
+ * Compares a copy with its source by digests of ranges of keys, while both may be written. Ranges whose digests are
+ * different are taken apart until their rows are few; these are told apart by their hashes, and what is different is
+ * looked at again until it is equal, or is known to be a difference.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { environment = systemEnvironment } = options
   // A timer between two looks keeps no process.
   const letGo = environment.timers.keepAlive?.()
   try {
-    return await compareRows(options, environment)
+    return await new Run(options, environment).run()
   } finally {
     letGo?.()
   }
 }
 
-async function compareRows(options: CompareOptions, environment: Environment): Promise<Comparison> {
-  const { source, copy, signal, patienceMs = 10_000 } = options
-  const doubts = new Doubts({ ...options, environment, patienceMs })
-  const rows = { source: 0, copy: 0 }
-  const counted = async (side: 'source' | 'copy', page: readonly Row[]): Promise<void> => {
-    rows[side] += page.length
-    options.onProgress?.({ ...rows, doubts: doubts.count })
-    if (doubts.isFull) await doubts.settle()
-    signal?.throwIfAborted()
-  }
-  for await (const page of source.pages()) {
-    const copies = byKey(await copy.find(keysOf(page)))
-    for (const row of page) {
-      if (differenceOf(row.key, { source: row, copies: copies.get(row.key) ?? [] })) doubts.add(row.key)
-    }
-    await counted('source', page)
-  }
-  for await (const page of copy.pages()) {
-    const known = new Set(keysOf(await source.find(keysOf(page))))
-    for (const { key } of page) if (!known.has(key)) doubts.add(key)
-    await counted('copy', page)
-  }
-  await doubts.settle()
-  return { ...rows, differences: doubts.differences, changing: doubts.changing }
-}
+class Run {
+  readonly #options: CompareOptions
+  readonly #pace: Pace
+  readonly #doubts: Doubts
+  readonly #bisection: Bisection
+  #place: Place
 
-function keysOf(rows: readonly Row[]): readonly string[] {
-  return rows.map(({ key }) => key)
+  constructor(options: CompareOptions, environment: Environment) {
+    const { patienceMs = 10_000, resume, rowsPerSecond } = options
+    this.#options = options
+    this.#place = resume === undefined ? beginning : readPlace(resume)
+    this.#pace = new Pace(environment, rowsPerSecond)
+    this.#doubts = new Doubts({ ...options, environment, patienceMs })
+    for (const key of this.#place.doubts) this.#doubts.add(key)
+    this.#bisection = new Bisection({ ...options, onDoubt: (key) => this.#doubts.add(key) })
+  }
+
+  async run(): Promise<Comparison> {
+    for await (const [range, part] of this.#chunks()) {
+      const copy = await this.#pace.measured(part.count, () => this.#bisection.digest(range))
+      await this.#bisection.compare(range, part, copy)
+      this.#passed(part, copy.count)
+      if (this.#doubts.isFull) await this.#settle()
+      this.#options.signal?.throwIfAborted()
+    }
+    await this.#settle()
+    const { source, copy, differences, changing } = this.#present
+    return { source, copy, differences, changing, crossed: this.#bisection.crossed + this.#doubts.crossed }
+  }
+
+  /** The source's digests of one range after the other; each is asked for while the copy is asked for the one before. */
+  async *#chunks(): AsyncGenerator<readonly [{ readonly after?: string; readonly upTo?: string }, Part]> {
+    if (this.#place.isAtEnd) return
+    let after = this.#place.after
+    const ask = (): Promise<Part> => {
+      const range = after === undefined ? {} : { after }
+      const asked = this.#pace.measured(this.#pace.rows, async () => {
+        const [part] = await this.#options.source.digests(range, { rows: this.#pace.rows, parts: 1 })
+        return part!
+      })
+      // It may fail while nobody waits for it yet.
+      asked.catch(() => undefined)
+      return asked
+    }
+    for (let next: Promise<Part> | undefined = ask(); next; ) {
+      const part: Part = await next
+      const range = { ...(after !== undefined && { after }), ...(part.end !== undefined && { upTo: part.end }) }
+      after = part.end
+      await this.#pace.breathe(part.count, this.#options.signal)
+      next = after === undefined ? undefined : ask()
+      yield [range, part]
+    }
+  }
+
+  #passed(part: Part, count: number): void {
+    const { source, copy } = this.#place
+    this.#place = {
+      ...this.#place,
+      source: source + part.count,
+      copy: copy + count,
+      isAtEnd: part.end === undefined,
+      ...(part.end !== undefined && { after: part.end }),
+    }
+    this.#tell()
+  }
+
+  async #settle(): Promise<void> {
+    await this.#doubts.settle(() => this.#tell())
+    this.#tell()
+  }
+
+  #tell(): void {
+    const { source, copy } = this.#place
+    this.#options.onProgress?.({ source, copy, doubts: this.#doubts.count, place: () => formatPlace(this.#present) })
+  }
+
+  /** The place with what is known of the keys in doubt by now. */
+  get #present(): Place {
+    const { differences, changing } = this.#place
+    const doubts = this.#doubts
+    return {
+      ...this.#place,
+      doubts: doubts.keys,
+      differences: differences + doubts.differences,
+      changing: changing + doubts.changing,
+    }
+  }
 }

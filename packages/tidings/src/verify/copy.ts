@@ -1,18 +1,30 @@
-import type { Database, SqlRow, SqlValue } from '../database/index.ts'
+import type { Database } from '../database/index.ts'
 import { TidingsError } from '../errors.ts'
 import { loadBuildsOfTable, type Build } from '../replica/build.ts'
 import { decodeRow } from '../replica/row-form.ts'
-import { tablesOf, type ReplicaTables } from '../replica/tables.ts'
-import { canonicalValues } from './canonical.ts'
-import { PageSize, type Row, type Side } from './side.ts'
+import { tablesOf } from '../replica/tables.ts'
+import { DatabaseRows } from './database-rows.ts'
+import { postgresCopy } from './postgres/copy.ts'
+import { RowsSide } from './rows-side.ts'
+import type { Side } from './side.ts'
+import { sqliteReader } from './sqlite-rows.ts'
 
 /** A copy in a table, as one side of a comparison. */
 export interface CopySide extends Side {
-  /** What it copies. */
+  /** What it copies, and the subscription by which it hears of it. */
   readonly topic: string
+  readonly subscription: string
   /** The property that is its key. */
   readonly key: string
   /** Its other columns, or those of them that are asked for. */
+  readonly columns: readonly string[]
+}
+
+/** A copy that is complete, and what of it is compared. */
+export interface ReadyCopy {
+  readonly database: Database
+  readonly build: Build
+  readonly key: string
   readonly columns: readonly string[]
 }
 
@@ -34,7 +46,36 @@ export async function openCopy(options: {
     )
   }
   const columns = others.filter((column) => wanted?.includes(column) ?? true)
-  return new TableCopy({ database, build, key, columns })
+  const ready = { database, build, key, columns }
+  const rows = rowsOf(ready)
+  const side = await (database.dialect.name === 'postgres'
+    ? postgresCopy(ready, rows)
+    : sqliteReader(rows, ready).then((reader) => new RowsSide(reader)))
+  return {
+    topic: build.topic,
+    subscription: build.subscription,
+    key,
+    columns,
+    digests: (range, cut) => side.digests(range, cut),
+    hashes: (range, limit) => side.hashes(range, limit),
+    find: (keys) => side.find(keys),
+  }
+}
+
+function rowsOf({ database, build, key, columns }: ReadyCopy): DatabaseRows {
+  const tables = tablesOf(database.dialect)
+  const compared = [key, ...columns]
+  return new DatabaseRows({
+    database,
+    table: build.presentTable,
+    keyColumn: key,
+    keyValues: (text) => tables.keyValues(text),
+    read(stored) {
+      const data = decodeRow(tables, stored, compared)
+      const version = String(stored['tidings_version'])
+      return { key: String(data[key]), data, mark: version, version }
+    },
+  })
 }
 
 async function readyBuild(database: Database, table: string): Promise<Build> {
@@ -48,73 +89,4 @@ async function readyBuild(database: Database, table: string): Promise<Build> {
     'replica-not-ready',
     `The copy ${table} is still being filled; compare it when it is complete.`,
   )
-}
-
-interface CopyParts {
-  readonly database: Database
-  readonly build: Build
-  readonly key: string
-  readonly columns: readonly string[]
-}
-
-class TableCopy implements CopySide {
-  readonly topic: string
-  readonly key: string
-  readonly columns: readonly string[]
-  readonly #database: Database
-  readonly #tables: ReplicaTables
-  readonly #compared: readonly string[]
-  readonly #table: string
-  readonly #keyColumn: string
-
-  constructor({ database, build, key, columns }: CopyParts) {
-    this.topic = build.topic
-    this.key = key
-    this.columns = columns
-    this.#database = database
-    this.#tables = tablesOf(database.dialect)
-    this.#compared = [key, ...columns]
-    this.#table = database.dialect.identifier(build.presentTable)
-    this.#keyColumn = database.dialect.identifier(key)
-  }
-
-  async *pages(): AsyncGenerator<readonly Row[]> {
-    const size = new PageSize()
-    for (let after: SqlValue | undefined; ;) {
-      const rows = await this.#select(
-        `${after === undefined ? '' : `where ${this.#keyColumn} > ${this.#placeholder(1)}`} order by ${this.#keyColumn} limit ${size.rows}`,
-        after === undefined ? [] : [after],
-      )
-      const last = rows.at(-1)
-      if (!last) return
-      const page = rows.map((row) => this.#row(row))
-      yield page
-      size.adapt(page)
-      after = last[this.key]
-    }
-  }
-
-  async find(keys: readonly string[]): Promise<readonly Row[]> {
-    const wanted = keys.flatMap((key) => this.#tables.keyValues(key))
-    const places = wanted.map((_, place) => this.#placeholder(place + 1)).join(', ')
-    const rows = await this.#select(`where ${this.#keyColumn} in (${places})`, wanted)
-    return rows.map((row) => this.#row(row))
-  }
-
-  #select(condition: string, values: readonly SqlValue[]): Promise<SqlRow[]> {
-    return this.#database.query(`select * from ${this.#table} ${condition}`, values)
-  }
-
-  #placeholder(place: number): string {
-    return this.#database.dialect.placeholder(place)
-  }
-
-  #row(stored: SqlRow): Row {
-    const data = decodeRow(this.#tables, stored, this.#compared)
-    return {
-      key: String(data[this.key]),
-      values: canonicalValues(data, this.#compared),
-      mark: String(stored['tidings_version']),
-    }
-  }
 }

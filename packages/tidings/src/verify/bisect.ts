@@ -1,0 +1,97 @@
+import { compareKeys } from './key-order.ts'
+import type { KeyRange, Part, RowHash, Side } from './side.ts'
+
+/** Ranges of so few rows are compared row by row. */
+const fewRows = 128
+/** Into how many parts a range is taken apart at most. */
+const mostParts = 64
+const hashesAtOnce = 1_000
+
+/** Finds the keys of a range whose rows are different, or are on one side only. */
+export class Bisection {
+  readonly #source: Side
+  readonly #copy: Side
+  readonly #onDoubt: (key: string) => void
+  readonly #signal: AbortSignal | undefined
+  /** How many rows of the source were hashed one by one. */
+  crossed = 0
+
+  constructor(options: {
+    readonly source: Side
+    readonly copy: Side
+    readonly onDoubt: (key: string) => void
+    readonly signal?: AbortSignal
+  }) {
+    this.#source = options.source
+    this.#copy = options.copy
+    this.#onDoubt = options.onDoubt
+    this.#signal = options.signal
+  }
+
+  /** What the copy has in a range that the source has answered for. */
+  async digest(range: KeyRange): Promise<Part> {
+    const [part] = await this.#copy.digests(after(range), { ends: [range.upTo] })
+    return part!
+  }
+
+  async compare(range: KeyRange, source: Part, copy: Part): Promise<void> {
+    if (isDifferent(source, copy)) await this.#takeApart(range, source, copy)
+  }
+
+  async #takeApart(range: KeyRange, { count }: Part, copy: Part): Promise<void> {
+    this.#signal?.throwIfAborted()
+    if (Math.min(count, copy.count) <= fewRows) return this.#compareRows(range)
+    const wanted = Math.min(mostParts, Math.ceil(count / fewRows))
+    const parts = await this.#source.digests(range, { rows: Math.ceil(count / wanted), parts: wanted })
+    // The source has fewer rows by now.
+    if (parts.length === 1) return this.#compareRows(range)
+    const copies = await this.#copy.digests(after(range), { ends: parts.map(({ end }) => end) })
+    let from = range.after
+    for (const [place, part] of parts.entries()) {
+      const within = { ...(from !== undefined && { after: from }), ...(part.end !== undefined && { upTo: part.end }) }
+      await this.compare(within, part, copies[place]!)
+      from = part.end
+    }
+  }
+
+  /** A page of either side after the other; what only one of them has shows in the same way. */
+  async #compareRows(range: KeyRange): Promise<void> {
+    for (let rest = range; ; ) {
+      this.#signal?.throwIfAborted()
+      const source = await this.#source.hashes(rest, hashesAtOnce)
+      const copy = await this.#copy.hashes(rest, hashesAtOnce)
+      const end = earlier(source.end, copy.end)
+      const reached = ({ key }: RowHash): boolean => end === undefined || compareKeys(key, end) <= 0
+      const rows = source.rows.filter(reached)
+      this.crossed += source.rows.length
+      for (const key of different(rows, copy.rows.filter(reached))) this.#onDoubt(key)
+      if (end === undefined) return
+      rest = { ...range, after: end }
+    }
+  }
+}
+
+function after({ after: from }: KeyRange): KeyRange {
+  return from === undefined ? {} : { after: from }
+}
+
+function isDifferent(one: Part, other: Part): boolean {
+  return one.count !== other.count || one.digest !== other.digest
+}
+
+function earlier(one: string | undefined, other: string | undefined): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return compareKeys(one, other) <= 0 ? one : other
+}
+
+/** The keys whose rows are not one on either side with equal hashes. */
+function different(source: readonly RowHash[], copy: readonly RowHash[]): readonly string[] {
+  const hashes = new Map<string, string[]>()
+  for (const { key, hash } of copy) hashes.set(key, [...(hashes.get(key) ?? []), hash])
+  const keys = source.flatMap(({ key, hash }) => {
+    const copies = hashes.get(key)
+    hashes.delete(key)
+    return copies?.length === 1 && copies[0] === hash ? [] : [key]
+  })
+  return [...keys, ...hashes.keys()]
+}

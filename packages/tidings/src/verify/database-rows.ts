@@ -1,0 +1,77 @@
+import type { Database, SqlRow, SqlValue } from '../database/index.ts'
+import { isWithin } from './key-order.ts'
+import { PageSize } from './page-size.ts'
+import type { KeyedRow } from './rows-side.ts'
+import type { KeyRange } from './side.ts'
+
+export interface DatabaseRowsOptions {
+  readonly database: Database
+  readonly table: string
+  readonly keyColumn: string
+  /** The values that the key column may have for a key. */
+  readonly keyValues: (key: string) => readonly SqlValue[]
+  /** What is compared of a row as it is stored. */
+  readonly read: (stored: SqlRow) => KeyedRow | Promise<KeyedRow>
+  /** What is selected beside the columns for a row that is looked up, such as its version, with its values. */
+  readonly beside?: { readonly text: string; readonly values: readonly SqlValue[] }
+}
+
+/** Rows of a table of a service's own database. */
+export class DatabaseRows {
+  readonly database: Database
+  /** As statements have them. */
+  readonly table: string
+  readonly keyColumn: string
+  readonly #options: DatabaseRowsOptions
+
+  constructor(options: DatabaseRowsOptions) {
+    const { identifier } = options.database.dialect
+    this.database = options.database
+    this.table = identifier(options.table)
+    this.keyColumn = `r.${identifier(options.keyColumn)}`
+    this.#options = options
+  }
+
+  async find(keys: readonly string[]): Promise<readonly KeyedRow[]> {
+    if (keys.length === 0) return []
+    const { keyValues, read, beside = { text: '', values: [] } } = this.#options
+    const wanted = keys.flatMap(keyValues)
+    const places = wanted.map((_, place) => this.#placeholder(beside.values.length + place + 1)).join(', ')
+    const rows = await this.database.query(
+      `select r.* ${beside.text} from ${this.table} r where ${this.keyColumn} in (${places})`,
+      [...beside.values, ...wanted],
+    )
+    return Promise.all(rows.map(read))
+  }
+
+  /** The rows of a range for which a condition holds, in the order of the key column; the condition may let others pass. */
+  async *pages(
+    range: KeyRange,
+    condition: string,
+    values: readonly SqlValue[] = [],
+  ): AsyncGenerator<readonly KeyedRow[]> {
+    const { keyColumn, read } = this.#options
+    const size = new PageSize()
+    for (let after: SqlValue | undefined; ;) {
+      const limit = size.rows
+      const further = after === undefined ? '' : `and ${this.keyColumn} > ${this.#placeholder(values.length + 1)}`
+      const rows = await this.database.query(
+        `select r.* from ${this.table} r where (${condition}) ${further} order by ${this.keyColumn} limit ${limit}`,
+        after === undefined ? values : [...values, after],
+      )
+      const page: KeyedRow[] = []
+      for (const row of rows) {
+        const keyed = await read(row)
+        if (isWithin(keyed.key, range)) page.push(keyed)
+      }
+      yield page
+      if (rows.length < limit) return
+      size.adapt(rows)
+      after = rows.at(-1)![keyColumn]
+    }
+  }
+
+  #placeholder(place: number): string {
+    return this.database.dialect.placeholder(place)
+  }
+}

@@ -1,0 +1,40 @@
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import { comparePositions, type Position } from '../event/index.ts'
+
+/**
+ * Knows what is on its way from a source to a copy. A note stands for everything that the source had committed when it was
+ * asked for, or for more.
+ */
+export interface Settling {
+  /** `undefined` while that is not known. */
+  note(): Promise<string | undefined>
+  /** Whether everything up to a note has reached the copy or was given up. It does not change back. */
+  hasArrived(note: string): Promise<boolean>
+}
+
+/**
+ * By the word of the broker: what is published of a topic by now ends at its head, and has arrived once the floor of the
+ * copy's subscription is there.
+ */
+export function settlingByBroker(options: {
+  readonly broker: Broker
+  readonly caller: Caller
+  /** The copy's: `CopySide.subscription`. */
+  readonly subscription: string
+  /**
+   * Whether everything that the source had committed when it is called is published: its outbox is empty, or its capture
+   * has come as far as the log. It is asked again until it is so.
+   */
+  readonly isPublished: () => Promise<boolean>
+}): Settling {
+  const { broker, caller, subscription, isPublished } = options
+  return {
+    async note() {
+      if (!(await isPublished())) return undefined
+      return (await broker.stats(caller, subscription)).head
+    },
+    async hasArrived(note: Position) {
+      return comparePositions((await broker.stats(caller, subscription)).floor, note) >= 0
+    },
+  }
+}
