@@ -326,8 +326,8 @@ export class RemoteBroker implements Broker {
     return (await this.#call<Results<CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
   }
 
-  noteRepair(caller: Caller, { topic, ...body }: RepairNote): Promise<void> {
-    return this.#call('noteRepair', caller, { names: { topic }, body })
+  async noteRepair(caller: Caller, { topic, ...body }: RepairNote): Promise<void> {
+    await this.#call('noteRepair', caller, { names: { topic }, body })
   }
 
   stats(caller: Caller, subscription: string): Promise<SubscriptionStats> {

@@ -1,5 +1,6 @@
 export type { CauseKind, Mend, Verdict } from './cause.ts'
 export { inspectReplica, inspectTable, type HandlerTable, type InspectedCopy } from './copy.ts'
+export { ownerRoutes, remoteOwner } from './http.ts'
 export { explainDrift, type Cause, type InspectOptions } from './inspect.ts'
 export { isRepairable, repairDrift, type Repaired, type RepairOptions } from './repair.ts'
 export type { Seen } from './seen.ts'
