@@ -48,13 +48,14 @@ export interface World extends AsyncDisposable {
   source(): Promise<Side>
   /** The owner's database, for who goes around its service. */
   readonly pool: Pool
+  readonly ownerUrl: string
   crm(): Service<'crm'>
   /** Changes a customer, or deletes it, as the owner does. */
   change(key: string, name: string | null): Promise<void>
   /** Nothing is published from here on, and everything again. */
   holdRelay(): void
   letRelayGo(): void
-  /** Resolves when every event is applied that is there at present, but for those of the misdeeds. */
+  /** Stops the owner's service, and starts it again when that is done. */
   restart(meanwhile: () => Promise<void>): Promise<void>
 }
 
@@ -68,7 +69,9 @@ export async function openWorld(test: PostgresTest, { rows }: { readonly rows: n
   await server.start()
   const broker = connect(server.url)
   const held = { is: false }
-  const pools = { owner: openPool({ connectionString: (await emptyDatabase(test)).url }), stats: openPool({ connectionString: (await emptyDatabase(test)).url }) }
+  const { url: ownerUrl } = await emptyDatabase(test)
+  const { url: statsUrl } = await emptyDatabase(test)
+  const pools = { owner: openPool({ connectionString: ownerUrl }), stats: openPool({ connectionString: statsUrl }) }
   await fill(pools.owner, rows)
   const startCrm = (): Promise<Service<'crm'>> => openCrm(pools.owner, holding(connect(server.url), held))
   const present = { crm: await startCrm() }
@@ -78,7 +81,7 @@ export async function openWorld(test: PostgresTest, { rows }: { readonly rows: n
   const counting = await openStats(pools.stats, connect(server.url))
   const handler = ownerHandler({
     secret,
-    entities: [{ ...entityOf(() => present.crm) }],
+    entities: [entityOf(() => present.crm)],
     routes: ownerRoutes([ownerOf(() => present.crm)]),
   })
   const served = await serveOwner({ handler, port: 0 })
@@ -90,6 +93,7 @@ export async function openWorld(test: PostgresTest, { rows }: { readonly rows: n
     misdeeds,
     source: () => openOwner(asked),
     pool: pools.owner,
+    ownerUrl,
     crm: () => present.crm,
     change: (key, name) => change(present.crm, key, name),
     holdRelay: () => void (held.is = true),
