@@ -31,9 +31,16 @@ export class Differences {
   }
 }
 
-export function progressText({ source, copy, doubts }: Progress): string {
+const barWidth = 20
+
+/** With a bar where it is known how many rows there are. */
+export function progressText({ source, copy, doubts }: Omit<Progress, 'place'>, total?: number): string {
   const again = doubts > 0 ? `, ${count(doubts, 'row')} to look at again` : ''
-  return `${count(source, 'row')} of the source and ${copy.toLocaleString('en-US')} of the copy compared${again} …`
+  const text = `${count(source, 'row')} of the source and ${copy.toLocaleString('en-US')} of the copy compared${again} …`
+  if (total === undefined || total === 0) return text
+  const share = Math.min(1, source / total)
+  const done = Math.floor(share * barWidth)
+  return `${'█'.repeat(done)}${'░'.repeat(barWidth - done)} ${String(Math.floor(share * 100)).padStart(3)} %  ${text}`
 }
 
 const kinds: Readonly<Record<Difference['kind'], string>> = {

@@ -1,37 +1,48 @@
 import type { Comparison } from 'tidings/verify'
-import { commaSeparated, positiveNumber } from '../arguments.ts'
+import { commaSeparated, positiveNumber, wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
-import { copyTableOf } from '../dev/names.ts'
 import { Differences, mostLines, progressText } from '../differences.ts'
 import { CommandError, exitCodes, type ExitCode } from '../failure.ts'
 import { untilInterrupted } from '../interrupt.ts'
-import { databaseUrl, explained, openPool } from '../postgres.ts'
+import { explained } from '../postgres.ts'
 import type { Session } from '../session.ts'
 import { count } from '../text.ts'
+import { KeptPlace } from '../verify/kept-place.ts'
+import { openVerifiedCopy, sourceOf } from '../verify/sides.ts'
 
 interface VerifyOptions {
   readonly source?: string
-  readonly table: string
+  readonly owner?: string
+  readonly secret?: string
+  readonly table?: string
   readonly copy: string
   readonly copyTable?: string
   readonly columns?: readonly string[]
   readonly patience?: number
+  readonly rate?: number
+  readonly resume?: string
 }
 
 export function addVerify(program: TidingsCommand): void {
   program
     .command('verify')
     .description(
-      'Compares a copy in an SQLite file with its table in PostgreSQL, row by row, while both may be written. Exit code 4 says that they differ.',
+      'Compares a copy with its system of record by digests, while both may be written: a table in PostgreSQL, or a service that serves its digests. Exit code 4 says that they differ.',
     )
     .example(
       'tidings verify --source postgres://crm@localhost/crm --table customers --copy ./copy.db',
       'the copy that tidings dev keeps',
     )
+    .example(
+      'tidings verify --owner https://crm.example/proofs --copy postgres://sales@localhost/sales --copy-table crm_customer',
+      'a service asked over HTTP',
+    )
     .example('tidings verify --table customers --copy ./copy.db --columns name,email', 'some columns only')
     .option('--source <url>', 'the database (TIDINGS_DATABASE, which keeps a password off the list of processes)')
-    .requiredOption('--table <table>', 'its table, as SQL has it: customers, sales.orders')
-    .requiredOption('--copy <file>', 'the SQLite file of the copy')
+    .option('--table <table>', 'its table, as SQL has it: customers, sales.orders')
+    .option('--owner <url>', 'in place of a database: where the service serves its digests')
+    .option('--secret <text>', 'the secret of the owner (TIDINGS_SECRET, which keeps it off the list of processes)')
+    .requiredOption('--copy <file>', 'the SQLite file of the copy, or postgres:// and where its database is')
     .option('--copy-table <name>', 'the table of the copy; the one that tidings dev makes')
     .option('--columns <names>', 'the columns to compare, separated by commas; all of the copy', commaSeparated)
     .option(
@@ -39,10 +50,15 @@ export function addVerify(program: TidingsCommand): void {
       'how long a difference has to last, with neither row written, before it counts (10)',
       positiveNumber({ least: 0, most: 3_600 }),
     )
+    .option(
+      '--rate <rows>',
+      'at most so many rows of the source a second; as many as it can',
+      wholeNumber({ least: 1, most: 1_000_000_000 }),
+    )
+    .option('--resume <file>', 'keeps there how far it has come, goes on from there, and removes it at the end')
     .runs<[], VerifyOptions>(async (session, _, options) => {
-      const url = databaseUrl(session, '--source', options.source)
       try {
-        return await untilInterrupted((signal) => verify(session, { ...options, url }, signal).catch(unless(signal)))
+        return await untilInterrupted((signal) => verify(session, options, signal).catch(unless(signal)))
       } catch (error) {
         throw explained(error)
       }
@@ -56,41 +72,39 @@ function unless(interruption: AbortSignal): (error: unknown) => never {
   }
 }
 
-async function verify(
-  session: Session,
-  options: VerifyOptions & { readonly url: string },
-  signal: AbortSignal,
-): Promise<ExitCode> {
-  const { url, table, columns, copyTable = copyTableOf(table), patience = 10 } = options
-  const { compare, openCopy, openTable } = await import('tidings/verify')
-  const { openExistingCopyFile } = await import('../dev/copy-file.ts')
-  await using file = await openExistingCopyFile(options.copy)
-  const copy = await openCopy({ database: file.database, table: copyTable, ...(columns && { columns }) })
-  const pool = await openPool(url)
-  try {
-    const source = await openTable({ pool, table, key: copy.key, columns: copy.columns })
-    const differences = new Differences(session)
-    const comparison = await compare({
-      source,
-      copy,
-      signal,
-      patienceMs: patience * 1_000,
-      onDifference: (difference) => differences.add(difference),
-      onProgress: (progress) => session.output.progress(progressText(progress)),
-    })
-    session.output.endProgress()
-    await differences.show()
-    await showOutcome(session, comparison)
-    return comparison.differences > 0 ? exitCodes.different : exitCodes.ok
-  } finally {
-    await pool.end()
-  }
+async function verify(session: Session, options: VerifyOptions, signal: AbortSignal): Promise<ExitCode> {
+  const { patience = 10, rate } = options
+  const { compare } = await import('tidings/verify')
+  const open = sourceOf(session, options, signal)
+  await using copy = await openVerifiedCopy(options)
+  await using source = await open(copy.side)
+  const place = new KeptPlace(options.resume)
+  const total = await copy.side.count()
+  const differences = new Differences(session)
+  const comparison = await compare({
+    source: source.side,
+    copy: copy.side,
+    signal,
+    patienceMs: patience * 1_000,
+    ...place.given(),
+    ...(rate !== undefined && { rowsPerSecond: rate }),
+    onDifference: (difference) => differences.add(difference),
+    onProgress(progress) {
+      place.keep(progress)
+      session.output.progress(progressText(progress, total))
+    },
+  })
+  session.output.endProgress()
+  place.remove()
+  await differences.show()
+  await showOutcome(session, comparison)
+  return comparison.differences > 0 ? exitCodes.different : exitCodes.ok
 }
 
 async function showOutcome({ output }: Session, comparison: Comparison): Promise<void> {
-  const { source, copy, differences, changing } = comparison
+  const { source, copy, differences, changing, crossed } = comparison
   const rows = `${count(source, 'row')} in the source, ${copy.toLocaleString('en-US')} in the copy`
-  await output.show({ equal: differences === 0, source, copy, differences, changing }, () => {
+  await output.show({ equal: differences === 0, source, copy, differences, changing, crossed }, () => {
     if (differences === 0) return `equal: ${rows}`
     const hidden = differences > mostLines ? ` (the first ${mostLines} are shown)` : ''
     return `different: ${count(differences, 'row')}${hidden}; ${rows}`

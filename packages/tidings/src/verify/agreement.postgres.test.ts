@@ -136,7 +136,7 @@ test('digests and hashes of rows of every type are the same from PostgreSQL, SQL
   const types = Object.keys(values)
   const pick = (type: string): string => {
     const some = values[type]!
-    return random() < 0.15 ? 'null' : `${some[Math.floor(random() * some.length)]}::${type}`
+    return random() < 0.15 ? 'null' : `(${some[Math.floor(random() * some.length)]})::${type}`
   }
   const rows = Array.from({ length: 300 }, (_, id) => `(${id * 37}, ${types.map(pick).join(', ')})`)
   const columns = types.map((_, place) => `c"${place}`)

@@ -18,6 +18,8 @@ export interface CopySide extends Side {
   readonly key: string
   /** Its other columns, or those of them that are asked for. */
   readonly columns: readonly string[]
+  /** How many rows it has. */
+  count(): Promise<number>
 }
 
 /** A copy that is complete, and what of it is compared. */
@@ -59,6 +61,10 @@ export async function openCopy(options: {
     digests: (range, cut) => side.digests(range, cut),
     hashes: (range, limit) => side.hashes(range, limit),
     find: (keys) => side.find(keys),
+    async count() {
+      const [row] = await database.query(`select count(*) as count from ${rows.table}`)
+      return Number(row!['count'])
+    },
   }
 }
 

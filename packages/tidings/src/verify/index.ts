@@ -5,6 +5,7 @@ export { ownerHandler, type OwnerHandlerOptions, type Route, type Routes } from 
 export { openOwner, type OpenOwnerOptions, type OwnerSide } from './http/owner.ts'
 export { serveOwner, type OwnerServer } from './http/serve.ts'
 export { capturedEntity, ownedEntity } from './owned.ts'
+export { createProver, type ProofAlarm, type Prover, type ProverOptions } from './prover.ts'
 export { memorySide, sideOf, type KeyedRow, type RowPages } from './rows-side.ts'
 export { settlingByBroker, type Settling } from './settling.ts'
 export type { Cut, KeyRange, Part, Row, RowHash, RowHashes, Side } from './side.ts'

@@ -9,7 +9,7 @@ it('keys are ordered as the bytes of their UTF-8 are', () => {
   const random = mulberry32(7)
   const characters = ['', 'a', 'b', '0', '-', 'ä', '\u{1f600}', '\ufffd', '\u{10ffff}', '\ue000', '~']
   const any = (): string => Array.from({ length: 4 }, () => characters[Math.floor(random() * characters.length)]).join('')
-  for (let round = 0; round < 5_000; round++) {
+  for (let round = 0; round < 2_000; round++) {
     const [left, right] = [any(), any()]
     const bytes = Buffer.compare(encoder.encode(left), encoder.encode(right))
     expect([left, right, Math.sign(compareKeys(left, right))]).toEqual([left, right, bytes])
@@ -23,7 +23,7 @@ it('the spans of a range have its integers and no others', () => {
     const size = BigInt(Math.floor(random() * 10 ** Math.min(digits, 15))) * 10n ** BigInt(Math.max(0, digits - 15))
     return random() < 0.3 ? -size : size
   }
-  for (let round = 0; round < 2_000; round++) {
+  for (let round = 0; round < 300; round++) {
     const [one, two] = [String(integer()), random() < 0.2 ? '5x' : String(integer())]
     const [after, upTo] = compareKeys(one, two) < 0 ? [one, two] : [two, one]
     const range = { ...(random() < 0.9 && { after }), ...(random() < 0.9 && { upTo }) }

@@ -108,7 +108,7 @@ async function respond(
     headers: {
       'content-type': status === 200 ? 'application/json' : problemType,
       'cache-control': 'no-store',
-      ...(signature !== undefined && { [signatureHeader]: `v1,${id},${signature}` }),
+      ...(signature !== undefined && { [signatureHeader]: `v1,${signature}` }),
     },
   })
 }

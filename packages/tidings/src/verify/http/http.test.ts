@@ -190,7 +190,7 @@ describe('an owner that is asked over HTTP', () => {
       async () => {
         const body = '{"version":1,"key":"id","columns":[]}'
         const signature = await key.sign(answerParts('another-id', 200, body))
-        return new Response(body, { headers: { [signatureHeader]: `v1,another-id,${signature}` } })
+        return new Response(body, { headers: { [signatureHeader]: `v1,${signature}` } })
       },
     ]
     for (const change of answers) {

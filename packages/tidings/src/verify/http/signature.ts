@@ -14,7 +14,7 @@ const encoder = new TextEncoder()
 
 /** A secret as it is used to sign. */
 export class SigningKey {
-  readonly #key: Promise<CryptoKey>
+  readonly #key: ReturnType<typeof crypto.subtle.importKey>
 
   constructor(secret: string) {
     if (typeof secret !== 'string' || secret.length < fewestCharacters) {
@@ -57,7 +57,7 @@ export function answerParts(id: string, status: number, body: string): readonly 
   return ['tidings-proof-answer', '1', id, String(status), body]
 }
 
-/** `v1,<id>,<seconds since 1970>,<base64>`; in an answer without the time, which is bound to its request. */
+/** `v1,<id>,<seconds since 1970>,<base64>`; that of an answer is `v1,<base64>`. */
 export function requestHeader({ id, timestamp }: SignedRequest, signature: string): string {
   return `v1,${id},${timestamp},${signature}`
 }
@@ -68,7 +68,7 @@ export async function checkRequest(
   header: string | null,
   { route, body, now }: { readonly route: string; readonly body: string; readonly now: number },
 ): Promise<string> {
-  const [, id, time, signature] = /^v1,([\w-]{8,64}),(\d{1,12}),([\w+/=]{1,100})$/.exec(header ?? '') ?? []
+  const [, id, time, signature] = /^v1,([\w-]{1,64}),(\d{1,12}),([\w+/=]{1,100})$/.exec(header ?? '') ?? []
   if (id === undefined || time === undefined || signature === undefined) {
     throw refusal(`A request needs the header ${signatureHeader}, as openOwner() sends it.`)
   }
