@@ -6,6 +6,7 @@ import { commandMutations } from './command-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
+import { driftMutations } from './drift-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
 import { extractMutations } from './extract-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
@@ -67,6 +68,7 @@ export const mutations = [
     ...kitMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...driftMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),

@@ -33,14 +33,18 @@ const mostRepairs = 10
  * Does every kind of fault to keys at random places, while others are written at a steady rate; then every copy is compared
  * with its owner: all faults are found and nothing else is, each with its cause; they are repaired, and all is equal.
  */
+const t0 = performance.now()
+const lap = (what: string) => console.log(what, Math.round(performance.now() - t0))
 export async function playFaults(test: PostgresTest, options: RoundOptions): Promise<Round> {
   await using world = await openWorld(test, options)
   const { chosen, others } = choose(options)
+  lap('open')
   for (const [fault, keys] of chosen) await fault.prepare?.(world, keys)
+  lap('prepared')
   await allApplied(world)
   await refuseNames(world, '^Bad')
   const expected: Expected = new Map(world.copies.map(({ name }) => [name, new Map()]))
-  const writers = startWriters(world, others, options)
+  await using writers = startWriters(world, others, options)
   for (const [fault, keys] of chosen) {
     for (const key of keys) {
       await fault.inject(world, key)
@@ -49,16 +53,20 @@ export async function playFaults(test: PostgresTest, options: RoundOptions): Pro
     }
   }
   const passMs: number[] = []
+  lap('injected')
   for (const copy of world.copies) {
     await causesAre(world, copy, expected.get(copy.name)!)
+    lap('causes are')
     const begunAt = performance.now()
     const found = await differences(world, copy)
     passMs.push(performance.now() - begunAt)
     const causes = await explain(world, copy, found)
     expect(byKey(causes), `what is different in ${copy.name}`).toEqual(expected.get(copy.name))
   }
+  lap('found')
   await reform(world)
   for (const copy of world.copies) await repaired(world, copy)
+  lap('repaired')
   const written = await writers.stop()
   await allApplied(world)
   for (const copy of world.copies) expect(await differences(world, copy), `${copy.name} at the end`).toEqual([])
@@ -85,7 +93,7 @@ function startWriters(
   world: World,
   keys: readonly string[],
   { seed, writesPerSecond }: RoundOptions,
-): { stop(): Promise<number> } {
+): AsyncDisposable & { stop(): Promise<number> } {
   const random = randomOf(seed + 1)
   const stopping = new AbortController()
   let written = 0
@@ -102,13 +110,12 @@ function startWriters(
     }
   }
   const writing = Promise.all(Array.from({ length: 4 }, write))
-  return {
-    async stop() {
-      stopping.abort()
-      await writing
-      return written
-    },
+  const stop = async (): Promise<number> => {
+    stopping.abort()
+    await writing
+    return written
   }
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) }
 }
 
 async function differences(world: World, copy: Copy): Promise<readonly string[]> {

@@ -120,6 +120,7 @@ const cases: readonly Case[] = [
   ['what was listed was edited there', { copy: copy(2, 'Eve'), subscription: at('before-start') }, 'written-locally', 'publish-again'],
   ['an older row was edited there', { copy: copy(1, 'Eve') }, 'written-locally', 'publish-again'],
   ['a row was inserted there', { topic: topic(undefined), owner: owner(undefined, undefined), copy: copy(1, 'Eve') }, 'written-locally', 'publish-again'],
+  ['the same, of a topic that was trimmed', { topic: topic(undefined, { isTrimmed: true }), owner: owner(undefined, undefined), copy: copy(1, 'Eve') }, 'written-locally', 'publish-again'],
   ['a deleted row was inserted there', { copy: copy(3, 'Eve') }, 'written-locally', 'publish-again', gone],
   ['a version was invented there', { copy: copy(9, 'Eve') }, 'written-locally', 'publish-again'],
   ['no version was written there', { copy: { ...copy(2, 'Eve'), version: 'x' } }, 'written-locally', 'rebuild'],
@@ -135,7 +136,7 @@ const cases: readonly Case[] = [
 
 describe('causeOf()', () => {
   it.each(cases)('%s', (_, seen, kind, action, base = sound) => {
-    const hops = { ...base, ...seen } as Hops
+    const hops = Object.assign({}, base, seen) as Hops
     expect(causeOf(hops)).toMatchObject({ kind, mend: { action } })
   })
 

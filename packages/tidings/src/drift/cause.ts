@@ -164,9 +164,10 @@ function isApplied(newest: TopicEvent, copy: CopyHop): boolean {
 }
 
 /** The topic has nothing of the key. */
-function unheardOf({ topic, copy }: Hops): Verdict {
+function unheardOf({ owner, topic, copy }: Hops): Verdict {
   if (copy.values === undefined) return unknown('Neither the topic nor the copy knows it.')
-  if (topic.isTrimmed) {
+  // An owner that never gave a version of it never had it.
+  if (topic.isTrimmed && (!owner || owner.version !== undefined)) {
     const text = 'Its deletion was removed by retention before the copy applied it.'
     return verdict('beyond-retention', text, againAbove(copy, undefined))
   }

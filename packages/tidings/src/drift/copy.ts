@@ -25,13 +25,15 @@ export interface InspectedCopy {
 export async function inspectReplica(options: {
   readonly database: Database
   readonly table: string
+  /** Those that are compared; all where it is absent. */
+  readonly columns?: readonly string[]
 }): Promise<InspectedCopy> {
-  const { database, table } = options
+  const { database, table, columns } = options
   const build = (await loadBuildsOfTable(database, table)).find(({ state }) => state === 'ready')
   if (!build) {
     throw new TidingsError('bad-request', `This database has no complete copy in a table "${table}"; check its name.`)
   }
-  return new ReplicaCopy(database, build)
+  return new ReplicaCopy(database, build, columns)
 }
 
 class ReplicaCopy implements InspectedCopy {
@@ -43,11 +45,11 @@ class ReplicaCopy implements InspectedCopy {
   readonly #build: Build
   readonly #tables: ReplicaTables
 
-  constructor(database: Database, build: Build) {
+  constructor(database: Database, build: Build, wanted: readonly string[] | undefined) {
     const [key = '', ...columns] = build.columns
     this.topic = build.topic
     this.key = key
-    this.columns = columns
+    this.columns = columns.filter((column) => wanted?.includes(column) ?? true)
     this.subscription = build.subscription
     this.#database = database
     this.#build = build
