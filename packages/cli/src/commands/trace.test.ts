@@ -31,11 +31,11 @@ test('tidings trace tells the life of one key, the oldest first, with the times 
     String.raw`2026-01-01T10:00:00\.000Z  committed  crm\.customer\.created  version 1`,
     `${stored}1`,
     String.raw` {24}  settled    mail\.copy: acknowledged.*`,
-    String.raw` {24}  before-start  sales\.vip: .*`,
+    String.raw` {24}  filtered   sales\.vip: .*`,
     String.raw`\(nobody kept the time\)   committed  crm\.customer\.updated  version 3`,
     `${stored}2`,
     String.raw` {24}  ready      mail\.copy: the next consumer gets it.*`,
-    String.raw` {24}  before-start  sales\.vip: .*|.*filtered.*`,
+    String.raw` {24}  filtered   sales\.vip: .*`,
     String.raw`2026-01-01T10:00:00\.500Z  committed  crm\.customer\.updated  version 2`,
     String.raw`${stored}3 \(older than what was there: nobody gets it\)`,
   ]

@@ -11,7 +11,7 @@ import { postgresDatabase } from 'tidings/databases/postgres'
 import { sqliteDatabase } from 'tidings/databases/sqlite'
 import { inspectReplica, inspectTable, ownerRoutes, remoteOwner, type EntityOwner, type InspectedCopy } from 'tidings/drift'
 import { embeddedEngine } from 'tidings/engines/embedded'
-import { openCopy, ownerHandler, ownedEntity, serveOwner, sideOf, type Side } from 'tidings/verify'
+import { openCopy, ownerHandler, ownedEntity, serveOwner, sideOf, openOwner, type Side } from 'tidings/verify'
 import { z } from 'zod'
 import { compileSchema } from '../schemas.ts'
 import { createServer } from '../server.ts'
@@ -91,7 +91,7 @@ export async function openWorld(test: PostgresTest, { rows }: { readonly rows: n
     owner: remoteOwner(asked),
     copies: await copiesOf(mailing, counting, join(folder, 'mail.db'), pools.stats),
     misdeeds,
-    source: () => entityOf(() => present.crm).open(['name', 'city']),
+    source: () => openOwner(asked),
     pool: pools.owner,
     ownerUrl,
     crm: () => present.crm,
