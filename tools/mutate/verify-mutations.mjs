@@ -15,8 +15,8 @@ export const verifyMutations = [
   {
     promise: 'A change that is under way is no difference.',
     file: 'verify/doubts.ts',
-    from: 'else if (now - seen.since >= patienceMs) {',
-    to: 'else {',
+    from: "else if (now - seen.since >= patienceMs) this.#confirm(difference, 'patience')",
+    to: "else this.#confirm(difference, 'patience')",
     tests: compare,
     name: 'reaches the copy in time',
   },
@@ -39,8 +39,8 @@ export const verifyMutations = [
   {
     promise: 'A row on the border of two ranges is in one of them.',
     file: 'verify/key-order.ts',
-    from: "(upTo === undefined || compareKeys(key, upTo) <= 0)",
-    to: "(upTo === undefined || compareKeys(key, upTo) < 0)",
+    from: '(upTo === undefined || compareKeys(key, upTo) <= 0)',
+    to: '(upTo === undefined || compareKeys(key, upTo) < 0)',
     tests: bisect,
     name: 'on the border',
   },
@@ -51,6 +51,14 @@ export const verifyMutations = [
     to: 'if (end === undefined || end) return',
     tests: bisect,
     name: 'ends early',
+  },
+  {
+    promise: 'A range is compared to its end, however many rows it has got by then.',
+    file: 'verify/bisect.ts',
+    from: '      if (last === range.upTo) return\n',
+    to: '      return\n',
+    tests: bisect,
+    name: 'while it is taken apart',
   },
   {
     promise: 'Two equal differences do not cancel each other.',
@@ -175,7 +183,7 @@ export const verifyMutations = [
   {
     promise: 'A second row of a key is found.',
     file: 'verify/difference.ts',
-    from: "if (second) return { key, kind: 'only-in-copy', columns: [] }",
+    from: "if (second) return { key, kind: 'only-in-copy', columns: [], ...versions }",
     to: '',
     tests: compare,
     name: 'that are there twice',

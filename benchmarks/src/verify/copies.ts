@@ -88,7 +88,15 @@ async function fillSqlite(pool: Pool, client: Database.Database, rows: number): 
       values: [after, after + 10_000],
     })
     for (const row of page.rows as Record<string, string>[]) {
-      insert.run(Number(row['id']), row['price'], Number(row['stock']), row['changed'], row['name'], row['tidings_version'], null)
+      insert.run(
+        Number(row['id']),
+        row['price'],
+        Number(row['stock']),
+        row['changed'],
+        row['name'],
+        row['tidings_version'],
+        null,
+      )
     }
   }
   client.exec('update tidings_replica_guard set writable = 0; commit')

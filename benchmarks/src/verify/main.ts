@@ -2,7 +2,16 @@ import Database from 'libsql'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { capturedEntity, compare, openCopy, openOwner, openTable, ownerHandler, serveOwner, type Side } from 'tidings/verify'
+import {
+  capturedEntity,
+  compare,
+  openCopy,
+  openOwner,
+  openTable,
+  ownerHandler,
+  serveOwner,
+  type Side,
+} from 'tidings/verify'
 import { measure, printTable, sharesOf, type Rate } from '../report.ts'
 import { columns, fillCopies, shop, type Copies } from './copies.ts'
 
@@ -84,5 +93,7 @@ async function tenDifferences({ pool }: Copies, source: Side, copy: Side): Promi
   const outcome = await compare({ source, copy, patienceMs: 1_000, onDifference: () => undefined })
   const seconds = ((performance.now() - start) / 1_000).toFixed(1)
   const share = ((outcome.crossed / rows) * 100).toFixed(2)
-  console.log(`\n10 differences: ${outcome.differences} found in ${seconds} s with 1 s of patience, ${share} % of the rows given out`)
+  console.log(
+    `\n10 differences: ${outcome.differences} found in ${seconds} s with 1 s of patience, ${share} % of the rows given out`,
+  )
 }

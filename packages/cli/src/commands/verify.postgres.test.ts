@@ -32,8 +32,13 @@ test('verify finds a row that was changed, one that was deleted and one that was
   })
   expect(await table.verify('--patience', '0.2', '--columns', 'balance', '--json')).toMatchObject({ code: 4 })
   const onlyNames = await table.verify('--patience', '0.2', '--columns', 'name', '--json')
-  expect(jsonLines(onlyNames.stdout)).toEqual([
-    { key: '7', kind: 'different', columns: [{ column: 'name', source: '"customer 7"', copy: '"Eve"' }] },
+  expect(jsonLines(onlyNames.stdout)).toMatchObject([
+    {
+      key: '7',
+      kind: 'different',
+      columns: [{ column: 'name', source: '"customer 7"', copy: '"Eve"' }],
+      confirmedBy: 'patience',
+    },
     { key: '8', kind: 'missing-in-copy', columns: [] },
     { key: '900', kind: 'only-in-copy', columns: [] },
     { key: 'x', kind: 'only-in-copy', columns: [] },

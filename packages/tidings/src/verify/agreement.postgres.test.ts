@@ -28,7 +28,19 @@ const values: Readonly<Record<string, readonly string[]>> = {
   bigint: ['0', '9007199254740993', '-9223372036854775808', '9223372036854775807'],
   oid: ['0', '4294967295'],
   real: ['0', "'-0'", '0.1', '1e-10', '3.4e38', "'NaN'", "'Infinity'", '16777217'],
-  'double precision': ['0', "'-0'", '0.1', '1e300', '1e-7', '5e-324', '1e20', '1.2345678901234567e21', "'NaN'", "'-Infinity'", '-12345.678'],
+  'double precision': [
+    '0',
+    "'-0'",
+    '0.1',
+    '1e300',
+    '1e-7',
+    '5e-324',
+    '1e20',
+    '1.2345678901234567e21',
+    "'NaN'",
+    "'-Infinity'",
+    '-12345.678',
+  ],
   numeric: ['0', '1.50', '-12345678901234567890.123456789', "'NaN'", '1e30'],
   text: ["''", "'x'", `E'say "x"\\n\\t\\u2028 \\U0001F600 \\\\'`, "'7'", "'true'", "'null'", "repeat('ä', 5000)"],
   'varchar(20)': ["'a '", "''"],
@@ -36,7 +48,14 @@ const values: Readonly<Record<string, readonly string[]>> = {
   name: ["'n'"],
   '"char"': ["'c'", "''"],
   bytea: ["''", "'\\x00ff'", "decode(repeat('ab', 200), 'hex')"],
-  timestamptz: ["'2026-03-01 10:00:00.123456+01'", "'infinity'", "'0044-03-15 12:00+00 BC'", "'9999-12-31 23:59:59.999999+00'", "'10000-01-01 00:00+00'", "'0001-01-01 00:00+00'"],
+  timestamptz: [
+    "'2026-03-01 10:00:00.123456+01'",
+    "'infinity'",
+    "'0044-03-15 12:00+00 BC'",
+    "'9999-12-31 23:59:59.999999+00'",
+    "'10000-01-01 00:00+00'",
+    "'0001-01-01 00:00+00'",
+  ],
   timestamp: ["'2026-03-01 10:00:00.5'", "'-infinity'", "'0044-03-15 12:00 BC'", "'12345-01-01 00:00'"],
   date: ["'2026-03-01'", "'infinity'", "'0044-03-15 BC'"],
   time: ["'10:00'", "'24:00'", "'10:00:00.000001'"],
@@ -70,7 +89,10 @@ beforeEach(() => void benches.splice(0))
 afterEach(() => Promise.all(benches.map((bench) => bench.stop())))
 
 /** A table of PostgreSQL, and copies of its rows as a capture would publish them, everywhere where copies can be. */
-async function bench(context: TestContext, options: { readonly table: string; readonly columns: readonly string[] }): Promise<Bench> {
+async function bench(
+  context: TestContext,
+  options: { readonly table: string; readonly columns: readonly string[] },
+): Promise<Bench> {
   const { columns } = options
   const [postgres, sqlite] = [await onPostgres(context), await onSqlite(context)]
   await postgres.pool.query(options.table)
@@ -179,7 +201,10 @@ test('digests agree where PostgreSQL cannot hash a row, too', async (context) =>
 
 const keys: readonly (readonly [type: string, expression: string])[] = [
   ['integer', 'n * 7 - 300'],
-  ['bigint', 'case when n % 3 = 0 then n else (n::bigint * n * n * n * 1000003) * (case when n % 2 = 0 then 1 else -1 end) end'],
+  [
+    'bigint',
+    'case when n % 3 = 0 then n else (n::bigint * n * n * n * 1000003) * (case when n % 2 = 0 then 1 else -1 end) end',
+  ],
   ['uuid', 'md5(n::text)::uuid'],
   ['text', `case when n % 2 = 0 then n::text else chr(n % 60 + 60) || 'Ä' || n end`],
   ['text collate "C"', `case when n % 2 = 0 then n::text else chr(n % 60 + 60) || 'Ä' || n end`],

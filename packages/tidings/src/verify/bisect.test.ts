@@ -52,6 +52,36 @@ describe('compare() by digests', () => {
     expect(new Set(found.map((each) => each.kind))).toEqual(new Set([kind]))
   })
 
+  it('finds a row behind the last one of the source where as many rows are missing', async () => {
+    const names = manyRows(300)
+    const copy = new MemorySide(names)
+    copy.write('150')
+    copy.write('z', 'Eve')
+    const { found } = await compared(simulatedEnvironment(), { source: new MemorySide(names), copy })
+    expect(found.map(({ key, kind }) => [key, kind])).toEqual([
+      ['150', 'missing-in-copy'],
+      ['z', 'only-in-copy'],
+    ])
+  })
+
+  it('compares the rows that come to a range while it is taken apart', async () => {
+    const names = manyRows(300)
+    const source = new MemorySide(names)
+    const copy = new MemorySide(names)
+    copy.write('150', 'Eve')
+    const digests = source.digests
+    let hasGrown = false
+    source.digests = (range, cut) => {
+      if (!hasGrown && 'parts' in cut && cut.parts > 1) {
+        hasGrown = true
+        for (let added = 0; added < 1_000; added++) source.write(`z${added}`, 'new')
+      }
+      return digests(range, cut)
+    }
+    const { differences } = await compared(simulatedEnvironment(), { source, copy })
+    expect([hasGrown, differences]).toEqual([true, 1_001])
+  })
+
   it('finds two rows that have each the values of the other, and two changes that are the same', async () => {
     const names = manyRows(500)
     const copy = new MemorySide(names)
@@ -104,9 +134,9 @@ describe('compare() by digests', () => {
     const rest = await compared(simulatedEnvironment(), { source, copy, resume: place })
     expect(rest).toMatchObject({ source: 20_000, copy: 20_000, differences: 2 })
     expect(asked[0]!.after).toBeDefined()
-    await expect(
-      compared(simulatedEnvironment(), { source, copy, resume: '{"version":2}' }),
-    ).rejects.toThrow('begin anew')
+    await expect(compared(simulatedEnvironment(), { source, copy, resume: '{"version":2}' })).rejects.toThrow(
+      'begin anew',
+    )
   })
 
   it('asks for fewer rows at once where they take long, and for no more a second than it may', async () => {

@@ -42,9 +42,20 @@ export class Bisection {
     this.#signal?.throwIfAborted()
     if (Math.min(count, copy.count) <= fewRows) return this.#compareRows(range)
     const wanted = Math.min(mostParts, Math.ceil(count / fewRows))
-    const parts = await this.#source.digests(range, { rows: Math.ceil(count / wanted), parts: wanted })
-    // The source has fewer rows by now.
-    if (parts.length === 1) return this.#compareRows(range)
+    const cut = { rows: Math.ceil(count / wanted), parts: wanted }
+    // The source may have more rows by now than there are in so many parts.
+    for (let rest = range; ;) {
+      const parts = await this.#source.digests(rest, cut)
+      const last = parts.at(-1)!.end
+      // It has fewer.
+      if (parts.length === 1 && rest === range && last === range.upTo) return this.#compareRows(range)
+      await this.#compareParts(rest, parts)
+      if (last === range.upTo) return
+      rest = { ...range, ...(last !== undefined && { after: last }) }
+    }
+  }
+
+  async #compareParts(range: KeyRange, parts: readonly Part[]): Promise<void> {
     const copies = await this.#copy.digests(after(range), { ends: parts.map(({ end }) => end) })
     let from = range.after
     for (const [place, part] of parts.entries()) {
@@ -56,7 +67,7 @@ export class Bisection {
 
   /** A page of either side after the other; what only one of them has shows in the same way. */
   async #compareRows(range: KeyRange): Promise<void> {
-    for (let rest = range; ; ) {
+    for (let rest = range; ;) {
       this.#signal?.throwIfAborted()
       const source = await this.#source.hashes(rest, hashesAtOnce)
       const copy = await this.#copy.hashes(rest, hashesAtOnce)

@@ -58,19 +58,12 @@ export class RowHasher {
 }
 
 function tagOf(value: unknown): number {
-  switch (typeof value) {
-    case 'string':
-      return tags.text
-    case 'number':
-    case 'bigint':
-      return tags.number
-    case 'boolean':
-      return tags.boolean
-    case 'undefined':
-      return tags.absent
-    default:
-      return value === null ? tags.null : tags.json
-  }
+  const type = typeof value
+  if (type === 'string') return tags.text
+  if (type === 'number' || type === 'bigint') return tags.number
+  if (type === 'boolean') return tags.boolean
+  if (type === 'undefined') return tags.absent
+  return value === null ? tags.null : tags.json
 }
 
 function hashedText(value: unknown, tag: number): string {

@@ -109,7 +109,7 @@ class Run {
       asked.catch(() => undefined)
       return asked
     }
-    for (let next: Promise<Part> | undefined = ask(); next; ) {
+    for (let next: Promise<Part> | undefined = ask(); next;) {
       const part: Part = await next
       const range = { ...(after !== undefined && { after }), ...(part.end !== undefined && { upTo: part.end }) }
       after = part.end

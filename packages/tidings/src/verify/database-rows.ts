@@ -41,7 +41,9 @@ export class DatabaseRows {
       `select r.* ${beside.text} from ${this.table} r where ${this.keyColumn} in (${places})`,
       [...beside.values, ...wanted],
     )
-    return Promise.all(rows.map(read))
+    const found: KeyedRow[] = []
+    for (const row of rows) found.push(await read(row))
+    return found
   }
 
   /** The rows of a range for which a condition holds, in the order of the key column; the condition may let others pass. */

@@ -8,7 +8,8 @@ const encoder = new TextEncoder()
 it('keys are ordered as the bytes of their UTF-8 are', () => {
   const random = mulberry32(7)
   const characters = ['', 'a', 'b', '0', '-', 'ä', '\u{1f600}', '\ufffd', '\u{10ffff}', '\ue000', '~']
-  const any = (): string => Array.from({ length: 4 }, () => characters[Math.floor(random() * characters.length)]).join('')
+  const any = (): string =>
+    Array.from({ length: 4 }, () => characters[Math.floor(random() * characters.length)]).join('')
   for (let round = 0; round < 2_000; round++) {
     const [left, right] = [any(), any()]
     const bytes = Buffer.compare(encoder.encode(left), encoder.encode(right))

@@ -84,7 +84,7 @@ class ScheduledProver implements Prover {
     const { clock } = this.#environment
     const backoff = new Backoff(this.#environment, betweenFailures)
     let differences: Difference[] = []
-    for (let begunAt = clock.monotonic(); !signal.aborted; ) {
+    for (let begunAt = clock.monotonic(); !signal.aborted;) {
       try {
         await this.#pass(differences, signal)
         this.#isFailing = false

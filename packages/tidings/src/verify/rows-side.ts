@@ -47,7 +47,7 @@ export function sideOf(pages: RowPages): Side {
       return page.length > rows ? page[rows - 1]!.key : undefined
     },
     async *pages(range) {
-      for (let after = range.after; ; ) {
+      for (let after = range.after; ;) {
         const page = await pages.page({ ...range, ...(after !== undefined && { after }) }, pageRows)
         const last = page.at(-1)
         if (!last) return
@@ -63,7 +63,9 @@ export function memorySide(options: {
   readonly key: string
   readonly columns: readonly string[]
   /** All rows, as they are whenever it is called. */
-  readonly rows: () => Promise<Iterable<Readonly<Record<string, unknown>>>> | Iterable<Readonly<Record<string, unknown>>>
+  readonly rows: () =>
+    | Promise<Iterable<Readonly<Record<string, unknown>>>>
+    | Iterable<Readonly<Record<string, unknown>>>
 }): Side {
   const { key, columns, rows } = options
   const keyed = async (): Promise<KeyedRow[]> => [...(await rows())].map((data) => ({ key: String(data[key]), data }))
@@ -129,14 +131,22 @@ export class RowsSide implements Side {
     const rows = await this.#reader.find(keys)
     return rows.map(({ key, data, version, mark }) => {
       const values = canonicalValues(data, this.#compared)
-      return { key, values, mark: mark ?? JSON.stringify([version, ...values]), ...(version !== undefined && { version }) }
+      return {
+        key,
+        values,
+        mark: mark ?? JSON.stringify([version, ...values]),
+        ...(version !== undefined && { version }),
+      }
     })
   }
 
   async #digestsAt(range: KeyRange, ends: readonly (string | undefined)[]): Promise<readonly Part[]> {
     const sums = ends.map(() => new DigestSum())
     const last = ends.at(-1)
-    const within = { ...(range.after !== undefined && { after: range.after }), ...(last !== undefined && { upTo: last }) }
+    const within = {
+      ...(range.after !== undefined && { after: range.after }),
+      ...(last !== undefined && { upTo: last }),
+    }
     for await (const page of this.#reader.pages(within)) {
       for (const { key, data } of page) sums[placeOf(key, ends)]!.add(this.#hasher.hash(key, data))
     }

@@ -22,8 +22,8 @@ export function settlingByBroker(options: {
   /** The copy's: `CopySide.subscription`. */
   readonly subscription: string
   /**
-   * Whether everything that the source had committed when it is called is published: its outbox is empty, or its capture
-   * has come as far as the log. It is asked again until it is so.
+   * Whether everything that the source had committed when it is called is published: its outbox is empty, of held events
+   * too, or its capture has come as far as the log. It is asked again until it is so.
    */
   readonly isPublished: () => Promise<boolean>
 }): Settling {

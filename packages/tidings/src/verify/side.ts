@@ -22,8 +22,7 @@ export interface KeyRange {
  * How a range is taken apart: into at most so many parts of so many rows each, or at the given keys, each the last of its
  * part. Behind the last key there is no part, unless that is `undefined`, which stands for the end of all keys.
  */
-export type Cut =
-  { readonly rows: number; readonly parts: number } | { readonly ends: readonly (string | undefined)[] }
+export type Cut = { readonly rows: number; readonly parts: number } | { readonly ends: readonly (string | undefined)[] }
 
 /** A part of a range. */
 export interface Part {

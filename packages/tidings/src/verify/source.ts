@@ -42,7 +42,12 @@ export async function openTable(options: OpenTableOptions): Promise<Side> {
   if (hashed.includes(undefined) || !(await canHash(run))) return rows
   const digests = new PostgresDigests(
     run,
-    { table: table.name, key: keyColumn, keyTag: keyTagOf(typed), columns: hashed.filter((each) => each !== undefined) },
+    {
+      table: table.name,
+      key: keyColumn,
+      keyTag: keyTagOf(typed),
+      columns: hashed.filter((each) => each !== undefined),
+    },
     rows,
   )
   return {
@@ -62,7 +67,9 @@ async function keyColumnOf(run: Run, { table, typeOf }: TypedTable): Promise<Key
   const texts = table.key.map(({ name, type }) => hashedText(`r.${quoted(name)}`, typeOf(type).form)!)
   const [only, ...others] = table.key
   if (!only || others.length > 0) {
-    return textKey({ text: `'[' || ${texts.map((text) => `to_json((${text})::text)::text`).join(` || ',' || `)} || ']'` })
+    return textKey({
+      text: `'[' || ${texts.map((text) => `to_json((${text})::text)::text`).join(` || ',' || `)} || ']'`,
+    })
   }
   const { form } = typeOf(only.type)
   return typedKey(run, { table: table.name, name: only.name, form, text: texts[0]! })
@@ -164,9 +171,7 @@ class TableRows implements RowReader {
     const parts = this.#areBytes.length === 1 ? [key] : textsOf(key)
     if (parts?.length !== this.#areBytes.length) return undefined
     return [
-      parts.map((text, place) =>
-        this.#areBytes[place] ? `\\x${Buffer.from(text, 'base64').toString('hex')}` : text,
-      ),
+      parts.map((text, place) => (this.#areBytes[place] ? `\\x${Buffer.from(text, 'base64').toString('hex')}` : text)),
     ]
   }
 

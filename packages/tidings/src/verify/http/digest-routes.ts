@@ -1,10 +1,15 @@
 import { OpenSides, type Verifiable } from '../verifiable.ts'
 import type { Routes } from './handler.ts'
 import { cutOf, proofVersion, readRequest, wireRow } from './messages.ts'
+import { Turns } from './turns.ts'
+
+/** Whoever compares asks for one thing after the other; several who compare wait for each other. */
+const atOnce = 2
 
 /** What is asked of an owner to compare copies with what it owns. */
 export function digestRoutes(entities: readonly Verifiable[]): Routes {
   const sides = new OpenSides(entities)
+  const turns = new Turns(atOnce)
   return {
     async describe(body) {
       const { topic } = readRequest('describe', body)
@@ -14,17 +19,17 @@ export function digestRoutes(entities: readonly Verifiable[]): Routes {
     async digests(body) {
       const { topic, columns, range, cut } = readRequest('digests', body)
       const side = await sides.side(topic, columns)
-      return { version: proofVersion, parts: await side.digests(range, cutOf(cut)) }
+      return { version: proofVersion, parts: await turns.take(() => side.digests(range, cutOf(cut))) }
     },
     async hashes(body) {
       const { topic, columns, range, limit } = readRequest('hashes', body)
       const side = await sides.side(topic, columns)
-      return { version: proofVersion, ...(await side.hashes(range, limit)) }
+      return { version: proofVersion, ...(await turns.take(() => side.hashes(range, limit))) }
     },
     async rows(body) {
       const { topic, columns, keys } = readRequest('rows', body)
       const side = await sides.side(topic, columns)
-      return { version: proofVersion, rows: (await side.find(keys)).map(wireRow) }
+      return { version: proofVersion, rows: (await turns.take(() => side.find(keys))).map(wireRow) }
     },
   }
 }

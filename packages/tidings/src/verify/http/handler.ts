@@ -69,7 +69,8 @@ export function ownerHandler(options: OwnerHandlerOptions): (request: Request) =
 }
 
 async function bodyOf(request: Request): Promise<string> {
-  if (request.method !== 'POST') throw new TidingsError('bad-request', 'Owners are asked with POST, as openOwner() does.')
+  if (request.method !== 'POST')
+    throw new TidingsError('bad-request', 'Owners are asked with POST, as openOwner() does.')
   const reader = request.body?.pipeThrough(new TextDecoderStream()).getReader()
   let body = ''
   for (;;) {
@@ -78,7 +79,10 @@ async function bodyOf(request: Request): Promise<string> {
     body += read.value
     if (body.length <= mostCharacters) continue
     await reader?.cancel()
-    throw new TidingsError('payload-too-large', `A request has at most ${mostCharacters} characters; ask for fewer keys.`)
+    throw new TidingsError(
+      'payload-too-large',
+      `A request has at most ${mostCharacters} characters; ask for fewer keys.`,
+    )
   }
 }
 

@@ -130,13 +130,18 @@ describe('an owner that is asked over HTTP', () => {
     await expect(differences({ secret: 'another secret of 32 characters!' })).rejects.toMatchObject({
       code: 'unauthenticated',
     })
-    const unsigned = await fetch(`${server.url}/describe`, { method: 'POST', body: '{"version":1,"topic":"crm.customer"}' })
+    const unsigned = await fetch(`${server.url}/describe`, {
+      method: 'POST',
+      body: '{"version":1,"topic":"crm.customer"}',
+    })
     expect([unsigned.status, await unsigned.json()]).toMatchObject([401, { code: 'unauthenticated' }])
   })
 
   it('gives neither columns nor entities that are not published', async () => {
     const ask = (topic: string, columns: readonly string[]) =>
-      openOwner({ url: server.url, secret, topic, columns, environment: bench.environment }).then((side) => side.hashes({}, 1))
+      openOwner({ url: server.url, secret, topic, columns, environment: bench.environment }).then((side) =>
+        side.hashes({}, 1),
+      )
     await expect(ask('crm.customer', ['password'])).rejects.toMatchObject({ code: 'bad-request' })
     await expect(ask('crm.secret', [])).rejects.toMatchObject({ code: 'topic-unknown' })
   })
@@ -144,7 +149,13 @@ describe('an owner that is asked over HTTP', () => {
   it.each([
     ['body', (request: SentRequest) => ({ ...request, body: request.body.replace('crm', 'xrm') })],
     ['route', (request: SentRequest) => ({ ...request, url: request.url.replace('describe', 'rows') })],
-    ['time', (request: SentRequest) => ({ ...request, header: request.header.replace(/,(\d+),/, (_, at) => `,${Number(at) + 1},`) })],
+    [
+      'time',
+      (request: SentRequest) => ({
+        ...request,
+        header: request.header.replace(/,(\d+),/, (_, at) => `,${Number(at) + 1},`),
+      }),
+    ],
     ['id', (request: SentRequest) => ({ ...request, header: request.header.replace('v1,', 'v1,a') })],
   ])('refuses a request whose %s was changed on the way', async (_, change) => {
     const side = openOwner({

@@ -1,12 +1,12 @@
 import { TidingsError } from '../../errors.ts'
-import { boolean, either, integer, list, object, oneOf, optional, text, type ValueOf } from '../../protocol/shape.ts'
-import type { Cut, KeyRange, Row } from '../side.ts'
+import { boolean, integer, list, object, oneOf, optional, text, type ValueOf } from '../../protocol/shape.ts'
+import type { Cut, Row } from '../side.ts'
 
 /** Of what is asked and answered; another one for a message that means something else. */
 export const proofVersion = 1
 
 /** What one request may ask for. */
-export const limits = { columns: 1_000, keys: 1_000, parts: 256, rows: 1_000_000, hashes: 10_000 } as const
+const limits = { columns: 1_000, keys: 1_000, parts: 256, rows: 1_000_000, hashes: 10_000 } as const
 
 const key = text({ maxLength: 4_096 })
 const range = object({ after: optional(key), upTo: optional(key) })
@@ -17,16 +17,18 @@ const subject = {
 }
 
 /** What is asked, by route. */
-export const requests = {
+const requests = {
   describe: object({ version: subject.version, topic: subject.topic }),
   digests: object({
     ...subject,
     range,
-    cut: either(
-      object({ rows: integer(1, limits.rows), parts: integer(1, limits.parts) }),
-      // `open`: behind the last key there is one more part, to the end of all keys.
-      object({ ends: list(key, limits.parts), open: boolean() }),
-    ),
+    // Either the first two, or the others; `open`: behind the last key there is one more part, to the end of all keys.
+    cut: object({
+      rows: optional(integer(1, limits.rows)),
+      parts: optional(integer(1, limits.parts)),
+      ends: optional(list(key, limits.parts)),
+      open: optional(boolean()),
+    }),
   }),
   hashes: object({ ...subject, range, limit: integer(1, limits.hashes) }),
   rows: object({ ...subject, keys: list(key, limits.keys) }),
@@ -42,7 +44,11 @@ const found = object({
 
 /** What is answered, by route. */
 export const answers = {
-  describe: object({ version: subject.version, key: text(), columns: list(text({ maxLength: 1_024 }), limits.columns) }),
+  describe: object({
+    version: subject.version,
+    key: text(),
+    columns: list(text({ maxLength: 1_024 }), limits.columns),
+  }),
   digests: object({
     version: subject.version,
     parts: list(object({ end: optional(key), count: integer(0, Number.MAX_SAFE_INTEGER), digest: hash }), 10_000),
@@ -52,7 +58,7 @@ export const answers = {
 } as const
 
 export type Asked = keyof typeof requests
-export type RequestOf<Name extends Asked> = ValueOf<(typeof requests)[Name]>
+type RequestOf<Name extends Asked> = ValueOf<(typeof requests)[Name]>
 export type AnswerOf<Name extends Asked> = ValueOf<(typeof answers)[Name]>
 
 /** Reads what is asked; another version is refused as such, before anything else of it is looked at. */
@@ -70,8 +76,12 @@ export function checkProofVersion(message: unknown): void {
   )
 }
 
-export function cutOf(cut: RequestOf<'digests'>['cut']): Cut {
-  return 'rows' in cut ? cut : { ends: cut.open ? [...cut.ends, undefined] : cut.ends }
+export function cutOf({ rows, parts, ends, open }: RequestOf<'digests'>['cut']): Cut {
+  if (rows !== undefined && parts !== undefined && ends === undefined) return { rows, parts }
+  if (ends !== undefined && rows === undefined && (open || ends.length > 0)) {
+    return { ends: open ? [...ends, undefined] : ends }
+  }
+  throw new TidingsError('bad-request', 'request.cut must have "rows" and "parts", or "ends" and "open".')
 }
 
 export function wireCut(cut: Cut): RequestOf<'digests'>['cut'] {
@@ -88,5 +98,3 @@ export function rowOf({ key: name, values, mark, version }: AnswerOf<'rows'>['ro
   const pairs = values.map(([column = '', value = '']) => [column, value] as const)
   return { key: name, values: new Map(pairs), mark, ...(version !== undefined && { version }) }
 }
-
-export type WireRange = KeyRange

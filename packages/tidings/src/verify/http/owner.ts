@@ -73,7 +73,7 @@ const timeoutMs = 60_000
 const mostAttempts = 5
 
 /** Asks an owner, again where it is out of reach for a moment. */
-export class Asking {
+class Asking {
   readonly #options: OwnerOptions
   readonly #environment: Environment
   readonly #key: SigningKey
@@ -122,9 +122,13 @@ export class Asking {
       signal: signal ? AbortSignal.any([signal, until]) : until,
     })
     const { response, text } = await received(fetch, request).catch((cause: unknown) => {
-      throw new TidingsError('unavailable', `The owner at ${url} does not answer (${reason(cause)}); look whether it runs.`, {
-        cause,
-      })
+      throw new TidingsError(
+        'unavailable',
+        `The owner at ${url} does not answer (${reason(cause)}); look whether it runs.`,
+        {
+          cause,
+        },
+      )
     })
     const isSigned = await this.#isSigned(response, asked.id, text)
     const value = parsed(text)

@@ -8,7 +8,7 @@ import { encodeBase64 } from '../../event/index.ts'
  */
 export const signatureHeader = 'tidings-signature'
 
-export const toleranceSeconds = 300
+const toleranceSeconds = 300
 const fewestCharacters = 32
 const encoder = new TextEncoder()
 
@@ -41,7 +41,7 @@ export class SigningKey {
   }
 }
 
-export interface SignedRequest {
+interface SignedRequest {
   readonly id: string
   /** Seconds since 1970. */
   readonly timestamp: number
@@ -73,7 +73,9 @@ export async function checkRequest(
     throw refusal(`A request needs the header ${signatureHeader}, as openOwner() sends it.`)
   }
   if (!(await key.verifies(requestParts({ id, timestamp: Number(time), route, body }), signature))) {
-    throw refusal('The signature is wrong: both sides need the same secret, and nobody on the way may change a request.')
+    throw refusal(
+      'The signature is wrong: both sides need the same secret, and nobody on the way may change a request.',
+    )
   }
   if (Math.abs(now / 1_000 - Number(time)) > toleranceSeconds) {
     throw refusal(

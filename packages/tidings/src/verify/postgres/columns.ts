@@ -35,7 +35,8 @@ export function hashedText(column: string, form: string): string | undefined {
 export function tagOfForm(column: string, form: string): string {
   if (form === 'bool') return String(tags.boolean)
   if (integers.has(form)) return String(tags.number)
-  if (form === 'float4' || form === 'float8') return `case when ${isNumber(column)} then ${tags.number} else ${tags.text} end`
+  if (form === 'float4' || form === 'float8')
+    return `case when ${isNumber(column)} then ${tags.number} else ${tags.text} end`
   return String(tags.text)
 }
 

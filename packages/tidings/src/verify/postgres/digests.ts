@@ -71,7 +71,10 @@ export class PostgresDigests implements Pick<Side, 'digests' | 'hashes'> {
     return part && [partOf(range.upTo, part)]
   }
 
-  async #cut(range: KeyRange, cut: { readonly rows: number; readonly parts: number }): Promise<readonly Part[] | undefined> {
+  async #cut(
+    range: KeyRange,
+    cut: { readonly rows: number; readonly parts: number },
+  ): Promise<readonly Part[] | undefined> {
     const { values, from } = this.#rows(range)
     const size = `greatest(${cut.rows}, (count(*) over () + ${cut.parts - 1}) / ${cut.parts})`
     const rows = await this.#run(
@@ -123,8 +126,7 @@ function read([, count, sum, unhashed]: readonly (string | null)[]): Pick<Part, 
 function hashExpression({ key, keyTag, columns }: HashedTable): string {
   const first = `hashtextextended(${key.text}, ${hashForm}::int8 # (${keyTag})::int8)`
   return columns.reduce(
-    (hash, { text, tag }) =>
-      `hashtextextended(coalesce((${text}), '') collate "C", ${hash} # (${tag})::int8)`,
+    (hash, { text, tag }) => `hashtextextended(coalesce((${text}), '') collate "C", ${hash} # (${tag})::int8)`,
     first,
   )
 }

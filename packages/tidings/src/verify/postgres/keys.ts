@@ -53,7 +53,7 @@ export function textKey(options: {
 }
 
 /** Integers: a range is one span in each class of equally many digits, and each of them is one of the index. */
-export function integerKey(column: string): KeyColumn {
+function integerKey(column: string): KeyColumn {
   const text = `(${column}::text) collate "C"`
   const span = (low: bigint, high: bigint): string => `${column} between '${low}'::int8 and '${high}'::int8`
   return {
@@ -94,7 +94,12 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** The key in one column of a type of the catalogue, by its own index where its order is that of the texts, or of integers. */
 export async function typedKey(
   run: Run,
-  { table, name, form, text }: { readonly table: Table; readonly name: string; readonly form: string; readonly text: string },
+  {
+    table,
+    name,
+    form,
+    text,
+  }: { readonly table: Table; readonly name: string; readonly form: string; readonly text: string },
 ): Promise<KeyColumn> {
   const column = `r."${name.replaceAll('"', '""')}"`
   if (['int2', 'int4', 'int8'].includes(form)) return integerKey(column)
