@@ -32,7 +32,7 @@ test('tidings trace tells the life of one key, the oldest first, with the times 
     `${stored}1`,
     String.raw` {24}  settled    mail\.copy: acknowledged.*`,
     String.raw` {24}  filtered   sales\.vip: .*`,
-    String.raw`\(nobody kept the time\)   committed  crm\.customer\.updated  version 3`,
+    String.raw`\(nobody kept the time\)    committed  crm\.customer\.updated  version 3`,
     `${stored}2`,
     String.raw` {24}  ready      mail\.copy: the next consumer gets it.*`,
     String.raw` {24}  filtered   sales\.vip: .*`,

@@ -111,14 +111,14 @@ test('verify --repair asks before, mends, and leaves it in the audit', async () 
 
 test('verify --repair leaves what mends itself', async () => {
   own.exec(`delete from customers where id = 'c3'`)
-  await bench.broker.pause(bench.caller, 'sales.replica.crm_customer.1')
+  await bench.broker.pause(bench.caller, 'sales.replica.crm.customer.1')
   await owner.owner(crm.customer).publishAgain([{ key: 'c3' }])
   await until(async () => (await owner.stats()).outbox.pending === 0)
   const { code, stdout } = await verify('--repair', '--yes')
   expect(code).toBe(4)
   expect(stdout).toMatch(/^c3 {2}not-delivered: /m)
   expect(stdout).toMatch(/^c3 {2}left: Resume the subscription\.$/m)
-  await bench.broker.resume(bench.caller, 'sales.replica.crm_customer.1')
+  await bench.broker.resume(bench.caller, 'sales.replica.crm.customer.1')
 })
 
 test('verify --repair wants the owner, and --dry-run a repair', async () => {
