@@ -9,7 +9,12 @@ beforeAll(async () => {
   const { broker, caller } = bench
   await broker.putTopic(caller, { topic, kind: 'entity', owner: 'crm' })
   await broker.putSubscription(caller, { subscription: 'mail.copy', topic, from: 'beginning' })
-  await broker.putSubscription(caller, { subscription: 'sales.vip', topic, from: 'end', filter: { types: ['crm.vip'] } })
+  await broker.putSubscription(caller, {
+    subscription: 'sales.vip',
+    topic,
+    from: 'end',
+    filter: { types: ['crm.vip'] },
+  })
   const published = [
     { id: '1', type: `${topic}.created`, sequence: '1', time: '2026-01-01T10:00:00Z' },
     { id: '2', type: `${topic}.updated`, sequence: '3' },

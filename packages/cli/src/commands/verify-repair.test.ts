@@ -46,7 +46,8 @@ beforeAll(async () => {
       await tx.changed(crm.customer, id)
     }
   })
-  names = async () => (customers.status().state === 'ready' ? (await customers.all()).map(({ name }) => name).sort() : [])
+  names = async () =>
+    customers.status().state === 'ready' ? (await customers.all()).map(({ name }) => name).sort() : []
   await until(async () => (await names()).length === 3)
   const entities = [ownedEntity({ service: owner, entity: crm.customer })]
   const routes = ownerRoutes([owner.owner(crm.customer)])
@@ -81,7 +82,9 @@ test('verify --explain says why, hop by hop', async () => {
   const { code, stdout } = await verify('--explain')
   expect(code).toBe(4)
   expect(stdout).toMatch(/^c1 {2}never-published: Its row is not what was published last/m)
-  expect(stdout).toMatch(/^ {2}owner {9}has the row, version 1 was given last\n {2}outbox {8}nothing waits\n {2}topic {9}its state in version 1 at /m)
+  expect(stdout).toMatch(
+    /^ {2}owner {9}has the row, version 1 was given last\n {2}outbox {8}nothing waits\n {2}topic {9}its state in version 1 at /m,
+  )
   expect(stdout).toMatch(/^c2 {2}written-locally: /m)
   expect(stdout).toMatch(/^ {2}copy {10}has a row of version 1\n {2}mend {10}Have the owner publish it again\.$/m)
 })
