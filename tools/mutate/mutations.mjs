@@ -8,6 +8,7 @@ import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
+import { driftMutations } from './drift-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
 import { extractMutations } from './extract-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
@@ -73,6 +74,7 @@ export const mutations = [
     ...retentionMutations,
     ...verifyMutations,
     ...compatibilityMutations,
+    ...driftMutations,
     ...extractMutations,
     ...wakeUpMutations,
   ]),

@@ -54,6 +54,11 @@ export const layers: readonly Layer[] = [
     imports: ['broker/port', 'capture', 'contract', 'database', 'event', 'protocol', 'replica', 'service'],
     node: true,
   },
+  {
+    path: 'drift',
+    imports: ['broker/port', 'contract', 'database', 'event', 'outbox', 'protocol', 'replica', 'verify'],
+    node: true,
+  },
   { path: 'extract', imports: ['capture', 'postgres', 'verify'], node: true },
   { path: 'service', imports: [...pattern, 'inbox', 'outbox', 'replica'] },
 

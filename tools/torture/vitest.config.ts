@@ -11,6 +11,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
     include: ['packages/**/*.torture.test.ts'],
+    // For those that want a database.
+    globalSetup: ['tools/testing/postgres-setup.ts'],
     fileParallelism: false,
     testTimeout: 0,
     hookTimeout: 0,

@@ -21,6 +21,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['topics read', 'a.b'],
   ['consume', 'm.x'],
   ['explain', 'm.x', 'operator', '1'],
+  ['trace', 'a.b', 'k'],
   ['subscriptions stats', 'm.x'],
   ['subscriptions pause', 'm.x'],
   ['subscriptions resume', 'm.x'],

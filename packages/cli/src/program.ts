@@ -23,6 +23,7 @@ import { addServer } from './commands/server.ts'
 import { addServices } from './commands/services.ts'
 import { addSubscriptions } from './commands/subscriptions.ts'
 import { addTopics } from './commands/topics.ts'
+import { addTrace } from './commands/trace.ts'
 import { settingDefaults } from './settings.ts'
 import { addVerify } from './commands/verify.ts'
 import { commandVersion } from './version.ts'
@@ -66,6 +67,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addScheduled(program)
   addAudit(program)
   addExplain(program)
+  addTrace(program)
   addSchedules(program)
   addContract(program)
   addContracts(program)

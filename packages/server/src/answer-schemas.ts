@@ -107,6 +107,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
     'lastFailure?': members({ at: whole, reason: text }),
   }),
   PositionedEvent: members({ position, appendedAt: whole, event }),
+  HistoricEvent: members({ position, appendedAt: whole, event, 'stale?': flag, 'erased?': flag }),
   Delivery: members({
     lease: text,
     position,
@@ -211,6 +212,7 @@ export const answerSchemas: Partial<Record<Operation, JsonSchemaObject>> = {
   publish: { anyOf: [component('PublishAnswer'), members({ results: listOf(component('PublishAnswer')) })] },
   read: members({ events: listOf(component('PositionedEvent')), until: position, head: position }),
   latest: members({ events: listOf(component('PositionedEvent')), from: position, until: position, 'next?': text }),
+  history: members({ events: listOf(component('HistoricEvent')), 'next?': position, 'trimmed?': position }),
   erase: members({ erased: whole }),
   producer: members({ producer: { anyOf: [{ type: 'null' }, members({ epoch: whole, counter: whole })] } }),
   schedules: members({ schedules: listOf(component('Schedule')) }),

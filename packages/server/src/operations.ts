@@ -78,6 +78,11 @@ export const operations: { readonly [O in AnsweredOperation]: (context: Context<
   publish: (context) => publish({ ...context, topic: context.names.topic }),
   read: ({ broker, caller, names, query }) => broker.read(caller, { topic: names.topic, ...pageOf(query) }),
   latest: ({ broker, caller, names, query }) => broker.latest(caller, { topic: names.topic, ...pageOf(query) }),
+  history: ({ broker, caller, names, body }) => broker.history(caller, { topic: names.topic, ...pageOf(body) }),
+  async noteRepair({ broker, caller, names, body }) {
+    await broker.noteRepair(caller, { topic: names.topic, ...body })
+    return undefined
+  },
   erase: ({ broker, caller, names, body }) => broker.erase(caller, { topic: names.topic, ...body }),
   producer: async ({ broker, caller, names: { topic, producer } }) => ({
     producer: (await broker.producer(caller, { topic, producer })) ?? null,

@@ -7,10 +7,11 @@ import { untilInterrupted } from '../interrupt.ts'
 import { explained } from '../postgres.ts'
 import type { Session } from '../session.ts'
 import { count } from '../text.ts'
+import { checkExplainOptions, explainDifferences, type ExplainOptions } from '../verify/explain-differences.ts'
 import { KeptPlace } from '../verify/kept-place.ts'
 import { openVerifiedCopy, sourceOf } from '../verify/sides.ts'
 
-interface VerifyOptions {
+interface VerifyOptions extends ExplainOptions {
   readonly source?: string
   readonly owner?: string
   readonly secret?: string
@@ -22,6 +23,9 @@ interface VerifyOptions {
   readonly rate?: number
   readonly resume?: string
 }
+
+/** Of more differences the first are explained and repaired; then the command is run again. */
+const mostExplained = 10_000
 
 export function addVerify(program: TidingsCommand): void {
   program
@@ -56,7 +60,12 @@ export function addVerify(program: TidingsCommand): void {
       wholeNumber({ least: 1, most: 1_000_000_000 }),
     )
     .option('--resume <file>', 'keeps there how far it has come, goes on from there, and removes it at the end')
+    .option('--explain', 'say why, for each difference, by what the owner, the server and the copy know')
+    .option('--repair', 'the same, and have the owner publish again what that mends')
+    .option('-n, --dry-run', 'with --repair: show what would be done')
+    .option('-y, --yes', "with --repair: don't ask")
     .runs<[], VerifyOptions>(async (session, _, options) => {
+      checkExplainOptions(options)
       try {
         return await untilInterrupted((signal) => verify(session, options, signal).catch(unless(signal)))
       } catch (error) {
@@ -81,6 +90,7 @@ async function verify(session: Session, options: VerifyOptions, signal: AbortSig
   const place = new KeptPlace(options.resume)
   const total = await copy.side.count()
   const differences = new Differences(session)
+  const keys: string[] = []
   const comparison = await compare({
     source: source.side,
     copy: copy.side,
@@ -88,7 +98,10 @@ async function verify(session: Session, options: VerifyOptions, signal: AbortSig
     patienceMs: patience * 1_000,
     ...place.given(),
     ...(rate !== undefined && { rowsPerSecond: rate }),
-    onDifference: (difference) => differences.add(difference),
+    onDifference(difference) {
+      differences.add(difference)
+      if (keys.length < mostExplained) keys.push(difference.key)
+    },
     onProgress(progress) {
       place.keep(progress)
       session.output.progress(progressText(progress, total))
@@ -98,7 +111,9 @@ async function verify(session: Session, options: VerifyOptions, signal: AbortSig
   place.remove()
   await differences.show()
   await showOutcome(session, comparison)
-  return comparison.differences > 0 ? exitCodes.different : exitCodes.ok
+  if (comparison.differences === 0) return exitCodes.ok
+  if (!options.explain && !options.repair) return exitCodes.different
+  return await explainDifferences(session, options, { copy: await copy.inspected(), keys })
 }
 
 async function showOutcome({ output }: Session, comparison: Comparison): Promise<void> {

@@ -1,3 +1,4 @@
+import type { InspectedCopy } from 'tidings/drift'
 import type { CopySide, Side } from 'tidings/verify'
 import { copyTableOf } from '../dev/names.ts'
 import { UsageError } from '../failure.ts'
@@ -7,6 +8,11 @@ import type { Session } from '../session.ts'
 /** A side, and what has to be closed after it. */
 export interface OpenSide<Of extends Side = Side> extends AsyncDisposable {
   readonly side: Of
+}
+
+/** A copy, of which single keys can be looked into as well. */
+export interface OpenCopy extends OpenSide<CopySide> {
+  inspected(): Promise<InspectedCopy>
 }
 
 interface SourceOptions {
@@ -25,14 +31,22 @@ export function sourceOf(
   const { owner, table } = options
   if (owner !== undefined) {
     if (options.source !== undefined) throw new UsageError('Give --source or --owner, not both.')
-    const secret = options.secret ?? session.terminal.env['TIDINGS_SECRET']
-    if (secret === undefined) throw new UsageError('Give the secret of the owner: TIDINGS_SECRET, or --secret.')
-    if (!URL.canParse(owner)) throw new UsageError(`--owner needs a URL, not "${owner}".`)
-    return (copy) => openOwnerSide({ url: owner, secret, signal }, copy)
+    const address = ownerAddress(session, { ...options, owner })
+    return (copy) => openOwnerSide({ ...address, signal }, copy)
   }
   const url = databaseUrl(session, '--source', options.source)
   if (table === undefined) throw new UsageError('Say which table of the source: --table customers.')
   return (copy) => openTableSide({ url, table }, copy)
+}
+
+/** Where an owner is asked, and with which secret. */
+export function ownerAddress(
+  session: Session,
+  { owner, secret = session.terminal.env['TIDINGS_SECRET'] }: { readonly owner: string; readonly secret?: string },
+): { readonly url: string; readonly secret: string } {
+  if (secret === undefined) throw new UsageError('Give the secret of the owner: TIDINGS_SECRET, or --secret.')
+  if (!URL.canParse(owner)) throw new UsageError(`--owner needs a URL, not "${owner}".`)
+  return { url: owner, secret }
 }
 
 async function openOwnerSide(
@@ -64,7 +78,7 @@ export async function openVerifiedCopy(options: {
   readonly copyTable?: string
   readonly table?: string
   readonly columns?: readonly string[]
-}): Promise<OpenSide<CopySide>> {
+}): Promise<OpenCopy> {
   const { copy, columns, table: source } = options
   const table = options.copyTable ?? (source === undefined ? undefined : copyTableOf(source))
   if (table === undefined) throw new UsageError('Say which table the copy is: --copy-table crm_customer.')
@@ -74,7 +88,11 @@ export async function openVerifiedCopy(options: {
   const dispose = () => opened[Symbol.asyncDispose]()
   try {
     const side = await openCopy({ database: opened.database, table, ...(columns && { columns }) })
-    return { side, [Symbol.asyncDispose]: dispose }
+    const inspected = async (): Promise<InspectedCopy> => {
+      const { inspectReplica } = await import('tidings/drift')
+      return inspectReplica({ database: opened.database, table, ...(columns && { columns }) })
+    }
+    return { side, inspected, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
     throw error

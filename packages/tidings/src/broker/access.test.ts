@@ -33,6 +33,7 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   producer: (broker, caller) => broker.producer(caller, { topic, producer: 'p' }),
   read: (broker, caller) => broker.read(caller, { topic }),
   latest: (broker, caller) => broker.latest(caller, { topic }),
+  history: (broker, caller) => broker.history(caller, { topic, keys: ['k'] }),
   follow: (broker, caller) => broker.follow(caller, { topic, ...follower }),
   erase: (broker, caller) => broker.erase(caller, { topic, key: 'k' }),
   putSchedule: (broker, caller) =>
@@ -62,6 +63,8 @@ const calls: { readonly [Each in Verb]: (broker: Broker, caller: Caller) => Prom
   discard: (broker, caller) => broker.discard(caller, { subscription, positions: [] }),
   scheduled: (broker, caller) => broker.scheduled(caller, { subscription }),
   cancel: (broker, caller) => broker.cancel(caller, { subscription, positions: [] }),
+  noteRepair: (broker, caller) =>
+    broker.noteRepair(caller, { topic, repairs: [{ key: 'k', cause: 'lost', action: 'told' }] }),
   stats: (broker, caller) => broker.stats(caller, subscription),
   explain: (broker, caller) => broker.explain(caller, { subscription, event: { source: '/shop', id: '1' } }),
 }

@@ -28,6 +28,7 @@ export const limits = {
   limit: { name: 'limit', least: 1, most: 1_000, otherwise: 100 },
   max: { name: 'max', least: 1, most: 1_000, otherwise: 1 },
   waitMs: { name: 'waitMs', least: 0, most: 60_000, otherwise: 0 },
+  scan: { name: 'scan', least: 0, most: 100_000, otherwise: 10_000 },
   edit: { name: 'edit', least: 0, most: 1_000_000, otherwise: 0 },
   leaseMs: { name: 'leaseMs', least: 1_000, most: 43_200_000, otherwise: 30_000 },
 } as const

@@ -88,6 +88,9 @@ export type {
   Follower,
   FollowRequest,
   FollowReset,
+  HistoricEvent,
+  HistoryAnswer,
+  HistoryRequest,
   LatestPage,
   LatestRequest,
   PositionedEvent,
@@ -96,6 +99,7 @@ export type {
   PublishRequest,
   ReadPage,
   ReadRequest,
+  RepairNote,
 } from './port/events.ts'
 export type {
   JsonSchema,

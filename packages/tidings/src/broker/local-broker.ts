@@ -6,6 +6,7 @@ import { Contracts } from './contracts/contracts.ts'
 import { Entrance, resourceOf } from './entrance.ts'
 import { eraseKey } from './erase.ts'
 import { Follows } from './follow.ts'
+import { keyHistory } from './history.ts'
 import { Namespace } from './namespace.ts'
 import type { BrokerOptions } from './options.ts'
 import * as operate from './operate.ts'
@@ -25,6 +26,8 @@ import type {
   EraseRequest,
   FollowRequest,
   Follower,
+  HistoryAnswer,
+  HistoryRequest,
   LatestPage,
   LatestRequest,
   PublishAnswer,
@@ -176,6 +179,11 @@ class LocalBroker implements Broker {
     return readLatest(this.#options.engine, namespace, { namespace: caller.namespace, ...request, limit })
   }
 
+  async history(caller: Caller, request: HistoryRequest): Promise<HistoryAnswer> {
+    const namespace = await this.#entrance.topic(caller, 'read', request.topic)
+    return keyHistory(this.#options.engine, namespace, { namespace: caller.namespace, ...request })
+  }
+
   async erase(caller: Caller, request: EraseRequest): Promise<EraseAnswer> {
     return this.#audit.act('erase', caller, request, async () => {
       const namespace = await this.#entrance.topic(caller, 'operate', request.topic)
@@ -291,6 +299,8 @@ class LocalBroker implements Broker {
   readonly scheduled: Broker['scheduled'] = (caller, request) => this.#operators.scheduled(caller, request)
   readonly cancel: Broker['cancel'] = (caller, request) =>
     this.#audit.act('cancel', caller, request, () => this.#operators.cancel(caller, request))
+  readonly noteRepair: Broker['noteRepair'] = (caller, request) =>
+    this.#audit.act('repair', caller, request, () => this.#operators.noteRepair(caller, request))
   readonly stats: Broker['stats'] = (caller, request) => this.#operators.stats(caller, request)
   readonly explain: Broker['explain'] = (caller, request) => this.#operators.explain(caller, request)
 }

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/index.ts'
 import type { Environment } from '../environment/index.ts'
+import { TidingsError } from '../errors.ts'
 import { checkEffects, checkPerSecond, limits, refuseTwice, wholeNumber } from './arguments.ts'
 import * as deadLetters from './dead-letters.ts'
 import type { Entrance } from './entrance.ts'
@@ -27,6 +28,7 @@ import type {
   SubscriptionStats,
 } from './port/standing.ts'
 import type { PositionsRequest } from './port/positions.ts'
+import type { RepairNote } from './port/events.ts'
 import type { SubscriptionDescription } from './port/subscriptions.ts'
 import type { Caller } from './port/broker.ts'
 import { nextBatch } from './redrive-batch.ts'
@@ -34,6 +36,8 @@ import { previewSeek, seekTarget } from './seek-target.ts'
 import * as scheduled from './scheduled.ts'
 import { explain } from './standing.ts'
 import type { SubscriptionRunner } from './subscription-runner.ts'
+
+const mostRepairs = 100
 
 /** The part of a broker that operators use. */
 export class Operators {
@@ -167,6 +171,16 @@ export class Operators {
   async explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation> {
     const namespace = await this.#entrance.subscription(caller, 'inspect', request.subscription)
     return explain(this.#engine, caller.namespace, namespace, request)
+  }
+
+  /** Only lets in who may; that it was done is what the audit says. */
+  async noteRepair(caller: Caller, { topic, repairs }: RepairNote): Promise<void> {
+    await this.#entrance.topic(caller, 'operate', topic)
+    if (repairs.length > 0 && repairs.length <= mostRepairs) return
+    throw new TidingsError(
+      'bad-request',
+      `A note is of 1 to ${mostRepairs} repairs; there were ${repairs.length}. Send several.`,
+    )
   }
 
   async #chosen(

@@ -27,11 +27,14 @@ import type {
   Follower,
   LatestPage,
   LatestRequest,
+  HistoryAnswer,
+  HistoryRequest,
   PublishAnswer,
   PublishRequest,
   PublishedEvent,
   ReadPage,
   ReadRequest,
+  RepairNote,
 } from '../broker/port/events.ts'
 import type {
   ContractDescription,
@@ -204,6 +207,10 @@ export class RemoteBroker implements Broker {
     return this.#call('latest', caller, { names: { topic }, query })
   }
 
+  history(caller: Caller, { topic, ...body }: HistoryRequest): Promise<HistoryAnswer> {
+    return this.#call('history', caller, { names: { topic }, body })
+  }
+
   async follow(caller: Caller, request: FollowRequest): Promise<Follower> {
     if (this.#stopped) throw this.#stoppedError()
     return this.#streams.follow(caller, request)
@@ -345,6 +352,10 @@ export class RemoteBroker implements Broker {
 
   async cancel(caller: Caller, { subscription, ...body }: PositionsRequest): Promise<readonly CancelAnswer[]> {
     return (await this.#call<Results<CancelAnswer>>('cancel', caller, { names: { subscription }, body })).results
+  }
+
+  async noteRepair(caller: Caller, { topic, ...body }: RepairNote): Promise<void> {
+    await this.#call('noteRepair', caller, { names: { topic }, body })
   }
 
   stats(caller: Caller, subscription: string): Promise<SubscriptionStats> {

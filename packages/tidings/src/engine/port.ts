@@ -203,6 +203,12 @@ export interface Log {
    */
   latest(topic: TopicId, options: { cursor?: string; limit: number }): Promise<LatestPage>
   /**
+   * The newest event of each of these keys of an entity topic, tombstones included, in no particular order; nothing of a
+   * key that was never there or whose tombstone was trimmed, and of a topic of another kind. From an index: the cost
+   * must not grow with the log.
+   */
+  newest(topic: TopicId, keys: readonly string[]): Promise<readonly LogRecord[]>
+  /**
    * The newest event behind which at least `bytes` of newer ones stand, by `eventBytes`, as they were appended or as an
    * erasure left them; what is trimmed already where there is none. Asked every minute: the cost must not grow with the
    * log. An engine keeps, beside an event, the sum of all that were appended up to it.

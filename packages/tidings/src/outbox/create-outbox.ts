@@ -5,6 +5,7 @@ import { TidingsError } from '../errors.ts'
 import { Backoff } from './backoff.ts'
 import { listHeld } from './held.ts'
 import { keyBytes } from './key-bytes.ts'
+import { DatabaseKeys, type OutboxKeys } from './keys.ts'
 import type { Outbox, OutboxOptions } from './outbox.ts'
 import { Ownership } from './ownership.ts'
 import type { Pending } from './pending.ts'
@@ -31,6 +32,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 }
 
 class RelayedOutbox implements Outbox {
+  readonly keys: OutboxKeys
   readonly #options: OutboxOptions
   readonly #database: Database
   readonly #environment: Environment
@@ -67,6 +69,9 @@ class RelayedOutbox implements Outbox {
     const { statements } = this.#tables
     const rows = this.#rows
     this.#writer = new Writer({ environment, tables: this.#tables })
+    const onPublished = (): void => this.wake()
+    const ensureBegun = (): void => this.#ensureBegun()
+    this.keys = new DatabaseKeys({ database, statements, rows, writer: this.#writer, ensureBegun, onPublished })
     this.#ownership = new Ownership({
       database,
       environment,
@@ -163,13 +168,16 @@ class RelayedOutbox implements Outbox {
   }
 
   async flush(transaction: Transaction, pending: Pending): Promise<number> {
-    if (!this.#ownership.hasBegun) {
-      throw new TidingsError(
-        'stopped',
-        'The outbox was never started; start it before anything is written, so that a restored database shows.',
-      )
-    }
+    this.#ensureBegun()
     return this.#writer.flush(transaction, pending)
+  }
+
+  #ensureBegun(): void {
+    if (this.#ownership.hasBegun) return
+    throw new TidingsError(
+      'stopped',
+      'The outbox was never started; start it before anything is written, so that a restored database shows.',
+    )
   }
 
   wake(): void {

@@ -1,6 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { Database, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
+import type { OutboxKeys } from './keys.ts'
 import type { Pending } from './pending.ts'
 import type { Listing, ListingReport } from './relist.ts'
 import type { HeldEvent, OutboxAlarm, OutboxStats, TickReport } from './report.ts'
@@ -59,5 +60,7 @@ export interface Outbox {
   release(held: { readonly topic: string; readonly key: string | null }): Promise<number>
   /** Gives one held event up for good. Answers whether there was one; later ones of its key stay held until released. */
   discard(id: number): Promise<boolean>
+  /** For those who look into single keys. */
+  readonly keys: OutboxKeys
   stats(): Promise<OutboxStats>
 }

@@ -22,6 +22,8 @@ export interface OutboxRows {
   continueAbove(transaction: Transaction, counter: number): Promise<void>
   /** The row that has waited longest. */
   oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined>
+  /** What stands here of keys of one topic, in this transaction. */
+  ofKeys(transaction: Transaction, topic: string, keys: readonly Uint8Array[]): Promise<KeyRows>
   /** How many wait; held ones not counted. */
   count(): Promise<number>
   /**
@@ -29,6 +31,31 @@ export interface OutboxRows {
    * Answers whether it could: somebody may stand in the way.
    */
   sweep(): Promise<boolean>
+}
+
+/** In no particular order, but for the rows of one key: the oldest first. */
+export interface KeyRows {
+  readonly versions: readonly KeyVersion[]
+  /** Committed, and not answered by the broker yet. */
+  readonly unsent: readonly { readonly key: Uint8Array; readonly event: Uint8Array; readonly writtenAt: number }[]
+  readonly held: readonly HeldRow[]
+}
+
+export interface KeyVersion {
+  readonly key: Uint8Array
+  readonly sequence: number
+  readonly present: boolean
+}
+
+/** A version as both dialects store it. */
+export type VersionRow = { readonly key: Uint8Array; readonly sequence: number; readonly present: number }
+
+export interface HeldRow {
+  readonly key: Uint8Array
+  readonly id: number
+  readonly heldAt: number
+  readonly code: string
+  readonly reason: string
 }
 
 export interface NextOptions {

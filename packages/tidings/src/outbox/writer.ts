@@ -1,6 +1,14 @@
 import type { Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
-import { encodeEvent, formatSequence, isTombstone, validateKey, type Event } from '../event/index.ts'
+import { TidingsError } from '../errors.ts'
+import {
+  encodeEvent,
+  formatSequence,
+  isTombstone,
+  validateKey,
+  type EntityVersion,
+  type Event,
+} from '../event/index.ts'
 import { keyBytes } from './key-bytes.ts'
 import type { EntityChange, Pending, PendingChange } from './pending.ts'
 import type { LockedKey, NewRow, OutboxStatements, OutboxTables, OutboxWriting } from './tables.ts'
@@ -28,14 +36,19 @@ export class Writer {
     this.#writing = options.tables.writing(options.environment)
   }
 
-  /** Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case. */
+  /**
+   * Answers how many events it wrote. With `complete`, an entity that is not there is published as deleted in any case;
+   * with `above`, all versions are newer than that one.
+   */
   async flush(
     transaction: Transaction,
     pending: Pending,
-    options: { readonly complete?: boolean } = {},
+    options: { readonly complete?: boolean; readonly above?: EntityVersion } = {},
   ): Promise<number> {
     const changes = distinct(pending.changes)
     const { versions, sourceepoch } = await this.#lock(transaction, pending, changes)
+    for (const version of versions.values())
+      version.sequence = counterAbove(version.sequence, sourceepoch, options.above)
     const told: { readonly topic: string; readonly event: Event; readonly isVersion: boolean }[] = []
     const tell = (topic: string, event: Event, version: Version | undefined): void => {
       told.push({ topic, event: version ? withVersion(event, version) : event, isVersion: version !== undefined })
@@ -108,6 +121,21 @@ function withVersion(event: Event, version: Version): Event {
   version.present = !isTombstone(event)
   return { ...event, sequence: formatSequence(version.sequence) }
 }
+
+/** Where a counter goes on so that its next version is newer than another one, as where it was set back. */
+function counterAbove(counter: number, sourceepoch: number, above: EntityVersion | undefined): number {
+  if (!above || above.sourceepoch < sourceepoch) return counter
+  const sequence = Number(above.sequence)
+  if (above.sourceepoch === sourceepoch && sequence <= longestCounter) return Math.max(counter, sequence)
+  throw new TidingsError(
+    'bad-request',
+    `No version of this database is newer than ${above.sourceepoch}.${above.sequence}: it was given by another life of the database, or by nobody. Rebuild the copy that has it.`,
+    { details: { sourceepoch, above } },
+  )
+}
+
+/** A counter is a number of JavaScript and of every database; far behind it there is room for the next ones. */
+const longestCounter = Number.MAX_SAFE_INTEGER - 2 ** 32
 
 export async function readSourceEpoch(transaction: Transaction, statements: OutboxStatements): Promise<number> {
   const [row] = await transaction.query<{ sourceepoch: number }>(statements.source)

@@ -115,6 +115,15 @@ export const publishQuery = object({
 export const producerStamp = object({ id: name, epoch: counter, counter })
 
 export const readQuery = object({ after: optional(position), limit: pageLimit, data })
+export const historyBody = object({
+  keys: list(text(), 100),
+  scan: optional(integer(0, 100_000)),
+  before: optional(position),
+  data,
+})
+export const repairBody = object({
+  repairs: list(object({ key: text(), cause: name, action: name }), 100),
+})
 export const eraseBody = object({ key: text() })
 const someTexts = optional(either(text(), list(text(), 100)))
 export const followQuery = object({

@@ -72,6 +72,18 @@ export const routes = {
     summary: 'Lists the newest event of every key of an entity topic.',
     query: requests.latestQuery,
   },
+  history: {
+    method: 'POST',
+    path: '/topics/{topic}/history',
+    summary: 'Finds the newest events of some keys.',
+    body: requests.historyBody,
+  },
+  noteRepair: {
+    method: 'POST',
+    path: '/topics/{topic}/repairs',
+    summary: 'Writes into the audit what is repaired outside of the broker.',
+    body: requests.repairBody,
+  },
   erase: {
     method: 'POST',
     path: '/topics/{topic}/erase',

@@ -126,6 +126,7 @@ export const statements: ReplicaStatements = {
     insert into tidings.replica_tombstones as kept (name, build, key, version, number) values ($1, $2, $3, $4, $5)
     on conflict (name, build, key) do update set version = excluded.version, number = excluded.number
     where excluded.version > kept.version`,
+  tombstone: 'select version from tidings.replica_tombstones where name = $1 and build = $2 and key = $3',
   forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
   forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
   unread: 'select key, version from tidings.replica_unread where name = $1 and build = $2 limit $3',

@@ -75,6 +75,7 @@ export const statements: ReplicaStatements = {
   keepTombstone: `
     insert into tidings_replica_tombstones (name, build, key, version, number) values (?, ?, ?, ?, ?)
     on conflict do update set version = excluded.version, number = excluded.number where excluded.version > version`,
+  tombstone: 'select version from tidings_replica_tombstones where name = ? and build = ? and key = ?',
   forgetTombstones: 'delete from tidings_replica_tombstones where name = ? and build = ? and number <= ?',
   forgetEveryTombstone: 'delete from tidings_replica_tombstones where name = ? and build = ?',
   unread: 'select key, version from tidings_replica_unread where name = ? and build = ? limit ?',

@@ -68,6 +68,8 @@ export interface ReplicaStatements {
   readonly makeReadOnly: string
   /** Name, build, key, version, number. */
   readonly keepTombstone: string
+  /** Name, build, key: the version in which it was deleted, as long as that is kept. */
+  readonly tombstone: string
   /** Name, build, number. */
   readonly forgetTombstones: string
   /** Name, build. */

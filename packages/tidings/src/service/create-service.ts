@@ -1,5 +1,6 @@
 import { createReplica, type Replica, type ReplicateOptions, type RunningReplica } from '../replica/index.ts'
 import { contractDocument, type Entity, type EventType } from '../contract/index.ts'
+import type { EntityOwner } from '../outbox/index.ts'
 import { systemEnvironment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { validateName } from '../event/index.ts'
@@ -141,6 +142,16 @@ class DefinedService implements Service {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
+  }
+
+  owner(entity: Entity): EntityOwner {
+    const { topic } = entity
+    if (!this.#owned.has(topic)) throw badRequest(`${this.name} does not own ${topic}; ask the service that does.`)
+    return {
+      topic,
+      standing: async (keys) => await this.#ensureRunning().standing(topic, keys),
+      publishAgain: async (requests) => await this.#ensureRunning().publishAgain(topic, requests),
+    }
   }
 
   async stats(): Promise<ServiceStats> {

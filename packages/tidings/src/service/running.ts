@@ -6,7 +6,13 @@ import { Backoff } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { AttributeValue } from '../event/index.ts'
 import { Inbox, inboxMigrations } from '../inbox/index.ts'
-import { createOutbox, type Outbox } from '../outbox/index.ts'
+import {
+  createOutbox,
+  type Outbox,
+  type OwnerStanding,
+  type PublishAgainRequest,
+  type PublishedAgain,
+} from '../outbox/index.ts'
 import type { RunningReplica } from '../replica/index.ts'
 import { gateTo, type Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
@@ -222,6 +228,14 @@ export class Running {
   /** The database was restored: everything that it owns is published again. */
   async #listEverything(): Promise<void> {
     for (const { listing } of this.#definition.owned.values()) await this.#outbox.relist(listing)
+  }
+
+  standing(topic: string, keys: readonly string[]): Promise<readonly OwnerStanding[]> {
+    return this.#outbox.keys.standing(this.#definition.owned.get(topic)!.for({}), keys)
+  }
+
+  publishAgain(topic: string, requests: readonly PublishAgainRequest[]): Promise<readonly PublishedAgain[]> {
+    return this.#outbox.keys.publishAgain(this.#definition.owned.get(topic)!.for({}), requests)
   }
 
   async stats(): Promise<ServiceStats> {

@@ -5,7 +5,7 @@ import type { ContractDetails, Entity, EventType, Kind, Replies } from '../contr
 import type { Database, SqlRow, SqlValue } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, FilterExpression, Position } from '../event/index.ts'
-import type { OutboxStats } from '../outbox/index.ts'
+import type { EntityOwner, OutboxStats } from '../outbox/index.ts'
 import type { Replica, ReplicaStatus, ReplicateOptions } from '../replica/index.ts'
 import type { OwnedRows } from './owned-entity.ts'
 import type { WakeUps } from './wake-ups.ts'
@@ -77,6 +77,11 @@ export interface Service<Name extends string = string> {
   /** Finishes what runs, returns the rest. Broker and database were given and are left running. Idempotent. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
+  /**
+   * What this service has of single keys of an entity that it owns and what it has told of them, and their publication
+   * again: for whoever finds out why a copy is different, and mends it. Works while the service runs.
+   */
+  owner(entity: Entity<Name>): EntityOwner
   stats(): Promise<ServiceStats>
   /** For test benches, which run a service on parts of their own. */
   readonly '~bench': BenchSeam

@@ -13,6 +13,7 @@ import { filterCases } from './filters.ts'
 import { expiryCases } from './expiry.ts'
 import { followCases } from './follow.ts'
 import { needsCases } from './needs.ts'
+import { historyCases } from './history.ts'
 import { operateDeadLetterCases } from './operate-dead-letters.ts'
 import { operateCases } from './operate.ts'
 import { recurringCases } from './recurring.ts'
@@ -32,6 +33,7 @@ import { streamCases } from './stream.ts'
 export const brokerConformance: readonly BrokerCase[] = [
   ...publishCases,
   ...entityCases,
+  ...historyCases,
   ...eraseCases,
   ...deliverCases,
   ...deadLetterCases,

@@ -27,12 +27,15 @@ import type {
   EraseRequest,
   FollowRequest,
   Follower,
+  HistoryAnswer,
+  HistoryRequest,
   LatestPage,
   LatestRequest,
   PublishAnswer,
   PublishRequest,
   ReadPage,
   ReadRequest,
+  RepairNote,
 } from './events.ts'
 import type { ScheduleDefinition, ScheduleDescription } from './schedules.ts'
 import type {
@@ -118,6 +121,12 @@ export interface Broker {
   /** The newest event of every key of an entity topic, as a fuzzy listing: see `LatestPage`. */
   latest(caller: Caller, request: LatestRequest): Promise<LatestPage>
   /**
+   * The newest events of some keys that a topic holds. Of an entity topic the newest of each key is among them whatever
+   * is looked through, unless `before` is given: engines have an index of those. Everything else a scan finds, from the
+   * end of the topic back, stale and erased events included.
+   */
+  history(caller: Caller, request: HistoryRequest): Promise<HistoryAnswer>
+  /**
    * The events of a topic as they come, without a subscription: nothing is settled, and the follower keeps its position
    * itself. It gets every event after it that matches, in order, or is told by a reset that it does not: history that
    * is gone, another life of the topic. A remote broker goes on after every interruption where it stopped.
@@ -186,6 +195,8 @@ export interface Broker {
   /** Hands nothing more back; what was stays. `redrive-unknown` where there is none. */
   stopRedrive(caller: Caller, request: { subscription: string; redrive: string }): Promise<Redrive>
   stats(caller: Caller, subscription: string): Promise<SubscriptionStats>
+  /** Writes into the audit what an operator repairs outside of the broker; durable when it resolves. */
+  noteRepair(caller: Caller, request: RepairNote): Promise<void>
   /** Where one event stands at one subscription. */
   explain(caller: Caller, request: { subscription: string; event: EventReference }): Promise<Explanation>
 }

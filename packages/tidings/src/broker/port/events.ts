@@ -60,6 +60,39 @@ export interface LatestRequest {
   readonly limit?: number
 }
 
+export interface HistoryRequest {
+  readonly topic: string
+  /** 1 to 100, each once. */
+  readonly keys: readonly string[]
+  /** How many events of the topic to look through, from the newest on: 0 to 100,000; 10,000 where absent. */
+  readonly scan?: number
+  /** Go on with what is older than this, the `next` of the answer before. */
+  readonly before?: Position
+}
+
+export interface HistoricEvent extends PositionedEvent {
+  /** Older than the newest of its key when it came: kept, never delivered. */
+  readonly stale?: true
+  /** Its payload was removed for good. */
+  readonly erased?: true
+}
+
+export interface HistoryAnswer {
+  /** Newest first. */
+  readonly events: readonly HistoricEvent[]
+  /** What is older was not looked at; absent where the topic has nothing that is older. */
+  readonly next?: Position
+  /** Retention has removed events up to here; absent where it has removed none. */
+  readonly trimmed?: Position
+}
+
+/** What an operator has had published again by the owner of an entity, because a copy was different. */
+export interface RepairNote {
+  readonly topic: string
+  /** 1 to 100. */
+  readonly repairs: readonly { readonly key: string; readonly cause: string; readonly action: string }[]
+}
+
 export interface FollowRequest {
   readonly topic: string
   /** Goes on after this position; `end` (the default) is now, `beginning` the oldest event that is there. */

@@ -110,6 +110,32 @@ export const brokenReads: readonly Breakage[] = [
       }),
   },
   {
+    guarantee: 'the version says what is newest',
+    caught: 'newest() finds the newest event of each of some keys',
+    broken: (engine) =>
+      overriding(engine, {
+        log: {
+          newest: async (topic, keys) => {
+            const last = new Map((await allRecords(engine, topic)).map((record) => [record.event.key, record]))
+            return keys.flatMap((key) => last.get(key) ?? [])
+          },
+        },
+      }),
+  },
+  {
+    guarantee: 'only entities have a newest event',
+    caught: 'newest() finds nothing where no event is',
+    broken: (engine) =>
+      overriding(engine, {
+        log: {
+          newest: async (topic, keys) =>
+            (await allRecords(engine, topic)).filter(
+              ({ event }) => event.key !== undefined && keys.includes(event.key),
+            ),
+        },
+      }),
+  },
+  {
     guarantee: 'a listing is stateless',
     caught: 'latest() keeps nothing between pages',
     broken(engine) {

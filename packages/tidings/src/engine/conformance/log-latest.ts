@@ -1,4 +1,5 @@
 import { assert, assertEqual, assertRejects } from './assert.ts'
+import type { Engine } from '../port.ts'
 import type { EngineCase } from './case.ts'
 import { append, entityLog, eventLog, eventOf, latestIds, listLatest, tombstoneOf, topic } from './scene.ts'
 
@@ -92,6 +93,31 @@ export const logLatestCases: readonly EngineCase[] = [
     },
   },
   {
+    name: 'newest() finds the newest event of each of some keys',
+    async run({ engine, reopen }) {
+      await engine.log.create(topic, entityLog)
+      for (const round of ['1', '2'])
+        await append(engine, ...['a', 'b', 'c'].map((key) => eventOf(key + round, { key })))
+      await append(engine, tombstoneOf('b3', { key: 'b' }), eventOf('a0', { key: 'a', sequence: '0' }))
+      const expected = ['a2', 'b3']
+      assertEqual(await newestIds(engine, 'b', 'a', 'never'), expected, 'by version, tombstones included')
+      assertEqual(await newestIds(await reopen(), 'b', 'a', 'never'), expected, 'after a restart too')
+    },
+  },
+  {
+    name: 'newest() finds nothing where no event is',
+    async run({ engine }) {
+      const events = { namespace: 'default', topic: 'crm.note' }
+      await engine.log.create(topic, entityLog)
+      await engine.log.create(events, eventLog)
+      await append(engine, eventOf('a1', { key: 'a' }), tombstoneOf('a2', { key: 'a' }), eventOf('b1', { key: 'b' }))
+      await engine.log.append(events, [{ event: eventOf('n1', { key: 'a' }), shard: 0 }])
+      assertEqual(await engine.log.newest(events, ['a']), [], 'events have no newest')
+      await engine.log.trim(topic, 2, { tombstonesBefore: Number.MAX_SAFE_INTEGER })
+      assertEqual(await newestIds(engine, 'a', 'b'), ['b1'], 'of a tombstone that was trimmed nothing is left')
+    },
+  },
+  {
     name: 'latest() keeps nothing between pages',
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
@@ -122,3 +148,7 @@ export const logLatestCases: readonly EngineCase[] = [
     },
   },
 ]
+
+async function newestIds(engine: Engine, ...keys: readonly string[]): Promise<readonly string[]> {
+  return (await engine.log.newest(topic, keys)).map(({ event }) => event.id).sort()
+}

@@ -4,6 +4,7 @@ import {
   type LatestPage,
   type Log,
   type LogDescription,
+  type LogRecord,
   type LogSettings,
   type TopicId,
   type Watchers,
@@ -51,6 +52,7 @@ export function embeddedLog({ environment, watchers, session }: EmbeddedLogOptio
       return topic.reader.read({ after: begin, limit, shard, head: topic.head })
     },
     latest: async (id, options) => latestOf(session(), topicOf(session(), id), options),
+    newest: async (id, keys) => newestOf(topicOf(session(), id), keys),
     offsetBehind: async (id, bytes) => topicOf(session(), id).offsetBehind(bytes),
     trim: (id, through, options) =>
       rewriting.run(async () => trimTopic(topicOf(session(), id), { ...options, through }, session().writer)),
@@ -134,6 +136,11 @@ async function latestOf(
   if (entries.length <= limit) return { records, from, until: topic.head }
   const after = Buffer.from(page.at(-1)?.key ?? []).toString('base64url')
   return { records, from, until: topic.head, next: formatCursor({ incarnation, from, engine, after }) }
+}
+
+function newestOf(topic: Topic, keys: readonly string[]): readonly LogRecord[] {
+  const offsets = keys.flatMap((key) => topic.durableNewest(key)?.offset ?? [])
+  return topic.reader.recordsAt(offsets, { trimmed: topic.record.trimmed })
 }
 
 function topicOf(session: Session, id: TopicId): Topic {

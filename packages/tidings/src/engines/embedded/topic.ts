@@ -153,6 +153,11 @@ export class Topic {
     return this.#newest.get(key)
   }
 
+  /** The same, of what is durable. */
+  durableNewest(key: string): Newest | undefined {
+    return this.#record.kind === 'entity' ? this.#newest.get(key) : undefined
+  }
+
   /** Whether the index of newest events is behind on disk. */
   get hasUnwrittenNewest(): boolean {
     return this.#record.kind === 'entity' && this.#newest.isBehind

@@ -66,6 +66,7 @@ export function memoryLog({ environment, deduplication, topics, ensureRunning }:
     producer: async (topic, id) => get(topic).producer(id),
     read: async (topic, options) => get(topic).read(options),
     latest: async (topic, options) => get(topic).latest(options),
+    newest: async (topic, keys) => get(topic).newest(keys),
     offsetBehind: async (topic, bytes) => get(topic).offsetBehind(bytes),
     trim: async (topic, through, options) => get(topic).trim(through, options),
     erase: async (topic, key) => get(topic).erase(key),

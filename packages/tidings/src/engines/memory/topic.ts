@@ -142,15 +142,18 @@ export class MemoryTopic {
     const { from, after } = cursor === undefined ? { from: this.#head, after: '0' } : parseCursor(cursor, this.#place)
     const begin = Number(after)
     const keys = this.#keys.slice(begin, begin + limit)
-    const records = keys.flatMap((key) => {
-      const record = this.#recordAt(this.#newest.get(key)!.offset)
-      return record ? [recordOf(record)] : []
-    })
-    const page = { records, from, until: this.#head }
+    const page = { records: this.newest(keys), from, until: this.#head }
     const end = begin + keys.length
     return end < this.#keys.length
       ? { ...page, next: formatCursor({ ...this.#place, from, after: String(end) }) }
       : page
+  }
+
+  newest(keys: readonly string[]): LogRecord[] {
+    return keys.flatMap((key) => {
+      const record = this.#recordAt(this.#newest.get(key)?.offset ?? 0)
+      return record ? [recordOf(record)] : []
+    })
   }
 
   offsetBehind(bytes: number): number {

@@ -2,7 +2,7 @@ import type { Log, TopicId, Watchers } from '../../engine/index.ts'
 import { bytesOfName } from './names.ts'
 import type { OpenStore } from './open-store.ts'
 import { createTopic, describeTopic, topicOf } from './topic.ts'
-import { latestOf, offsetBehind, readTopic } from './topic-reader.ts'
+import { latestOf, newestOf, offsetBehind, readTopic } from './topic-reader.ts'
 
 export interface PostgresLogOptions {
   readonly watchers: Watchers
@@ -29,6 +29,7 @@ export function postgresLog({ watchers, store }: PostgresLogOptions): Log {
     producer: (id, producer) => call((open) => producerOf(open, id, producer)),
     read: (id, options) => call(({ session }) => readTopic(session, id, options)),
     latest: (id, options) => call(({ session }) => latestOf(session, id, options)),
+    newest: (id, keys) => call(({ session }) => newestOf(session, id, keys)),
     offsetBehind: (id, bytes) => call(({ session }) => offsetBehind(session, id, bytes)),
     trim: (id, through, options) => call(({ trimmer }) => trimmer.trim(id, { ...options, through })),
     erase: (id, key) => call(({ trimmer }) => trimmer.erase(id, key)),

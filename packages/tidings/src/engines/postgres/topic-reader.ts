@@ -8,6 +8,7 @@ import {
 } from '../../engine/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { incarnationOf } from './lives.ts'
+import { bytesOfName } from './names.ts'
 import { recordOfRow, type RecordRow } from './record.ts'
 import type { Session } from './session.ts'
 import { topicOf, unknownTopic } from './topic.ts'
@@ -104,6 +105,23 @@ export async function latestOf(
   if (!isFull(listed, limit)) return page
   const after = Buffer.from(listed.at(-1)?.key ?? []).toString('base64url')
   return { ...page, next: formatCursor({ incarnation, from, engine, after }) }
+}
+
+const single = `
+  select t.number, t.head, t.trimmed, n.key, n."offset" as newest,
+    e."offset", e.appended_at, e.shard, e.stale, e.erased, e.record, 0 as before
+  from {topic} t
+    join {newest} n on n.topic = t.number and n.key = any($2::bytea[])
+    left join {event} e on e.topic = n.topic and e."offset" = n."offset"
+  where t.number = $1`
+
+export async function newestOf(session: Session, id: TopicId, keys: readonly string[]): Promise<readonly LogRecord[]> {
+  const { number } = await topicOf(session, id)
+  const rows = await session.query<ListedRow>(`looking up keys of topic ${id.topic}`, single, [
+    number,
+    keys.map(bytesOfName),
+  ])
+  return rows.flatMap((row) => newestRecord(id, row))
 }
 
 /** The newest event of a listed key; none where a trim took a tombstone out, whose version is left. */

@@ -1,11 +1,23 @@
 import type { ProducerState } from '../../broker/port/events.ts'
-import type { Database, Transaction } from '../../database/index.ts'
+import type { Database, SqlRow, Transaction } from '../../database/index.ts'
 import { ownTransaction } from '../../database/own-transaction.ts'
 import { TidingsError } from '../../errors.ts'
 import { rowsOf, type StoredRow } from '../batch.ts'
 import { storable } from '../held.ts'
+import { hexList } from '../key-bytes.ts'
 import { Replaced } from '../owner.ts'
-import type { Batch, Next, NextOptions, Outcome, OutboxRows, Refusal, Row } from '../rows.ts'
+import type {
+  Batch,
+  HeldRow,
+  KeyRows,
+  Next,
+  NextOptions,
+  Outcome,
+  OutboxRows,
+  Refusal,
+  Row,
+  VersionRow,
+} from '../rows.ts'
 import { statements, tables } from './statements.ts'
 
 /** A row with its place among all that is being sent: negative for one that was held and is released. */
@@ -150,6 +162,15 @@ export class PostgresRows implements OutboxRows {
   async oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined> {
     const [first] = await this.#database.query<{ id: number; written_at: number }>(statements.first)
     return first && { id: first.id, writtenAt: first.written_at }
+  }
+
+  /** Versions first: what they count is told already, or stands among what is read after them. */
+  async ofKeys(transaction: Transaction, topic: string, keys: readonly Uint8Array[]): Promise<KeyRows> {
+    const asked = [topic, hexList(keys)]
+    const versions = await transaction.query<VersionRow>(statements.versionsOf, asked)
+    const unsent = await transaction.query<KeyRows['unsent'][number] & SqlRow>(statements.unsentOf, asked)
+    const held = await transaction.query<HeldRow & SqlRow>(statements.heldOf, asked)
+    return { versions: versions.map((row) => ({ ...row, present: row.present === 1 })), unsent, held }
   }
 
   async count(): Promise<number> {

@@ -24,6 +24,8 @@ const unsentRows = `
 /** Released rows come before all others: their places are negative. */
 const place = (id: string): string => `${id} - 4503599627370496`
 
+const listedKeys = "array(select decode(value, 'hex') from jsonb_array_elements_text($2::text::jsonb))"
+
 /** How many rows are being sent of a topic with the progress `p`, behind `p.at`. */
 const goalRows = `
   (select count(*) from tidings.outbox_held
@@ -207,6 +209,31 @@ export const statements = {
   held: `
     select id, topic, key, event, held_at, code, reason from tidings.outbox_held
     where id > $1 and released is null order by id limit $2`,
+
+  // ------------------------------------------------------------------------------------------------------- single keys
+
+  /** Each of these takes a topic and a JSON array of keys in hexadecimal digits. */
+  versionsOf: `
+    select key, sequence, present from tidings.key_version where topic = $1 and key = any (${listedKeys})`,
+  unsentOf: `
+    select key, event, written_at as "writtenAt" from (
+      select o.key, o.event, o.written_at, o.id
+      from (select max(done::text)::pg_snapshot as done, max(goal::text)::pg_snapshot as goal, max(at) as at
+            from tidings.outbox_progress where topic = $1) p,
+        lateral (
+          select * from tidings.outbox where topic = $1 and xid >= coalesce(pg_snapshot_xmax(p.done), '0')
+          union all
+          select * from tidings.outbox where topic = $1 and xid = any (array(select pg_snapshot_xip(p.done)))
+        ) o
+      where o.key = any (${listedKeys}) and (p.goal is null or o.id > p.at or not pg_visible_in_snapshot(o.xid, p.goal))
+      union all
+      select key, event, written_at, ${place('id')} from tidings.outbox_held
+      where topic = $1 and released is not null and key = any (${listedKeys})
+    ) waiting
+    order by id`,
+  heldOf: `
+    select key, id, held_at as "heldAt", code, reason from tidings.outbox_held
+    where topic = $1 and released is null and key = any (${listedKeys}) order by id`,
 
   // ------------------------------------------------------------------------------------------------------------ figures
 

@@ -1,11 +1,24 @@
 import type { ProducerState } from '../../broker/port/events.ts'
-import type { Database, Transaction } from '../../database/index.ts'
+import type { Database, SqlRow, Transaction } from '../../database/index.ts'
 import { ownTransaction } from '../../database/own-transaction.ts'
 import type { Environment } from '../../environment/index.ts'
 import { countWithin, rowsOf } from '../batch.ts'
+import { hexList } from '../key-bytes.ts'
 import { storable } from '../held.ts'
 import { ensureOwner } from '../owner.ts'
-import type { Batch, Next, NextOptions, Outcome, OutboxRows, Row, Settled } from '../rows.ts'
+import type {
+  Batch,
+  HeldRow,
+  KeyRows,
+  KeyVersion,
+  Next,
+  NextOptions,
+  Outcome,
+  OutboxRows,
+  Row,
+  Settled,
+  VersionRow,
+} from '../rows.ts'
 import { statements } from './statements.ts'
 
 /**
@@ -107,6 +120,18 @@ export class SqliteRows implements OutboxRows {
   async oldest(): Promise<{ readonly id: number; readonly writtenAt: number } | undefined> {
     const [first] = await this.#database.query<{ id: number; written_at: number }>(statements.first)
     return first && { id: first.id, writtenAt: first.written_at }
+  }
+
+  /** Versions first: what they count is told already, or stands among what is read after them. */
+  async ofKeys(transaction: Transaction, topic: string, keys: readonly Uint8Array[]): Promise<KeyRows> {
+    const versions: KeyVersion[] = []
+    for (const key of keys) {
+      const [row] = await transaction.query<VersionRow>(statements.version, [topic, key])
+      if (row) versions.push({ ...row, present: row.present === 1 })
+    }
+    const asked = [topic, hexList(keys).toUpperCase()]
+    const unsent = await transaction.query<KeyRows['unsent'][number] & SqlRow>(statements.unsentOf, asked)
+    return { versions, unsent, held: await transaction.query<HeldRow & SqlRow>(statements.heldOf, asked) }
   }
 
   async count(): Promise<number> {

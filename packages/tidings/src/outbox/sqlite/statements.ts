@@ -95,6 +95,17 @@ export const statements = {
   discard: 'delete from tidings_outbox_held where id = ? returning topic, key',
   held: 'select id, topic, key, event, held_at, code, reason from tidings_outbox_held where id > ? order by id limit ?',
 
+  // ------------------------------------------------------------------------------------------------------- single keys
+
+  version: 'select key, sequence, present from tidings_key_version where topic = ? and key = ?',
+  /** Topic and a JSON array of keys in hexadecimal digits. */
+  unsentOf: `
+    select key, event, written_at as "writtenAt" from tidings_outbox
+    where topic = ? and hex(key) in (select value from json_each(?)) order by id`,
+  heldOf: `
+    select key, id, held_at as "heldAt", code, reason from tidings_outbox_held
+    where topic = ? and hex(key) in (select value from json_each(?)) order by id`,
+
   // ------------------------------------------------------------------------------------------------------------ figures
 
   countPending: 'select count(*) as count from tidings_outbox',

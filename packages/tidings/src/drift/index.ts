@@ -1,0 +1,8 @@
+export type { CauseKind, Mend, Verdict } from './cause.ts'
+export { inspectReplica, inspectTable, type HandlerTable, type InspectedCopy } from './copy.ts'
+export { ownerRoutes, remoteOwner } from './http.ts'
+export { explainDrift, type Cause, type InspectOptions } from './inspect.ts'
+export { isRepairable, repairDrift, type Repaired, type RepairOptions } from './repair.ts'
+export type { Seen } from './seen.ts'
+export { traceKey, type Trace, type TracedEvent, type TraceOptions } from './trace.ts'
+export type { EntityOwner, OwnerStanding, PublishAgainRequest, PublishedAgain } from '../outbox/index.ts'

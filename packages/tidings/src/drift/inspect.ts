@@ -1,0 +1,176 @@
+import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { HistoricEvent, HistoryAnswer } from '../broker/port/events.ts'
+import { parseExactJson } from '../contract/index.ts'
+import { TidingsError } from '../errors.ts'
+import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
+import { changeOf, type Change } from '../replica/change.ts'
+import { canonicalValues } from '../verify/canonical.ts'
+import { causeOf, type Verdict } from './cause.ts'
+import type { InspectedCopy } from './copy.ts'
+import type { CopyHop, Hops, OwnerHop, SubscriptionHop, TopicEvent, TopicHop } from './hops.ts'
+import { seenAt, type Seen } from './seen.ts'
+import { versionText } from './version-text.ts'
+
+export interface InspectOptions {
+  readonly broker: Broker
+  readonly caller: Caller
+  readonly copy: InspectedCopy
+  /** Without it only what happened behind the topic can be found. */
+  readonly owner?: EntityOwner
+  /** How many events of the topic are looked through for older versions of the keys: 10,000. */
+  readonly scan?: number
+}
+
+/** Why a copy is different at a key, and what was seen at each hop. */
+export interface Cause extends Verdict {
+  readonly key: string
+  readonly seen: readonly Seen[]
+}
+
+const keysAtOnce = 100
+const questionsAtOnce = 8
+const mostLooks = 3
+
+/** Finds out for each key why the copy is different there, in the order given. Reads only. */
+export async function explainDrift(options: InspectOptions, keys: readonly string[]): Promise<readonly Cause[]> {
+  const causes: Cause[] = []
+  for (const some of chunks(keys, keysAtOnce)) {
+    const hops = await lookAt(options, some)
+    causes.push(...some.map((key) => ({ key, ...causeOf(hops.get(key)!), seen: seenAt(hops.get(key)!) })))
+  }
+  return causes
+}
+
+/** What is seen of some keys; those that are written meanwhile are looked at again, because what is seen must belong together. */
+async function lookAt(options: InspectOptions, keys: readonly string[]): Promise<ReadonlyMap<string, Hops>> {
+  const found = new Map<string, Hops>()
+  for (let look = 1, left = keys; left.length > 0; look++) {
+    const { hops, changed } = await lookOnce(options, left)
+    for (const each of hops) found.set(each.key, changed.has(each.key) ? { ...each, isChanging: true } : each)
+    left = look < mostLooks ? [...changed] : []
+  }
+  return found
+}
+
+/**
+ * Along the way of the events, so that each hop has at least what the one before it had told when that was asked; the
+ * owner once more at the end, who must not have told anything new meanwhile.
+ */
+async function lookOnce(
+  options: InspectOptions,
+  keys: readonly string[],
+): Promise<{ readonly hops: readonly Hops[]; readonly changed: ReadonlySet<string> }> {
+  const { broker, caller, copy, owner, scan } = options
+  const { topic } = copy
+  const before = await owner?.standing(keys)
+  const history = await broker.history(caller, { topic, keys, ...(scan !== undefined && { scan }) })
+  const topics = new Map(keys.map((key) => [key, topicHop(history, key, copy)]))
+  const subscriptions = await subscriptionHops(options, topics)
+  const copies = await copy.find(keys)
+  const after = await owner?.standing(keys)
+  const changed = keys.filter((_, index) => JSON.stringify(before?.[index]) !== JSON.stringify(after?.[index]))
+  const hops = keys.map((key, index): Hops => {
+    const subscription = subscriptions.get(key)
+    return {
+      key,
+      ...(before && { owner: ownerHop(before[index]!, copy) }),
+      topic: topics.get(key)!,
+      ...(subscription && { subscription }),
+      copy: copies.get(key) ?? ({ keepsVersions: false } satisfies CopyHop),
+    }
+  })
+  return { hops, changed: new Set(changed) }
+}
+
+// --------------------------------------------------------------------------------------------------------- single hops
+
+function ownerHop(
+  { isPresent, state, refusal, version, unsent, held, isListing }: OwnerStanding,
+  { columns }: InspectedCopy,
+): OwnerHop {
+  return {
+    isPresent,
+    ...(state !== undefined && { values: canonicalValues(parseExactJson(state) as Record<string, unknown>, columns) }),
+    ...(refusal !== undefined && { refusal }),
+    ...(version && { version: versionText(version, version.isPresent) }),
+    unsent,
+    held,
+    isListing,
+  }
+}
+
+function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: InspectedCopy): TopicHop {
+  const ofKey = events
+    .filter(({ event }) => event.key === key)
+    .map((event) => ({ stale: event.stale, ...topicEvent(event, copy) }))
+  const [newest, ...earlier] = ofKey.filter(({ stale }) => !stale)
+  const [last] = ofKey
+  return {
+    ...(newest && { newest }),
+    earlier,
+    ...(last?.stale && { stale: last }),
+    isTrimmed: trimmed !== undefined,
+  }
+}
+
+function topicEvent(found: HistoricEvent, { key, columns }: InspectedCopy): TopicEvent {
+  const { position, appendedAt, erased = false } = found
+  const change = changeIn(found, key)
+  return {
+    position,
+    version: change.version,
+    isDeleted: change.isDeleted,
+    isErased: erased,
+    ...(change.data && { values: canonicalValues(change.data, columns) }),
+    appendedAt,
+  }
+}
+
+function changeIn(
+  found: HistoricEvent,
+  keyProperty: string,
+): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
+  // A payload that no copy takes, or that is gone, is no state; its version counts all the same.
+  const withoutPayload = { ...found, event: { ...found.event, type: `${found.event.type}.deleted` } }
+  const { version } = changeOf(withoutPayload, keyProperty)
+  try {
+    const change = changeOf(found, keyProperty)
+    return { version: change.version, isDeleted: change.data === undefined, ...(change.data && { data: change.data }) }
+  } catch {
+    return { version: version.replace('~', ''), isDeleted: false }
+  }
+}
+
+async function subscriptionHops(
+  { broker, caller, copy }: InspectOptions,
+  topics: ReadonlyMap<string, TopicHop>,
+): Promise<ReadonlyMap<string, SubscriptionHop>> {
+  const { subscription } = copy
+  const hops = new Map<string, SubscriptionHop>()
+  const description = await broker.subscription(caller, subscription).catch(unlessUnknown)
+  if (!description) return hops
+  // The watermark first: the copy's database knew of it before it was told.
+  const applied = await copy.applied()
+  const isAheadOfCopy = applied !== undefined && description.watermark > applied
+  for (const some of chunks([...topics], questionsAtOnce)) {
+    await Promise.all(
+      some.map(async ([key, { newest }]) => {
+        const event = newest && { position: newest.position }
+        const explanation = event && (await broker.explain(caller, { subscription, event }).catch(unlessUnknown))
+        hops.set(key, { subscription, isAheadOfCopy, ...(explanation && { explanation }) })
+      }),
+    )
+  }
+  return hops
+}
+
+function unlessUnknown(error: unknown): undefined {
+  const isUnknown =
+    error instanceof TidingsError && (error.code === 'subscription-unknown' || error.code === 'position-unknown')
+  if (!isUnknown) throw error
+}
+
+export function chunks<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  const count = Math.ceil(items.length / size)
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
+}
