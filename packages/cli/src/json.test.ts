@@ -36,6 +36,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['redrives start', 'm.x', '--dry-run'],
   ['redrives list', 'm.x'],
   ['audit'],
+  ['contracts'],
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
   ['subscriptions remove', 'm.x', '--yes'],
@@ -71,6 +72,7 @@ describe('--json', () => {
       ...['start', 'follow', 'status', 'compare', 'switch', 'back', 'finish', 'abandon'].map(
         (each) => `extract ${each}`,
       ),
+      ...['push', 'plan', 'add', 'check'].map((each) => `contract ${each}`),
       'relay',
       'backup',
       'restore',

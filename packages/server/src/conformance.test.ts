@@ -27,7 +27,14 @@ describe.each(transports)('remote broker over $transport', ({ options }) => {
         const { engine, cut } = cuttable(store)
         crash = cut
         const bench = await openBench({
-          broker: createBroker({ engine, authorize: allowAll, checkCompatibility, compileSchema, nextDue, retentionEveryMs: 20 }),
+          broker: createBroker({
+            engine,
+            authorize: allowAll,
+            checkCompatibility,
+            compileSchema,
+            nextDue,
+            retentionEveryMs: 20,
+          }),
         })
         const broker = connect(bench.server.url, options)
         opened.unshift(broker, bench)

@@ -62,7 +62,10 @@ describe('the registry over HTTP', () => {
   })
 
   it.each([
-    ['a schema that is none', { topics: [{ topic: 'crm.joined', kind: 'event', types: [{ type: 'x', schema: { type: 5 } }] }] }],
+    [
+      'a schema that is none',
+      { topics: [{ topic: 'crm.joined', kind: 'event', types: [{ type: 'x', schema: { type: 5 } }] }] },
+    ],
     ['a field that is not known', { ...bodyOf(first), shemas: {} }],
     ['a mode that is none', { ...bodyOf(first), compatibility: { mode: 'mostly' } }],
   ])('refuses %s', async (_, json) => {
@@ -82,7 +85,9 @@ describe('a contract is part of the store', () => {
     const { broker } = server
     await broker.registerContract(caller, contractOf(first))
     await broker.registerContract(caller, contractOf(wider))
-    const needs = [{ topic: 'crm.joined', consumer: 'mail.all', as: 'handler', fields: ['/id'], observed: false } as const]
+    const needs = [
+      { topic: 'crm.joined', consumer: 'mail.all', as: 'handler', fields: ['/id'], observed: false } as const,
+    ]
     await broker.reportNeeds(caller, { service: 'mail', needs })
     const backup = new Uint8Array(await (await fetch(`${server.url}/backup`)).arrayBuffer())
     return { contract: await broker.contract(caller, 'crm'), backup }
@@ -109,26 +114,32 @@ describe('a contract is part of the store', () => {
     await expectThere(moved, contract)
   })
 
-  it.each(['format-1', 'format-2'])('a store of %s opens, and what its topics had is the first revision', async (format) => {
-    const path = await newFolder()
-    await new Frozen(join(import.meta.dirname, 'formats', format)).thawStore(path)
-    await using server = await startServer({ path, port: 0 })
-    await using broker = connect(server.url)
-    expect(await broker.contract(caller, 'shop')).toMatchObject({
-      service: 'shop',
-      topics: expect.arrayContaining([
-        expect.objectContaining({ topic: 'shop.order', types: expect.arrayContaining([expect.objectContaining({ schema: {} })]) }),
-      ]),
-    })
-    const { verdict, types } = await broker.planContract(caller, contractOf(first, 'shop.order'))
-    const told = types.map(({ type, change, findings }) => [type, change, findings[0]?.against])
-    expect([verdict, ...told]).toEqual([
-      'incompatible',
-      ['shop.order', 'new-revision', '1.1'],
-      ['shop.special', 'absent', undefined],
-    ])
-    const same = await broker.registerContract(caller, contractOf({}, 'shop.order'))
-    expect(same.types).toMatchObject([{ type: 'shop.order', change: 'none', revision: 1 }, { change: 'absent' }])
-    expect((await broker.topic(caller, 'shop.order')).schemas).toEqual({ 'shop.order': {}, 'shop.special': {} })
-  })
+  it.each(['format-1', 'format-2'])(
+    'a store of %s opens, and what its topics had is the first revision',
+    async (format) => {
+      const path = await newFolder()
+      await new Frozen(join(import.meta.dirname, 'formats', format)).thawStore(path)
+      await using server = await startServer({ path, port: 0 })
+      await using broker = connect(server.url)
+      expect(await broker.contract(caller, 'shop')).toMatchObject({
+        service: 'shop',
+        topics: expect.arrayContaining([
+          expect.objectContaining({
+            topic: 'shop.order',
+            types: expect.arrayContaining([expect.objectContaining({ schema: {} })]),
+          }),
+        ]),
+      })
+      const { verdict, types } = await broker.planContract(caller, contractOf(first, 'shop.order'))
+      const told = types.map(({ type, change, findings }) => [type, change, findings[0]?.against])
+      expect([verdict, ...told]).toEqual([
+        'incompatible',
+        ['shop.order', 'new-revision', '1.1'],
+        ['shop.special', 'absent', undefined],
+      ])
+      const same = await broker.registerContract(caller, contractOf({}, 'shop.order'))
+      expect(same.types).toMatchObject([{ type: 'shop.order', change: 'none', revision: 1 }, { change: 'absent' }])
+      expect((await broker.topic(caller, 'shop.order')).schemas).toEqual({ 'shop.order': {}, 'shop.special': {} })
+    },
+  )
 })

@@ -116,7 +116,9 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   return answers
 }
 
-async function askContracts(ask: (operation: Operation, path: string, json?: object) => Promise<unknown>): Promise<void> {
+async function askContracts(
+  ask: (operation: Operation, path: string, json?: object) => Promise<unknown>,
+): Promise<void> {
   const contract = (schema: object) => ({
     topics: [{ topic: 'b.c', kind: 'event', description: 'What c is', types: [{ type: 'b.c', version: 1, schema }] }],
   })

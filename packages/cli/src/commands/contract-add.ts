@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TidingsCommand } from '../command.ts'
 import { lockFile, writeLock } from '../contract/lock.ts'
@@ -20,12 +20,19 @@ export function addContractAdd(contract: TidingsCommand): void {
     .option('--lock <file>', 'which revisions were fetched', lockFile)
     .runs<[service: string], AddOptions>(async ({ broker, caller, output }, [service], options) => {
       const fetched = await broker.contract(caller, service)
-      const module = await contractModule(fetched)
+      const upcasts = `${service}.upcasts.ts`
+      const hasUpcasts = existsSync(join(options.out, upcasts))
+      const module = await contractModule(fetched, hasUpcasts ? `./${upcasts}` : undefined)
       mkdirSync(options.out, { recursive: true })
       const file = join(options.out, `${service}.ts`)
       writeFileSync(file, module)
       writeLock(options.lock, fetched)
       const types = fetched.topics.flatMap((topic) => topic.types.map(({ type, version }) => ({ type, version })))
       await output.show({ service, file, lock: options.lock, types }, () => `Wrote ${file} and ${options.lock}.`)
+      if (!hasUpcasts && types.some(({ version }) => version > 1)) {
+        output.warn(
+          `Some types have older versions, which this contract does not read; export "upcasts" from ${join(options.out, upcasts)} and run this again if it should.`,
+        )
+      }
     })
 }

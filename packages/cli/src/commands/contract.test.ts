@@ -15,7 +15,9 @@ const document = (properties: object, more: object = {}) => ({
   topics: [
     {
       ...{ topic: 'crm.moved', kind: 'event', key: 'id' },
-      types: [{ type: 'crm.moved', schema: { type: 'object', properties, required: Object.keys(properties) }, ...more }],
+      types: [
+        { type: 'crm.moved', schema: { type: 'object', properties, required: Object.keys(properties) }, ...more },
+      ],
     },
   ],
 })
@@ -33,18 +35,29 @@ describe('contract push and plan', () => {
   test('register a document, say what a change would do and who would notice, and refuse it with exit code 3', async () => {
     const first = write('first.json', document({ id: text, city: text }))
     const pushed = await bench.tidings('contract', 'push', first)
-    expect(pushed).toMatchObject({ code: 0, stdout: expect.stringContaining('crm.moved is new (version 1, revision 1)') })
-    expect(await bench.tidings('contract', 'push', first)).toMatchObject({ stdout: expect.stringContaining('unchanged') })
-    const needs = [{ topic: 'crm.moved', consumer: 'mail.hello', as: 'handler', fields: ['/city'], observed: true } as const]
+    expect(pushed).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('crm.moved is new (version 1, revision 1)'),
+    })
+    expect(await bench.tidings('contract', 'push', first)).toMatchObject({
+      stdout: expect.stringContaining('unchanged'),
+    })
+    const needs = [
+      { topic: 'crm.moved', consumer: 'mail.hello', as: 'handler', fields: ['/city'], observed: true } as const,
+    ]
     await bench.broker.reportNeeds(bench.caller, { service: 'mail', needs })
     const next = write('next.json', document({ id: text }))
     const planned = await bench.tidings('contract', 'plan', next)
     expect(planned.code).toBe(0)
     expect(planned.stdout).toMatch(/^The contract of crm: incompatible\.\n.*revision 2\)\n  - \/city\n  breaks /)
-    expect(planned.stdout).toMatch(/against 1\.1: .*\n      such as .*\nWho reads what changes:\n  mail\.hello \(handler, observed\): \/city\n/)
+    expect(planned.stdout).toMatch(
+      /against 1\.1: .*\n      such as .*\nWho reads what changes:\n  mail\.hello \(handler, observed\): \/city\n/,
+    )
     const refused = await bench.tidings('contract', 'push', next, '--json')
     expect(refused.code).toBe(3)
-    expect(jsonLines(refused.stderr)).toMatchObject([{ error: { code: 'contract-incompatible', details: { verdict: 'incompatible' } } }])
+    expect(jsonLines(refused.stderr)).toMatchObject([
+      { error: { code: 'contract-incompatible', details: { verdict: 'incompatible' } } },
+    ])
   })
 
   test('take a module in TypeScript, whose contract is the one that it exports or that is named', async () => {
@@ -60,9 +73,14 @@ describe('contract push and plan', () => {
     expect(await tidings('contract', 'push', one)).toMatchObject({ code: 0 })
     expect(await bench.broker.contract(bench.caller, 'crm')).toMatchObject({
       description: 'of crm',
-      topics: [{ topic: 'crm.moved', key: 'id', types: [{ type: 'crm.moved', version: 1, schema: { type: 'object' } }] }],
+      topics: [
+        { topic: 'crm.moved', key: 'id', types: [{ type: 'crm.moved', version: 1, schema: { type: 'object' } }] },
+      ],
     })
-    expect(await tidings('contract', 'plan', two)).toMatchObject({ code: 2, stderr: expect.stringContaining('--export') })
+    expect(await tidings('contract', 'plan', two)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--export'),
+    })
     expect(await tidings('contract', 'push', two, '--export', 'mail')).toMatchObject({ code: 0 })
     expect(await tidings('contract', 'push', two, '--export', 'crm')).toMatchObject({ code: 2 })
     expect((await bench.broker.contracts(bench.caller)).map(({ service }) => service)).toEqual(['crm', 'mail'])
@@ -115,10 +133,17 @@ describe('contract check', () => {
   })
 
   test('ends with 3 where a newer version is published, and with 2 where nothing was fetched', async () => {
-    expect(await tidings('contract', 'check')).toMatchObject({ code: 2, stderr: expect.stringContaining('contract add') })
+    expect(await tidings('contract', 'check')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('contract add'),
+    })
     await bench.tidings('contract', 'push', write('first.json', document({ id: text })))
     await tidings('contract', 'add', 'crm')
-    await bench.tidings('contract', 'push', write('second.json', document({ id: { type: 'integer' } }, { version: 2, oldestVersion: 1 })))
+    await bench.tidings(
+      'contract',
+      'push',
+      write('second.json', document({ id: { type: 'integer' } }, { version: 2, oldestVersion: 1 })),
+    )
     expect(await tidings('contract', 'check')).toMatchObject({
       code: 3,
       stdout: expect.stringMatching(/version-behind: Version 2 .* version 1 was fetched; .*tidings contract add crm/),
@@ -129,13 +154,21 @@ describe('contract check', () => {
 describe('contract add', () => {
   test('notes version, revision and digest of each type', async () => {
     await bench.tidings('contract', 'push', write('first.json', document({ id: text })))
-    await tidings('contract', 'add', 'crm', '--out', 'src/contracts', '--lock', 'lock.json')
+    const added = await tidings('contract', 'add', 'crm', '--out', 'src/contracts', '--lock', 'lock.json', '--json')
+    expect(jsonLines(added.stdout)).toEqual([
+      { service: 'crm', file: 'src/contracts/crm.ts', lock: 'lock.json', types: [{ type: 'crm.moved', version: 1 }] },
+    ])
     const lock = JSON.parse(readFileSync(join(bench.folder, 'lock.json'), 'utf8')) as unknown
     const [version] = (await bench.broker.contract(bench.caller, 'crm')).topics[0]!.types[0]!.versions
     const { digest } = version!.revisions[0]!
     expect(lock).toEqual({ v: 1, contracts: { crm: { types: { 'crm.moved': { version: 1, revision: 1, digest } } } } })
-    expect(readFileSync(join(bench.folder, 'src/contracts/crm.ts'), 'utf8')).toContain('export const crm = defineContract("crm", {')
-    expect(await tidings('contract', 'add', 'nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('tidings contracts') })
+    expect(readFileSync(join(bench.folder, 'src/contracts/crm.ts'), 'utf8')).toContain(
+      'export const crm = defineContract("crm", {',
+    )
+    expect(await tidings('contract', 'add', 'nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('tidings contracts'),
+    })
   })
 })
 
@@ -145,7 +178,9 @@ test('contracts lists owners, topics, versions, consumers and what they read', a
   const { broker, caller } = bench
   await broker.putTopic(caller, { topic: 'shop.order', kind: 'event', owner: 'shop' })
   await broker.putSubscription(caller, { subscription: 'mail.thanks', topic: 'crm.moved', from: 'end' })
-  const needs = [{ topic: 'crm.moved', consumer: 'sales.replica.x', as: 'replica', fields: ['/id'], observed: false } as const]
+  const needs = [
+    { topic: 'crm.moved', consumer: 'sales.replica.x', as: 'replica', fields: ['/id'], observed: false } as const,
+  ]
   await broker.reportNeeds(caller, { service: 'sales', needs })
   const { stdout } = await bench.tidings('contracts')
   expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([

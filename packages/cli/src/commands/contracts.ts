@@ -15,7 +15,8 @@ export function addContracts(program: TidingsCommand): void {
       await output.show({ contracts: all }, () =>
         rows.length === 0 ? '' : table(['OWNER', 'TOPIC', 'KIND', 'VERSION', 'CONSUMER', 'READS'], rows),
       )
-      if (rows.length === 0) output.note('Nobody owns a topic yet; register a contract with: tidings contract push <file>')
+      if (rows.length === 0)
+        output.note('Nobody owns a topic yet; register a contract with: tidings contract push <file>')
     })
 }
 

@@ -38,17 +38,17 @@ async function checkType(
   registered: ContractTypeDescription | undefined,
 ): Promise<Checked> {
   const again = `fetch it again with: tidings contract add ${service}`
-  if (!registered) return broken('type-unknown', `It is registered no more; ${again}.`)
+  if (!registered) return broken('type-unknown', `It is registered no more; ${again}`)
   const newest = registered.versions.at(-1)
   const version = registered.versions.find((each) => each.version === locked.version)
   if (locked.version < registered.version && newest?.current !== undefined) {
-    const message = `Version ${registered.version} is published now, and version ${locked.version} was fetched; ${again}.`
+    const message = `Version ${registered.version} is published now, and version ${locked.version} was fetched; ${again}`
     return broken('version-behind', message)
   }
   if (locked.digest === undefined) return { verdict: 'same', findings: [] }
   const was = version?.revisions.find(({ digest }) => digest === locked.digest)
   if (was?.schema === undefined) {
-    return broken('revision-unknown', `The revision that was fetched is not registered here; ${again}.`)
+    return broken('revision-unknown', `The revision that was fetched is not registered here; ${again}`)
   }
   const now = currentRevision(registered)
   if (now?.digest === locked.digest) return { verdict: 'same', findings: [] }
@@ -58,7 +58,10 @@ async function checkType(
   })
   const against = `${locked.version}.${was.revision}`
   const findings = answer.findings.map((finding) => {
-    return { ...finding, against, ...('witness' in finding ? {} : { undecided: true as const }) }
+    const message = finding.message
+      .replaceAll('schema 0 of those before', 'what was fetched')
+      .replaceAll('the schema after', 'what is published now')
+    return { ...finding, against, message, ...('witness' in finding ? {} : { undecided: true as const }) }
   })
   return { verdict: answer.verdict, findings }
 }

@@ -36,11 +36,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** What `tidings contract add` writes of a contract that was registered. */
-async function moduleOf(contract: RegisterContractRequest): Promise<string> {
+async function moduleOf(contract: RegisterContractRequest, upcasts?: string): Promise<string> {
   await using broker = createBroker({ engine: memoryEngine(), authorize: allowAll })
   await broker.start()
   await broker.registerContract(caller, contract)
-  return contractModule(await broker.contract(caller, contract.service))
+  return await contractModule(await broker.contract(caller, contract.service), upcasts)
 }
 
 describe('contractModule()', () => {
@@ -76,11 +76,38 @@ describe('contractModule()', () => {
          void service.transaction((tx) => tx.publish(crm.customerMoved, { id: '1', to: {} }))
        }`,
     )
-    const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext']
+    const options = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--target',
+      'es2023',
+      '--module',
+      'nodenext',
+    ]
     const compiler = join(root, 'node_modules/typescript/bin/tsc')
     const files = ['--allowImportingTsExtensions', '--types', 'node', 'use.ts']
-    const { status, stdout } = spawnSync(process.execPath, [compiler, ...options, ...files], { cwd: folder, encoding: 'utf8' })
+    const { status, stdout } = spawnSync(process.execPath, [compiler, ...options, ...files], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+  })
+
+  test('takes what makes older data newer from a module beside it, where there is one', async () => {
+    const schema = { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] }
+    const types = [{ type: 'crm.moved', version: 2, oldestVersion: 1, schema }]
+    const contract = { service: 'crm', topics: [{ topic: 'crm.moved', kind: 'event', types }] } as const
+    writeFileSync(join(folder, 'versions.ts'), await moduleOf(contract))
+    expect(await loadContract(join(folder, 'versions.ts'), undefined)).toMatchObject({
+      topics: [{ types: [{ version: 2, oldestVersion: 2 }] }],
+    })
+    writeFileSync(join(folder, 'crm.upcasts.ts'), 'export const upcasts = { moved: { 1: (data: unknown) => data } }')
+    writeFileSync(join(folder, 'upcast.ts'), await moduleOf(contract, './crm.upcasts.ts'))
+    expect(await loadContract(join(folder, 'upcast.ts'), undefined)).toMatchObject({
+      topics: [{ types: [{ version: 2, oldestVersion: 1 }] }],
+    })
   })
 
   test('gives what the types of two topics are made of different names', async () => {
@@ -106,12 +133,18 @@ describe('contractModule()', () => {
     const schema = {
       type: 'object',
       description: '*/ globalThis.broken = true /*',
-      properties: { id: { type: 'string', tsType: evil, description: '*/ globalThis.broken = true /*' }, tsType: { type: 'string' } },
+      properties: {
+        id: { type: 'string', tsType: evil, description: '*/ globalThis.broken = true /*' },
+        tsType: { type: 'string' },
+      },
       $defs: { 'x {} globalThis.broken = true': { type: 'string' } },
       title: evil,
     }
     const types = [{ type: 'crm.moved', schema, description: '*/ globalThis.broken = true /*' }]
-    const module = await moduleOf({ service: 'crm', topics: [{ topic: 'crm.moved', kind: 'event', key: "id', x: '", types }] })
+    const module = await moduleOf({
+      service: 'crm',
+      topics: [{ topic: 'crm.moved', kind: 'event', key: "id', x: '", types }],
+    })
     const file = join(folder, 'evil.ts')
     writeFileSync(file, module)
     expect(await loadContract(file, undefined)).toMatchObject({ topics: [{ key: "id', x: '" }] })

@@ -3,14 +3,17 @@ import type { JsonSchema } from 'tidings'
 import type { ContractDescription, ContractTopicDescription, ContractTypeDescription } from 'tidings/broker'
 import { CommandError } from '../failure.ts'
 
-/** A contract as a module in TypeScript: the types of its payloads, and the contract as its owner has it. */
-export async function contractModule(contract: ContractDescription): Promise<string> {
+/**
+ * A contract as a module in TypeScript: the types of its payloads, and the contract as its owner has it. What makes older
+ * data newer is code, which no registry carries: `upcasts` names the module beside it that exports it, by part.
+ */
+export async function contractModule(contract: ContractDescription, upcasts?: string): Promise<string> {
   const parts: string[] = []
   const entries: string[] = []
   const used = new Set<string>()
   for (const topic of contract.topics) {
     const name = partName(contract.service, topic.topic)
-    const part = topic.replies ? undefined : await partOf(topic, pascalCase(name))
+    const part = topic.replies ? undefined : await partOf(topic, name, upcasts !== undefined)
     if (part) parts.push(...part.types)
     used.add(topic.replies ? 'defineReplies' : definers[topic.kind])
     entries.push(`  ${name}: ${part?.definition ?? 'defineReplies()'},`)
@@ -20,6 +23,9 @@ export async function contractModule(contract: ContractDescription): Promise<str
   return [
     `// Written by "tidings contract add ${contract.service}"; run that again instead of changing it.`,
     `import { ${imports.join(', ')} } from 'tidings'`,
+    ...(upcasts !== undefined && entries.some((entry) => entry.includes('upcasts.'))
+      ? [`import { upcasts } from ${JSON.stringify(upcasts)}`]
+      : []),
     '',
     ...parts,
     `${description}export const ${camelCase(contract.service)} = defineContract(${JSON.stringify(contract.service)}, {`,
@@ -33,9 +39,11 @@ const definers = { entity: 'defineEntity', event: 'defineEvent', task: 'defineTa
 
 async function partOf(
   topic: ContractTopicDescription,
-  typeName: string,
+  name: string,
+  hasUpcasts: boolean,
 ): Promise<{ readonly types: readonly string[]; readonly definition: string }> {
   const { kind, key, types } = topic
+  const typeName = pascalCase(name)
   // The states of an entity are alike; what deletes one carries its key alone.
   const type = types.find((each) => !(kind === 'entity' && each.type.endsWith('.deleted'))) ?? types[0]
   if (!type) throw new CommandError(`${topic.topic} has no types, so nothing can be written for it.`)
@@ -46,7 +54,7 @@ async function partOf(
   const options = [
     ...(key === undefined ? [] : [`key: ${JSON.stringify(key)}`]),
     `schema: fromJsonSchema<${typeName}>(${literal(type.schema ?? true)})`,
-    ...versionOptions(type),
+    ...versionOptions(type, hasUpcasts ? `upcasts.${name}` : '{}'),
   ]
   if (type.result !== undefined) {
     written.push(await interfaceOf(`${typeName}Result`, type.result, undefined))
@@ -56,9 +64,8 @@ async function partOf(
   return { types: written, definition: `${definers[kind]}({\n${body}\n  })` }
 }
 
-/** What makes older data newer is code of the owner, which JSON does not carry. */
-function versionOptions({ version }: ContractTypeDescription): readonly string[] {
-  return version === 1 ? [] : [`version: ${version}`, 'upcasts: {}']
+function versionOptions({ version }: ContractTypeDescription, upcasts: string): readonly string[] {
+  return version === 1 ? [] : [`version: ${version}`, `upcasts: ${upcasts}`]
 }
 
 async function interfaceOf(
@@ -77,7 +84,7 @@ async function interfaceOf(
     customName: namesBelow(name),
   }
   try {
-    return `${comment}${await compile(named as Parameters<typeof compile>[0], name, options)}`
+    return `${comment}${await compile(named, name, options)}`
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new CommandError(`No type can be made of the schema of ${name}: ${reason}`, { cause })
@@ -110,7 +117,9 @@ function harmless(value: unknown): unknown {
   const members = Object.entries(value).flatMap(([name, member]: [string, unknown]) => {
     if (name === 'tsType' && typeof member === 'string') return []
     if (name === 'tsEnumNames' && Array.isArray(member)) return []
-    return [[name, name === 'description' && typeof member === 'string' ? commented(member) : harmless(member)] as const]
+    return [
+      [name, name === 'description' && typeof member === 'string' ? commented(member) : harmless(member)] as const,
+    ]
   })
   return Object.fromEntries(members)
 }

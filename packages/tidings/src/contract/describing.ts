@@ -4,7 +4,13 @@
  * `full`: both. Alone, each is about the newest earlier revision; `-transitive`, about every one.
  */
 export type CompatibilityMode =
-  'none' | 'backward' | 'forward' | 'full' | 'backward-transitive' | 'forward-transitive' | 'full-transitive'
+  | 'none'
+  | 'backward'
+  | 'forward'
+  | 'full'
+  | 'backward-transitive'
+  | 'forward-transitive'
+  | 'full-transitive'
 
 /** `lenient` lets a property come to objects that were open, which nobody but a writer of that very name can notice. */
 export type CompatibilityPolicy = 'lenient' | 'strict'

@@ -1,5 +1,5 @@
 import Libsql from 'libsql'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createBroker, ownersOnly, type Broker } from '../broker/index.ts'
 import { checkCompatibility, compileSchema } from '../broker/schemas.fixture.ts'
@@ -64,7 +64,13 @@ it('a service whose contract would break readers does not start, and its error s
   await startAndStop(crmOf(broker, { email: z.string() }))
   const before = await broker.contract(caller, 'crm')
   const asMail = { ...caller, principal: 'mail' }
-  const needs = { topic: 'crm.customer', consumer: 'mail.hello', as: 'handler', fields: ['/email'], observed: true } as const
+  const needs = {
+    topic: 'crm.customer',
+    consumer: 'mail.hello',
+    as: 'handler',
+    fields: ['/email'],
+    observed: true,
+  } as const
   await broker.reportNeeds(asMail, { service: 'mail', needs: [needs] })
   const service = crmOf(anew(broker), {})
   await expect(service.start()).rejects.toMatchObject({
@@ -84,6 +90,44 @@ it('a service that raises its version starts, and instances of the version befor
   await startAndStop(crmOf(anew(broker), {}, { version: 2, upcasts }))
   await startAndStop(crmOf(anew(broker), { email: z.string() }))
   const [created] = (await broker.contract(caller, 'crm')).topics[0]!.types
-  expect(created).toMatchObject({ version: 2, versions: [{ version: 1, current: 1 }, { version: 2, oldestVersion: 1 }] })
+  expect(created).toMatchObject({
+    version: 2,
+    versions: [
+      { version: 1, current: 1 },
+      { version: 2, oldestVersion: 1 },
+    ],
+  })
 })
 
+it('what copies and handlers of services read is in the contract that they read', async () => {
+  await using broker = await openBroker()
+  const crm = crmOf(broker, { email: z.string() })
+  await crm.start()
+  const { customer } = defineContract('crm', {
+    customer: defineEntity({ key: 'id', schema: z.object({ id: z.string(), email: z.string() }) }),
+  })
+  const database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  const contract = defineContract('mail', {})
+  const mail = createService({ contract, broker, database, report: () => undefined })
+  mail.replicate(customer, { columns: ['email'] })
+  mail.on('hello', customer.created, { from: 'end' }, () => undefined)
+  await mail.start()
+  await vi.waitFor(
+    async () => {
+      const [topic] = (await broker.contract(caller, 'crm')).topics
+      const told = topic!.consumers.map(({ consumer, as, types, needs }) => [
+        consumer,
+        as,
+        types,
+        needs?.fields.map(({ field }) => field),
+      ])
+      expect(told).toEqual([
+        ['mail.hello', 'subscription', ['crm.customer.created'], undefined],
+        ['mail.replica.crm.customer', 'replica', undefined, ['/email', '/id']],
+      ])
+    },
+    { timeout: 20_000 },
+  )
+  await mail.stop()
+  await crm.stop()
+})

@@ -15,7 +15,7 @@ const first = objectOf({ id: text, total: number }, 'id', 'total')
 const wider = objectOf({ id: text, total: number, note: text }, 'id', 'total')
 const breaking = objectOf({ id: text, total: text }, 'id', 'total')
 
-export function contractOf(schema: JsonSchema | undefined, more: object = {}): RegisterContractRequest {
+function contractOf(schema: JsonSchema | undefined, more: object = {}): RegisterContractRequest {
   const types = [{ type: topic, ...(schema === undefined ? {} : { schema }), ...more }]
   return { service: 'shop', topics: [{ topic, kind: 'event', types }] }
 }
@@ -32,7 +32,12 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   )
 }
 
-async function publish({ broker, caller }: BrokerContext, id: string, data: object, dataschema?: string): Promise<string> {
+async function publish(
+  { broker, caller }: BrokerContext,
+  id: string,
+  data: object,
+  dataschema?: string,
+): Promise<string> {
   const event = { id, source: '/shop', type: topic, ...(dataschema && { dataschema }), data: encode(data) }
   const [answer] = await broker.publish(caller, { topic, events: [{ event }] })
   return answer!.status === 'refused' ? answer!.code : answer!.status
@@ -47,14 +52,22 @@ export const contractCases: readonly BrokerCase[] = [
     name: 'registerContract() creates the topics and holds publishers to the newest schema; again, it changes nothing',
     async run(context) {
       const { broker, caller } = context
-      assertEqual(told(await broker.registerContract(caller, contractOf(first))), ['compatible', 'new-type 1.1'], 'first')
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(first))),
+        ['compatible', 'new-type 1.1'],
+        'first',
+      )
       assertEqual(await publish(context, '1', { id: 'a', total: 1 }), 'stored', 'an event that fits')
       assertEqual(await publish(context, '2', { id: 'a', total: 'one' }), 'schema-violation', 'one that does not')
       const before = await broker.contract(caller, 'shop')
       assertEqual(told(await broker.registerContract(caller, contractOf(first))), ['unchanged', 'none 1.1'], 'again')
       assertEqual(await broker.contract(caller, 'shop'), before, 'the same with the same date')
       const reordered = { required: ['id', 'total'], properties: { total: number, id: text }, type: 'object' }
-      assertEqual(told(await broker.registerContract(caller, contractOf(reordered))), ['unchanged', 'none 1.1'], 'order')
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(reordered))),
+        ['unchanged', 'none 1.1'],
+        'order',
+      )
     },
   },
   {
@@ -65,7 +78,11 @@ export const contractCases: readonly BrokerCase[] = [
       const plan = await broker.registerContract(caller, contractOf(wider))
       assertEqual(told(plan), ['compatible', 'new-revision 1.2'], 'the plan')
       assertEqual(plan.types[0]!.fields, [{ field: '/note', change: 'added' }], 'its fields')
-      assertEqual(told(await broker.registerContract(caller, contractOf(first))), ['unchanged', 'none 1.1'], 'an older one')
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(first))),
+        ['unchanged', 'none 1.1'],
+        'an older one',
+      )
       const [described] = (await broker.contract(caller, 'shop')).topics
       const [version] = described!.types[0]!.versions
       assertEqual([version!.current, version!.revisions.map(({ schema }) => schema)], [2, [first, wider]], 'revisions')
@@ -87,9 +104,15 @@ export const contractCases: readonly BrokerCase[] = [
       const wanted = ['backward', 'forward'].map((direction) => [...narrowed, direction, '1.1', 'object'])
       assertEqual([type!.verdict, found], ['incompatible', wanted], 'rule, path and witness')
       assertEqual(type!.fields, [{ field: '/total', change: 'altered' }], 'fields')
-      const refused = await broker.registerContract(caller, { ...request, acceptUndecided: true }).catch((error) => error)
+      const refused = await broker
+        .registerContract(caller, { ...request, acceptUndecided: true })
+        .catch((error) => error)
       const { code, details } = refused as { code: string; details: ContractPlan }
-      assertEqual([code, details.types[0]?.findings], ['contract-incompatible', type!.findings], 'refused with its plan')
+      assertEqual(
+        [code, details.types[0]?.findings],
+        ['contract-incompatible', type!.findings],
+        'refused with its plan',
+      )
       assertEqual(await broker.contract(caller, 'shop'), before, 'nothing is registered')
       const withoutRules = { ...request, compatibility: { mode: 'none' as const } }
       assertEqual(told(await broker.registerContract(caller, withoutRules)), ['compatible', 'new-revision 1.2'], 'none')
@@ -106,7 +129,11 @@ export const contractCases: readonly BrokerCase[] = [
       }
       await register(optional({ note: text }), 'backward')
       await register(optional({}), 'backward')
-      assertEqual(await codeOf(register(optional({ note: number }), 'backward-transitive')), 'contract-incompatible', 'all')
+      assertEqual(
+        await codeOf(register(optional({ note: number }), 'backward-transitive')),
+        'contract-incompatible',
+        'all',
+      )
       assertEqual(await codeOf(register(optional({ note: number }), 'backward')), 'accepted', 'the newest alone')
       const { topics } = await broker.contract(caller, 'shop')
       assertEqual(topics[0]!.compatibility, { mode: 'backward', policy: 'lenient' }, 'the setting')
@@ -119,7 +146,11 @@ export const contractCases: readonly BrokerCase[] = [
       await broker.registerContract(caller, contractOf(first))
       const second = (more: object = {}) => contractOf(breaking, { version: 2, ...more })
       const [type] = (await broker.planContract(caller, second())).types
-      assertEqual(type!.findings.map(({ rule }) => rule), ['version-without-upcast'], 'what is missing')
+      assertEqual(
+        type!.findings.map(({ rule }) => rule),
+        ['version-without-upcast'],
+        'what is missing',
+      )
       assertEqual(await codeOf(broker.registerContract(caller, second())), 'contract-incompatible', 'without upcasts')
       const plan = await broker.registerContract(caller, second({ oldestVersion: 1 }))
       assertEqual(told(plan), ['compatible', 'new-version 2.1'], 'with upcasts')
@@ -127,9 +158,17 @@ export const contractCases: readonly BrokerCase[] = [
       assertEqual(await publish(context, '2', { id: 'a', total: 1 }, `tidings:${topic}/2`), 'schema-violation', 'mixed')
       assertEqual(await publish(context, '3', { id: 'a', total: 1 }, `tidings:${topic}/1`), 'stored', 'of version 1')
       assertEqual(await publish(context, '4', { id: 'a', total: 1 }), 'stored', 'of version 1, saying nothing')
-      assertEqual(await publish(context, '5', { id: 'a', total: '1' }), 'schema-violation', 'of version 2, saying nothing')
+      assertEqual(
+        await publish(context, '5', { id: 'a', total: '1' }),
+        'schema-violation',
+        'of version 2, saying nothing',
+      )
       assertEqual(await publish(context, '6', { id: 'a' }, `tidings:${topic}/3`), 'schema-violation', 'of none')
-      assertEqual(told(await broker.registerContract(caller, contractOf(first))), ['unchanged', 'none 1.1'], 'the older')
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(first))),
+        ['unchanged', 'none 1.1'],
+        'the older',
+      )
     },
   },
   {
@@ -142,10 +181,18 @@ export const contractCases: readonly BrokerCase[] = [
       const plan = await broker.registerContract(caller, contractOf(first))
       assertEqual(told(plan), ['unchanged', 'none 1.1', 'absent 1.1'], 'the plan')
       const described = await broker.contract(caller, 'shop')
-      assertEqual(described.topics.map((each) => each.topic), [topic, 'shop.paid'], 'both topics')
+      assertEqual(
+        described.topics.map((each) => each.topic),
+        [topic, 'shop.paid'],
+        'both topics',
+      )
       await broker.removeTopic(caller, 'shop.paid')
       assertEqual((await broker.contract(caller, 'shop')).topics.length, 1, 'a topic that was removed')
-      assertEqual(told(await broker.registerContract(caller, contractOf(first))), ['unchanged', 'none 1.1'], 'is absent')
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(first))),
+        ['unchanged', 'none 1.1'],
+        'is absent',
+      )
     },
   },
   {
@@ -156,8 +203,16 @@ export const contractCases: readonly BrokerCase[] = [
       await put(first)
       const listed = await broker.contract(caller, 'shop')
       assertEqual([listed.registered, listed.topics[0]!.types[0]!.schema], [undefined, first], 'before')
-      assertEqual(await codeOf(broker.registerContract(caller, contractOf(breaking))), 'contract-incompatible', 'checked')
-      assertEqual(told(await broker.registerContract(caller, contractOf(wider))), ['compatible', 'new-revision 1.2'], 'then')
+      assertEqual(
+        await codeOf(broker.registerContract(caller, contractOf(breaking))),
+        'contract-incompatible',
+        'checked',
+      )
+      assertEqual(
+        told(await broker.registerContract(caller, contractOf(wider))),
+        ['compatible', 'new-revision 1.2'],
+        'then',
+      )
       await assertRejects(put(breaking), 'topic-conflict', 'a schema that was not registered')
       assertEqual((await put(first)).schemas, { [topic]: wider }, 'one that was')
       const plain = await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop', retention: { maxEvents: 5 } })
@@ -198,8 +253,16 @@ export const contractCases: readonly BrokerCase[] = [
       const before = await context.broker.contract(context.caller, 'shop')
       const broker = await context.crash!()
       assertEqual(await broker.contract(context.caller, 'shop'), before, 'the same')
-      assertEqual(told(await broker.registerContract(context.caller, contractOf(wider))), ['unchanged', 'none 1.2'], 'on')
-      await assertRejects(broker.registerContract(context.caller, contractOf(breaking)), 'contract-incompatible', 'held')
+      assertEqual(
+        told(await broker.registerContract(context.caller, contractOf(wider))),
+        ['unchanged', 'none 1.2'],
+        'on',
+      )
+      await assertRejects(
+        broker.registerContract(context.caller, contractOf(breaking)),
+        'contract-incompatible',
+        'held',
+      )
     },
   },
 ]

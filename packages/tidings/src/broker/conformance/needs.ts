@@ -21,7 +21,10 @@ const whole = { email: text, address }
 function report({ broker, caller }: BrokerContext, consumer: string, needs: Partial<ConsumerNeeds>): Promise<void> {
   const { as = 'handler', fields = [], observed = false } = needs
   const service = consumer.split('.')[0]!
-  return broker.reportNeeds(caller, { service, needs: [{ topic: needs.topic ?? topic, consumer, as, fields, observed }] })
+  return broker.reportNeeds(caller, {
+    service,
+    needs: [{ topic: needs.topic ?? topic, consumer, as, fields, observed }],
+  })
 }
 
 async function consumers({ broker, caller }: BrokerContext): Promise<readonly ContractConsumer[]> {
@@ -131,7 +134,12 @@ export const needsCases: readonly BrokerCase[] = [
       const told = listed.map(({ service, registered, topics }) => [
         service,
         registered?.by,
-        topics.map((each) => [each.topic, each.kind, each.types.length, each.consumers.map(({ consumer }) => consumer)]),
+        topics.map((each) => [
+          each.topic,
+          each.kind,
+          each.types.length,
+          each.consumers.map(({ consumer }) => consumer),
+        ]),
       ])
       const wanted = [
         ['crm', caller.principal, [[topic, 'entity', 2, ['mail.welcome']]]],

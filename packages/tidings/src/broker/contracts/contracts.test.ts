@@ -38,7 +38,13 @@ it('a broker without a checker says that it cannot tell, and takes what the regi
 })
 
 it('what the checker cannot decide is refused with its reason, until the registrant answers for it', async () => {
-  const finding = { rule: 'undecided', path: '/x', direction: 'forward', against: 0, message: 'It is too deep.' } as const
+  const finding = {
+    rule: 'undecided',
+    path: '/x',
+    direction: 'forward',
+    against: 0,
+    message: 'It is too deep.',
+  } as const
   await using broker = await openBroker(() => ({ verdict: 'undecided', findings: [finding] }))
   await broker.registerContract(caller, contractOf({ id: text }))
   const next = contractOf({ id: text, note: text })
@@ -86,7 +92,9 @@ it('a new type of a topic that another process has made stands beside the others
     { type: 'shop.paid', change: 'new-type', findings: [] },
     { type: topic, change: 'absent', revision: 1 },
   ])
-  const events = ['shop.paid', topic].map((type) => ({ event: { id: type, source: '/shop', type, data: new Uint8Array([49]) } }))
+  const events = ['shop.paid', topic].map((type) => ({
+    event: { id: type, source: '/shop', type, data: new Uint8Array([49]) },
+  }))
   const answers = await broker.publish(caller, { topic, events })
   expect(answers.map(({ status }) => status)).toEqual(['stored', 'refused'])
 })

@@ -35,7 +35,8 @@ function checkOneTopic(
   if (replies && types.length > 0) {
     throw refused(`${topic} takes the answers to tasks of others, so it has no types of its own.`)
   }
-  if (types.length > most.types) throw refused(`The topic ${topic} has ${types.length} types; at most ${most.types} fit.`)
+  if (types.length > most.types)
+    throw refused(`The topic ${topic} has ${types.length} types; at most ${most.types} fit.`)
   refuseSame(
     types.map(({ type }) => type),
     `The topic ${topic} names the type`,
@@ -69,10 +70,14 @@ function checkSchema(type: string, schema: ContractTypeDefinition['schema'], com
   try {
     compile?.(schema)
   } catch (cause) {
-    throw new TidingsError('bad-request', `The schema of ${type} is not a valid JSON Schema: ${(cause as Error).message}`, {
-      details: { type },
-      cause,
-    })
+    throw new TidingsError(
+      'bad-request',
+      `The schema of ${type} is not a valid JSON Schema: ${(cause as Error).message}`,
+      {
+        details: { type },
+        cause,
+      },
+    )
   }
 }
 
@@ -84,10 +89,10 @@ function checkText(text: string | undefined, what: string): void {
 function checkSetting(setting: Partial<CompatibilitySetting> = {}, what: string): void {
   const { mode, policy } = setting
   if (mode !== undefined && !modes.includes(mode)) {
-    throw refused(`${what} has the compatibility "${String(mode)}"; there are ${modes.join(', ')}.`)
+    throw refused(`${what} has the compatibility "${mode}"; there are ${modes.join(', ')}.`)
   }
   if (policy !== undefined && !policies.includes(policy)) {
-    throw refused(`${what} has the policy "${String(policy)}"; there are ${policies.join(' and ')}.`)
+    throw refused(`${what} has the policy "${policy}"; there are ${policies.join(' and ')}.`)
   }
 }
 

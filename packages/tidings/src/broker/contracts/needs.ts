@@ -11,7 +11,8 @@ const most = { needs: 100, consumers: 1_000, fields: 500, field: 500 }
 /** Refuses a report that cannot be one. */
 export function checkNeeds({ service, needs }: ReportNeedsRequest): void {
   validateName(service, 'service')
-  if (needs.length > most.needs) throw refused(`A report names at most ${most.needs} consumers; it names ${needs.length}.`)
+  if (needs.length > most.needs)
+    throw refused(`A report names at most ${most.needs} consumers; it names ${needs.length}.`)
   for (const { topic, consumer, as, fields } of needs) {
     validateName(topic, 'topic')
     validateName(consumer, 'consumer')
@@ -47,9 +48,12 @@ function merged(
   const seenAt = now - (now % hourMs)
   const before = observed && present?.observed && present.topic === topic ? present.fields : {}
   const seen = { ...before, ...Object.fromEntries(reported.fields.map((field) => [field, seenAt])) }
-  const isTooMuch = Object.keys(seen).length > most.fields || Object.keys(seen).some((field) => field.length > most.field)
+  const isTooMuch =
+    Object.keys(seen).length > most.fields || Object.keys(seen).some((field) => field.length > most.field)
   // Whoever reads so much is taken to read everything.
-  const entries = isTooMuch ? [['', seenAt] as const] : Object.entries(seen).toSorted(([left], [right]) => (left < right ? -1 : 1))
+  const entries = isTooMuch
+    ? [['', seenAt] as const]
+    : Object.entries(seen).toSorted(([left], [right]) => (left < right ? -1 : 1))
   return { consumer, service, topic, as, observed, seenAt, fields: Object.fromEntries(entries) }
 }
 

@@ -8,7 +8,7 @@ const lines = { type: 'array', items: { type: 'object', properties: { sku: text,
 const before = { type: 'object', properties: { id: text, email: text, address, lines }, required: ['id'] }
 const changed = (properties: Record<string, JsonSchema | undefined>, more: object = {}): JsonSchema => {
   const entries = Object.entries({ ...before.properties, ...properties }).filter(([, schema]) => schema !== undefined)
-  return { ...before, properties: Object.fromEntries(entries) as Record<string, JsonSchema>, ...more }
+  return { ...before, properties: Object.fromEntries(entries), ...more }
 }
 
 describe('changedFields()', () => {
@@ -65,7 +65,7 @@ describe('touches()', () => {
     ['/unknown', changed({}, { additionalProperties: false }), true],
     ['/email', changed({}, { minProperties: 1 }), true],
   ])('%s', (field, after, expected) => {
-    expect(touches(before, after as JsonSchema, field)).toBe(expected)
+    expect(touches(before, after, field)).toBe(expected)
   })
 
   it('reads the steps of a pointer as RFC 6901 writes them', () => {

@@ -67,7 +67,7 @@ export interface StoredNeeds {
   readonly fields: Readonly<Record<string, number>>
 }
 
-export const defaultCompatibility: CompatibilitySetting = { mode: 'full-transitive', policy: 'lenient' }
+const defaultCompatibility: CompatibilitySetting = { mode: 'full-transitive', policy: 'lenient' }
 
 /** What is asked of a topic: what it says itself comes before what its contract says. */
 export function compatibilityOf(

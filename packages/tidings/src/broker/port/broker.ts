@@ -1,10 +1,5 @@
 import type { Position } from '../../event/index.ts'
-import type {
-  ContractDescription,
-  ContractPlan,
-  RegisterContractRequest,
-  ReportNeedsRequest,
-} from './contracts.ts'
+import type { ContractDescription, ContractPlan, RegisterContractRequest, ReportNeedsRequest } from './contracts.ts'
 import type {
   DeadLetterPage,
   DeadLettersRequest,
