@@ -2,8 +2,9 @@ import { openPool } from '@tidings/tools/postgres'
 import { expect, test } from 'vitest'
 import { explainDrift, repairDrift } from 'tidings/drift'
 import { compare } from 'tidings/verify'
+import { ready, topic, type Copy } from './copies.fixture.ts'
 import { allApplied, playFaults } from './rounds.fixture.ts'
-import { openWorld, operator, ready, topic, type Copy, type World } from './world.fixture.ts'
+import { openWorld, operator, type World } from './world.fixture.ts'
 
 test('every kind of fault is found with its cause, nothing else is, and it is repaired, while others write', async (context) => {
   const round = await playFaults(context, { seed: 1, rows: 1_000, faultsOfEach: 1, writesPerSecond: 20 })

@@ -2,8 +2,9 @@ import { explainDrift, isRepairable, repairDrift, type Cause, type CauseKind } f
 import { compare } from 'tidings/verify'
 import type { PostgresTest } from '@tidings/tools/postgres'
 import { expect } from 'vitest'
+import { ready, topic, type Copy } from './copies.fixture.ts'
 import { faults, reform, refuseNames, type Fault } from './faults.fixture.ts'
-import { openWorld, operator, ready, topic, type Copy, type World } from './world.fixture.ts'
+import { openWorld, operator, type World } from './world.fixture.ts'
 
 export interface RoundOptions {
   readonly seed: number
