@@ -9,7 +9,12 @@ beforeAll(async () => {
   const { broker, caller } = bench
   await broker.putTopic(caller, { topic, kind: 'entity', owner: 'crm' })
   await broker.putSubscription(caller, { subscription: 'mail.copy', topic, from: 'beginning' })
-  await broker.putSubscription(caller, { subscription: 'sales.vip', topic, from: 'end', filter: { types: ['crm.vip'] } })
+  await broker.putSubscription(caller, {
+    subscription: 'sales.vip',
+    topic,
+    from: 'end',
+    filter: { types: ['crm.vip'] },
+  })
   const published = [
     { id: '1', type: `${topic}.created`, sequence: '1', time: '2026-01-01T10:00:00Z' },
     { id: '2', type: `${topic}.updated`, sequence: '3' },
@@ -32,7 +37,7 @@ test('tidings trace tells the life of one key, the oldest first, with the times 
     `${stored}1`,
     String.raw` {24}  settled    mail\.copy: acknowledged.*`,
     String.raw` {24}  filtered   sales\.vip: .*`,
-    String.raw`\(nobody kept the time\)   committed  crm\.customer\.updated  version 3`,
+    String.raw`\(nobody kept the time\)    committed  crm\.customer\.updated  version 3`,
     `${stored}2`,
     String.raw` {24}  ready      mail\.copy: the next consumer gets it.*`,
     String.raw` {24}  filtered   sales\.vip: .*`,

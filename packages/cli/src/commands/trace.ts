@@ -10,7 +10,9 @@ interface TraceOptions {
 export function addTrace(program: TidingsCommand): void {
   program
     .command('trace')
-    .description('Follows what has one key: when its events were made and stored, and where they stand at each subscription.')
+    .description(
+      'Follows what has one key: when its events were made and stored, and where they stand at each subscription.',
+    )
     .example('tidings trace crm.customer c1', 'the life of one entity')
     .example('tidings trace sales.order-placed o7 --scan 100000', 'of plain events, further back in the topic')
     .argument('<topic>')

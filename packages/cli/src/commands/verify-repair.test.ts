@@ -46,7 +46,8 @@ beforeAll(async () => {
       await tx.changed(crm.customer, id)
     }
   })
-  names = async () => (customers.status().state === 'ready' ? (await customers.all()).map(({ name }) => name).sort() : [])
+  names = async () =>
+    customers.status().state === 'ready' ? (await customers.all()).map(({ name }) => name).sort() : []
   await until(async () => (await names()).length === 3)
   const entities = [ownedEntity({ service: owner, entity: crm.customer })]
   const routes = ownerRoutes([owner.owner(crm.customer)])
@@ -81,7 +82,9 @@ test('verify --explain says why, hop by hop', async () => {
   const { code, stdout } = await verify('--explain')
   expect(code).toBe(4)
   expect(stdout).toMatch(/^c1 {2}never-published: Its row is not what was published last/m)
-  expect(stdout).toMatch(/^ {2}owner {9}has the row, version 1 was given last\n {2}outbox {8}nothing waits\n {2}topic {9}its state in version 1 at /m)
+  expect(stdout).toMatch(
+    /^ {2}owner {9}has the row, version 1 was given last\n {2}outbox {8}nothing waits\n {2}topic {9}its state in version 1 at /m,
+  )
   expect(stdout).toMatch(/^c2 {2}written-locally: /m)
   expect(stdout).toMatch(/^ {2}copy {10}has a row of version 1\n {2}mend {10}Have the owner publish it again\.$/m)
 })
@@ -111,14 +114,14 @@ test('verify --repair asks before, mends, and leaves it in the audit', async () 
 
 test('verify --repair leaves what mends itself', async () => {
   own.exec(`delete from customers where id = 'c3'`)
-  await bench.broker.pause(bench.caller, 'sales.replica.crm_customer.1')
+  await bench.broker.pause(bench.caller, 'sales.replica.crm.customer.1')
   await owner.owner(crm.customer).publishAgain([{ key: 'c3' }])
   await until(async () => (await owner.stats()).outbox.pending === 0)
   const { code, stdout } = await verify('--repair', '--yes')
   expect(code).toBe(4)
   expect(stdout).toMatch(/^c3 {2}not-delivered: /m)
   expect(stdout).toMatch(/^c3 {2}left: Resume the subscription\.$/m)
-  await bench.broker.resume(bench.caller, 'sales.replica.crm_customer.1')
+  await bench.broker.resume(bench.caller, 'sales.replica.crm.customer.1')
 })
 
 test('verify --repair wants the owner, and --dry-run a repair', async () => {

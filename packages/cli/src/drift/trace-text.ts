@@ -11,7 +11,8 @@ export function traceText({ topic, key, events, isPartial, trimmed }: Trace): st
     ...(trimmed === undefined ? [] : [`Retention has removed events up to ${trimmed}.`]),
     ...(isPartial ? ['There may be older events of it; --max and --scan look further back.'] : []),
   ]
-  if (events.length === 0) return [`${topic} has no event of the key ${JSON.stringify(key)} where it was looked for.`, ...before].join('\n')
+  if (events.length === 0)
+    return [`${topic} has no event of the key ${JSON.stringify(key)} where it was looked for.`, ...before].join('\n')
   return visibleLines([...before, ...events.toReversed().flatMap(eventLines)])
 }
 

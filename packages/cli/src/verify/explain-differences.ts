@@ -47,7 +47,11 @@ async function ownerFor(
 async function repair(
   session: Session,
   options: ExplainOptions,
-  { copy, owner, causes }: { readonly copy: InspectedCopy; readonly owner: EntityOwner; readonly causes: readonly Cause[] },
+  {
+    copy,
+    owner,
+    causes,
+  }: { readonly copy: InspectedCopy; readonly owner: EntityOwner; readonly causes: readonly Cause[] },
 ): Promise<ExitCode> {
   const { broker, caller, output } = session
   const { isRepairable, repairDrift } = await import('tidings/drift')

@@ -5,7 +5,6 @@ import { compare } from 'tidings/verify'
 import { allApplied, playFaults } from './rounds.fixture.ts'
 import { openWorld, operator, ready, topic, type Copy, type World } from './world.fixture.ts'
 
-
 test('every kind of fault is found with its cause, nothing else is, and it is repaired, while others write', async (context) => {
   const round = await playFaults(context, { seed: 1, rows: 1_000, faultsOfEach: 1, writesPerSecond: 20 })
   expect(round.found).toBeGreaterThan(30)
@@ -24,7 +23,10 @@ test('what waits for the relay is not taken for anything else, and is not repair
       ['c8', 'not-relayed', 'wait'],
     ])
     const { broker, owner } = world
-    const done = await repairDrift({ broker, caller: operator, owner, subscription: copy.inspected.subscription }, causes)
+    const done = await repairDrift(
+      { broker, caller: operator, owner, subscription: copy.inspected.subscription },
+      causes,
+    )
     expect(done.map(({ outcome }) => outcome)).toEqual(['left', 'left'])
   }
   world.letRelayGo()
@@ -40,7 +42,10 @@ test('a repair is no race: what is changed after it wins, and the audit has it',
   const causes = await causesIn(world, copy!)
   world.holdRelay()
   const { broker, owner } = world
-  const [done] = await repairDrift({ broker, caller: operator, owner, subscription: copy!.inspected.subscription }, causes)
+  const [done] = await repairDrift(
+    { broker, caller: operator, owner, subscription: copy!.inspected.subscription },
+    causes,
+  )
   await world.change('c7', 'later')
   world.letRelayGo()
   await allApplied(world)
@@ -65,11 +70,22 @@ test('an owner that was restored from a dump is known as that, and publishes eve
   const name = new URL(world.ownerUrl).pathname.slice(1)
   const dump = `${name}_dump`
   await world.restart(() => asSuperuser(world, ends(name), `create database ${dump} template ${name}`))
-  for (const [key, change] of [['c1', 'newer'], ['c2', null], ['n1', 'new']] as const) await world.change(key, change)
+  for (const [key, change] of [
+    ['c1', 'newer'],
+    ['c2', null],
+    ['n1', 'new'],
+  ] as const)
+    await world.change(key, change)
   await allApplied(world)
   world.holdRelay()
   await world.restart(() =>
-    asSuperuser(world, ends(name), `drop database ${name}`, `create database ${name} template ${dump}`, `drop database ${dump}`),
+    asSuperuser(
+      world,
+      ends(name),
+      `drop database ${name}`,
+      `create database ${name} template ${dump}`,
+      `drop database ${dump}`,
+    ),
   )
   for (const copy of world.copies) {
     const causes = await causesIn(world, copy)
@@ -81,7 +97,8 @@ test('an owner that was restored from a dump is known as that, and publishes eve
   for (const copy of world.copies) await ready(async () => (await causesIn(world, copy)).length === 0)
 }, 120_000)
 
-const ends = (name: string): string => `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`
+const ends = (name: string): string =>
+  `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`
 
 async function asSuperuser({ ownerUrl }: World, ...statements: readonly string[]): Promise<void> {
   const url = new URL(ownerUrl)
@@ -99,4 +116,3 @@ async function causesIn(world: World, copy: Copy) {
   const { broker, owner } = world
   return explainDrift({ broker, caller: operator, owner, copy: copy.inspected }, keys.sort())
 }
-

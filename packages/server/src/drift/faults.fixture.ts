@@ -28,7 +28,10 @@ const ofOwner: readonly Fault[] = [
     name: 'a row is inserted around it',
     cause: 'never-published',
     copies: all,
-    prepare: (world, keys) => each(keys, (key) => sql(world.pool, 'delete from customers where id = $1', key).then(() => world.change(key, null))),
+    prepare: (world, keys) =>
+      each(keys, (key) =>
+        sql(world.pool, 'delete from customers where id = $1', key).then(() => world.change(key, null)),
+      ),
     inject: ({ pool }, key) => sql(pool, `insert into customers values ($1, 'around', 'x')`, key),
   },
   {
@@ -54,7 +57,11 @@ const ofOwner: readonly Fault[] = [
     cause: 'restored',
     copies: all,
     async inject(world, key) {
-      await sql(world.pool, `update tidings.key_version set sequence = 0 where topic = '${topic}' and key = convert_to($1, 'UTF8')`, key)
+      await sql(
+        world.pool,
+        `update tidings.key_version set sequence = 0 where topic = '${topic}' and key = convert_to($1, 'UTF8')`,
+        key,
+      )
       await world.change(key, 'after a counter that was set back')
     },
   },
@@ -63,7 +70,11 @@ const ofOwner: readonly Fault[] = [
     cause: 'restored',
     copies: all,
     async inject(world, key) {
-      await sql(world.pool, `delete from tidings.key_version where topic = '${topic}' and key = convert_to($1, 'UTF8')`, key)
+      await sql(
+        world.pool,
+        `delete from tidings.key_version where topic = '${topic}' and key = convert_to($1, 'UTF8')`,
+        key,
+      )
       await world.change(key, 'after a counter that was removed')
     },
   },
@@ -176,7 +187,10 @@ async function outboxRowLost({ pool, crm: service }: World, key: string): Promis
       await tx.changed(crm.customer, key)
     })
     for (const table of [1, 2]) {
-      await client.query(`delete from tidings.outbox_${table} where topic = '${topic}' and key = convert_to($1, 'UTF8') and xid = pg_current_xact_id()`, [key])
+      await client.query(
+        `delete from tidings.outbox_${table} where topic = '${topic}' and key = convert_to($1, 'UTF8') and xid = pg_current_xact_id()`,
+        [key],
+      )
     }
     await client.query('commit')
   } finally {
@@ -191,8 +205,12 @@ async function misdone(world: World, key: string, misdeed: 'fails' | 'refuses' |
 
 async function deadKeys({ broker }: World): Promise<ReadonlySet<string | undefined>> {
   const keys = new Set<string | undefined>()
-  for (let after: string | undefined; ; ) {
-    const page = await broker.deadLetters(operator, { subscription: 'mail.note', limit: 1_000, ...(after && { after }) })
+  for (let after: string | undefined; ;) {
+    const page = await broker.deadLetters(operator, {
+      subscription: 'mail.note',
+      limit: 1_000,
+      ...(after && { after }),
+    })
     for (const { event } of page.deadLetters) keys.add(event.key)
     if (page.next === undefined) return keys
     after = page.next

@@ -74,7 +74,9 @@ function choose({ seed, rows, faultsOfEach }: RoundOptions): {
   const places = new Set<number>()
   while (places.size < faults.length * faultsOfEach) places.add(1 + Math.floor(random() * rows))
   const keys = [...places].map((place) => `c${place}`)
-  const chosen = new Map(faults.map((fault, index) => [fault, keys.slice(index * faultsOfEach, (index + 1) * faultsOfEach)]))
+  const chosen = new Map(
+    faults.map((fault, index) => [fault, keys.slice(index * faultsOfEach, (index + 1) * faultsOfEach)]),
+  )
   const others: string[] = []
   for (let place = 1; place <= rows && others.length < 50_000; place++) if (!places.has(place)) others.push(`c${place}`)
   return { chosen, others }

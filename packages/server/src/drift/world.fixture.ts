@@ -4,12 +4,27 @@ import { join } from 'node:path'
 import { openPool, postgresDatabase as emptyDatabase, type PostgresTest } from '@tidings/tools/postgres'
 import Libsql from 'libsql'
 import type { Pool } from 'pg'
-import { connect, createService, defineContract, defineEntity, TerminalError, TidingsError, type Service } from 'tidings'
+import {
+  connect,
+  createService,
+  defineContract,
+  defineEntity,
+  TerminalError,
+  TidingsError,
+  type Service,
+} from 'tidings'
 import { createBroker, ownersOnly, type Broker } from 'tidings/broker'
 import type { Database } from 'tidings/database'
 import { postgresDatabase } from 'tidings/databases/postgres'
 import { sqliteDatabase } from 'tidings/databases/sqlite'
-import { inspectReplica, inspectTable, ownerRoutes, remoteOwner, type EntityOwner, type InspectedCopy } from 'tidings/drift'
+import {
+  inspectReplica,
+  inspectTable,
+  ownerRoutes,
+  remoteOwner,
+  type EntityOwner,
+  type InspectedCopy,
+} from 'tidings/drift'
 import { embeddedEngine } from 'tidings/engines/embedded'
 import { openCopy, ownerHandler, ownedEntity, serveOwner, sideOf, openOwner, type Side } from 'tidings/verify'
 import { z } from 'zod'
@@ -130,20 +145,30 @@ function holding(broker: Broker, held: { readonly is: boolean }): Broker {
 
 async function fill(pool: Pool, rows: number): Promise<void> {
   await pool.query('create table customers (id text primary key, name text not null, city text not null)')
-  await pool.query(`insert into customers select 'c' || n, 'Name ' || n, 'City ' || n % 100 from generate_series(1, $1::integer) n`, [rows])
+  await pool.query(
+    `insert into customers select 'c' || n, 'Name ' || n, 'City ' || n % 100 from generate_series(1, $1::integer) n`,
+    [rows],
+  )
 }
 
 async function openCrm(pool: Pool, broker: Broker): Promise<Service<'crm'>> {
-  const service = createService({ contract: crm, broker, database: postgresDatabase({ pool }), report: () => undefined })
+  const service = createService({
+    contract: crm,
+    broker,
+    database: postgresDatabase({ pool }),
+    report: () => undefined,
+  })
   service.owns(crm.customer, { table: 'customers' })
   await service.start()
   return service
 }
 
 async function publishAll(service: Service<'crm'>): Promise<void> {
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const last = await service.transaction(async (tx) => {
-      const keys = await tx.query<{ id: string }>('select id from customers where id > $1 order by id limit 1000', [after])
+      const keys = await tx.query<{ id: string }>('select id from customers where id > $1 order by id limit 1000', [
+        after,
+      ])
       for (const { id } of keys) await tx.changed(crm.customer, id)
       return keys.at(-1)?.id
     })
@@ -231,7 +256,9 @@ async function copiesOf(mailing: Copying, counting: Copying, file: string, pool:
   const inSqlite = async (text: string, values: readonly string[] = []): Promise<void> => {
     const other = new Libsql(file, { timeout: 10_000 })
     try {
-      const rows = other.prepare(`select name from sqlite_schema where type = 'trigger' and tbl_name = 'customers'`).all()
+      const rows = other
+        .prepare(`select name from sqlite_schema where type = 'trigger' and tbl_name = 'customers'`)
+        .all()
       for (const { name } of rows as { name: string }[]) other.exec(`drop trigger "${name}"`)
       other.prepare(text).run(...values)
     } finally {
@@ -273,7 +300,9 @@ function sideOfNotes(database: Database): Side {
     columns,
     page: async ({ after = '', upTo }, limit) => {
       const [condition, values] = upTo === undefined ? ['', [after]] : ['and id <= ?', [after, upTo]]
-      return keyed(await database.query(`select * from notes where id > ? ${condition} order by id limit ${limit}`, values))
+      return keyed(
+        await database.query(`select * from notes where id > ? ${condition} order by id limit ${limit}`, values),
+      )
     },
     find: async (keys) => {
       const places = keys.map(() => '?').join(', ')

@@ -198,12 +198,19 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
       return verdict(
         'parked',
         `It waits at ${subscription} behind ${explanation.deadLetter === undefined ? 'others of its key' : `the dead letter ${explanation.deadLetter}`}.`,
-        explanation.deadLetter === undefined ? wait('They go on one after the other.') : redrive(explanation.deadLetter),
+        explanation.deadLetter === undefined
+          ? wait('They go on one after the other.')
+          : redrive(explanation.deadLetter),
       )
     case 'skipped':
     case 'beyond-retention':
       return verdict('beyond-retention', `It was removed before ${subscription} got it.`, publishAgain())
-    default:
+    case 'unread':
+    case 'ready':
+    case 'behind':
+    case 'leased':
+    case 'scheduled':
+    case 'waiting':
       return verdict('not-delivered', `At ${subscription} it is ${explanation.state}.`, inFlight(explanation))
   }
 }
@@ -217,7 +224,11 @@ function inFlight(explanation: Explanation): Mend {
 function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdict {
   if (subscription?.isAheadOfCopy) {
     const text = `${subscription.subscription} has acknowledged more than this database knows of: it was restored to an older state.`
-    return verdict('restored', text, wait('The service that keeps the copy notices when it starts, and fills it again.'))
+    return verdict(
+      'restored',
+      text,
+      wait('The service that keeps the copy notices when it starts, and fills it again.'),
+    )
   }
   if (!copy.keepsVersions) {
     const text = 'It was acknowledged, and the table does not show it: its handler did something else, or somebody did.'
@@ -248,7 +259,10 @@ function publishAgain(above?: string): Mend {
 
 /** A copy takes what is newer than what it says that it has; nobody can publish anything newer than what is no version. */
 function againAbove({ version, deletedVersion }: CopyHop, newest: TopicEvent | undefined): Mend {
-  const [highest] = [newest?.version, version, deletedVersion].flatMap((text) => text ?? []).sort().reverse()
+  const highest = [newest?.version, version, deletedVersion]
+    .filter((text) => text !== undefined)
+    .sort()
+    .at(-1)
   if (highest === undefined || highest === newest?.version) return publishAgain()
   if (versionIn(highest)) return publishAgain(highest)
   const text = 'Rebuild the copy: its version is none, so that nothing is newer. Removing its subscription does that.'

@@ -112,7 +112,16 @@ export interface HandlerTable {
 
 /** A table that a handler of a service keeps by itself. Nothing in it says which version a row is of. */
 export function inspectTable(options: HandlerTable): InspectedCopy {
-  const { database, topic, subscription, table, key, keyColumn = key, columns, fromRow = (row: SqlRow) => row } = options
+  const {
+    database,
+    topic,
+    subscription,
+    table,
+    key,
+    keyColumn = key,
+    columns,
+    fromRow = (row: SqlRow) => row,
+  } = options
   const { identifier, placeholder } = database.dialect
   const select = `select * from ${identifier(table)} where ${identifier(keyColumn)} = ${placeholder(1)}`
   const findOne = async (value: SqlValue): Promise<CopyHop> => {
@@ -132,4 +141,3 @@ export function inspectTable(options: HandlerTable): InspectedCopy {
     applied: async () => undefined,
   }
 }
-

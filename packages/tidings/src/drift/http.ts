@@ -15,7 +15,10 @@ export function ownerRoutes(owners: readonly EntityOwner[]): Routes {
   const ownerOf = (topic: string): EntityOwner => {
     const owner = byTopic.get(topic)
     if (owner) return owner
-    throw new TidingsError('topic-unknown', `Nothing of ${topic} is owned here; there is ${[...byTopic.keys()].join(', ')}.`)
+    throw new TidingsError(
+      'topic-unknown',
+      `Nothing of ${topic} is owned here; there is ${[...byTopic.keys()].join(', ')}.`,
+    )
   }
   return {
     async standing(body) {

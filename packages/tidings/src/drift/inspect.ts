@@ -100,7 +100,9 @@ function ownerHop(
 }
 
 function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: InspectedCopy): TopicHop {
-  const ofKey = events.filter(({ event }) => event.key === key).map((event) => ({ stale: event.stale, ...topicEvent(event, copy) }))
+  const ofKey = events
+    .filter(({ event }) => event.key === key)
+    .map((event) => ({ stale: event.stale, ...topicEvent(event, copy) }))
   const [newest, ...earlier] = ofKey.filter(({ stale }) => !stale)
   const [last] = ofKey
   return {
@@ -124,7 +126,10 @@ function topicEvent(found: HistoricEvent, { key, columns }: InspectedCopy): Topi
   }
 }
 
-function changeIn(found: HistoricEvent, keyProperty: string): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
+function changeIn(
+  found: HistoricEvent,
+  keyProperty: string,
+): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
   // A payload that no copy takes, or that is gone, is no state; its version counts all the same.
   const withoutPayload = { ...found, event: { ...found.event, type: `${found.event.type}.deleted` } }
   const { version } = changeOf(withoutPayload, keyProperty)

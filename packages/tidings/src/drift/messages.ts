@@ -1,14 +1,4 @@
-import {
-  boolean,
-  integer,
-  list,
-  object,
-  oneOf,
-  optional,
-  text,
-  type Shape,
-  type ValueOf,
-} from '../protocol/shape.ts'
+import { boolean, integer, list, object, oneOf, optional, text, type Shape, type ValueOf } from '../protocol/shape.ts'
 
 /** The forms of what an owner is asked about single keys, and of what it answers: version 1 of what stands here. */
 

@@ -47,7 +47,8 @@ export async function repairDrift(options: RepairOptions, causes: readonly Cause
     const repairs = some.map(({ key, kind, mend }) => ({ key, cause: kind, action: mend.action }))
     await broker.noteRepair(caller, { topic: owner.topic, repairs })
     for (const { key, ...answer } of await publishAgain(owner, some)) done.set(key, { key, ...answer })
-    for (const { key, ...answer } of await redrive({ broker, caller, subscription }, some)) done.set(key, { key, ...answer })
+    for (const { key, ...answer } of await redrive({ broker, caller, subscription }, some))
+      done.set(key, { key, ...answer })
   }
   return causes.map(({ key, mend }) => done.get(key) ?? { key, outcome: 'left', mend })
 }

@@ -34,11 +34,14 @@ function ownerSeen({ isPresent, refusal, version, unsent, held, isListing }: Own
 }
 
 function topicSeen({ newest, stale, isTrimmed }: TopicHop): readonly Seen[] {
-  if (!newest) return [seen('topic', isTrimmed ? 'has nothing of it; retention has removed something' : 'has nothing of it')]
+  if (!newest)
+    return [seen('topic', isTrimmed ? 'has nothing of it; retention has removed something' : 'has nothing of it')]
   const what = newest.isDeleted ? 'its deletion' : newest.isErased ? 'its state, erased' : 'its state'
   const text = `${what} in version ${shownVersion(newest.version)} at ${newest.position}, stored ${instant(newest.appendedAt)}`
   if (!stale) return [seen('topic', text)]
-  return [seen('topic', `${text}; version ${shownVersion(stale.version)} came later, at ${stale.position}, and is older`)]
+  return [
+    seen('topic', `${text}; version ${shownVersion(stale.version)} came later, at ${stale.position}, and is older`),
+  ]
 }
 
 function subscriptionText({ subscription, explanation, isAheadOfCopy }: SubscriptionHop): string {

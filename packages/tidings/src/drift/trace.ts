@@ -7,7 +7,6 @@ import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
 import type { InspectedCopy } from './copy.ts'
 import type { CopyHop } from './hops.ts'
 
-
 export interface TraceOptions {
   readonly broker: Broker
   readonly caller: Caller

@@ -102,7 +102,12 @@ export class DatabaseKeys implements OutboxKeys {
       const standings: OwnerStanding[] = []
       for (const key of keys) {
         const isListing = listed < sourceepoch
-        standings.push({ key, ...(await stateOf(transaction, entity, key)), ...told(found, key, sourceepoch), isListing })
+        standings.push({
+          key,
+          ...(await stateOf(transaction, entity, key)),
+          ...told(found, key, sourceepoch),
+          isListing,
+        })
       }
       return standings
     })

@@ -47,7 +47,8 @@ export class Writer {
   ): Promise<number> {
     const changes = distinct(pending.changes)
     const { versions, sourceepoch } = await this.#lock(transaction, pending, changes)
-    for (const version of versions.values()) version.sequence = counterAbove(version.sequence, sourceepoch, options.above)
+    for (const version of versions.values())
+      version.sequence = counterAbove(version.sequence, sourceepoch, options.above)
     const told: { readonly topic: string; readonly event: Event; readonly isVersion: boolean }[] = []
     const tell = (topic: string, event: Event, version: Version | undefined): void => {
       told.push({ topic, event: version ? withVersion(event, version) : event, isVersion: version !== undefined })

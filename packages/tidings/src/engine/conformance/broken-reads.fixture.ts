@@ -129,7 +129,9 @@ export const brokenReads: readonly Breakage[] = [
       overriding(engine, {
         log: {
           newest: async (topic, keys) =>
-            (await allRecords(engine, topic)).filter(({ event }) => event.key !== undefined && keys.includes(event.key)),
+            (await allRecords(engine, topic)).filter(
+              ({ event }) => event.key !== undefined && keys.includes(event.key),
+            ),
         },
       }),
   },

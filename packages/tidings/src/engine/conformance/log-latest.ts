@@ -96,7 +96,8 @@ export const logLatestCases: readonly EngineCase[] = [
     name: 'newest() finds the newest event of each of some keys',
     async run({ engine, reopen }) {
       await engine.log.create(topic, entityLog)
-      for (const round of ['1', '2']) await append(engine, ...['a', 'b', 'c'].map((key) => eventOf(key + round, { key })))
+      for (const round of ['1', '2'])
+        await append(engine, ...['a', 'b', 'c'].map((key) => eventOf(key + round, { key })))
       await append(engine, tombstoneOf('b3', { key: 'b' }), eventOf('a0', { key: 'a', sequence: '0' }))
       const expected = ['a2', 'b3']
       assertEqual(await newestIds(engine, 'b', 'a', 'never'), expected, 'by version, tombstones included')

@@ -115,11 +115,7 @@ const single = `
     left join {event} e on e.topic = n.topic and e."offset" = n."offset"
   where t.number = $1`
 
-export async function newestOf(
-  session: Session,
-  id: TopicId,
-  keys: readonly string[],
-): Promise<readonly LogRecord[]> {
+export async function newestOf(session: Session, id: TopicId, keys: readonly string[]): Promise<readonly LogRecord[]> {
   const { number } = await topicOf(session, id)
   const rows = await session.query<ListedRow>(`looking up keys of topic ${id.topic}`, single, [
     number,

@@ -73,7 +73,7 @@ const timeoutMs = 60_000
 const mostAttempts = 5
 
 /** Asks an owner, again where it is out of reach for a moment. */
-class Asking {
+export class Asking {
   readonly #options: OwnerOptions
   readonly #environment: Environment
   readonly #key: SigningKey
