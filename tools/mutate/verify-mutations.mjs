@@ -175,8 +175,8 @@ export const verifyMutations = [
   {
     promise: 'A key is in one class of integers of its range.',
     file: 'verify/key-order.ts',
-    from: 'countUntil((key) => compareKeys(key, upTo) > 0) - 1n',
-    to: 'countUntil((key) => compareKeys(key, upTo) > 0)',
+    from: 'firstBehind(upTo, first, last, sign) - 1n',
+    to: 'firstBehind(upTo, first, last, sign)',
     tests: ['verify/key-order.test.ts'],
     name: 'its integers and no others',
   },

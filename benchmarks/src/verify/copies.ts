@@ -41,11 +41,11 @@ export async function fillCopies(options: { url: string; folder: string; rows: n
   const sqlite = sqliteDatabase({ client, reader: new Database(file) })
   for (const database of [postgres, sqlite]) await makeTables(database)
   const encoded = `'{"id":"number","stock":"number"}'`
-  const moment = `replace(replace((changed at time zone 'UTC')::text, ' ', 'T'), '', '') || 'Z'`
+  const moment = `replace((changed at time zone 'UTC')::text, ' ', 'T') || 'Z'`
   await pool.query(`begin; select set_config('tidings.replica_writable', 'on', true);
     insert into shop_item (${copied.join(', ')}, tidings_version, tidings_encoded)
       select id::text, price::text, stock::text, ${moment}, name, '0000000001.' || lpad(id::text, 20, '0'), ${encoded} from item;
-    commit; analyze shop_item`)
+    commit; create index on shop_item (id collate "C"); analyze shop_item`)
   await fillSqlite(pool, client, rows)
   return {
     pool,
@@ -84,14 +84,14 @@ async function fillSqlite(pool: Pool, client: Database.Database, rows: number): 
   )
   for (let after = 0; after < rows; after += 10_000) {
     const page = await pool.query({
-      text: 'select * from shop_item where id::bigint > $1 and id::bigint <= $2',
+      text: 'select * from shop_item where id in (select n::text from generate_series($1::integer + 1, $2) n)',
       values: [after, after + 10_000],
     })
     for (const row of page.rows as Record<string, string>[]) {
       insert.run(
-        Number(row['id']),
+        BigInt(row['id']!),
         row['price'],
-        Number(row['stock']),
+        BigInt(row['stock']!),
         row['changed'],
         row['name'],
         row['tidings_version'],

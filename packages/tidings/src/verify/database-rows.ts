@@ -22,6 +22,8 @@ export class DatabaseRows {
   /** As statements have them. */
   readonly table: string
   readonly keyColumn: string
+  /** As they are called. */
+  readonly names: Pick<DatabaseRowsOptions, 'table' | 'keyColumn'>
   readonly #options: DatabaseRowsOptions
 
   constructor(options: DatabaseRowsOptions) {
@@ -29,21 +31,33 @@ export class DatabaseRows {
     this.database = options.database
     this.table = identifier(options.table)
     this.keyColumn = `r.${identifier(options.keyColumn)}`
+    this.names = options
     this.#options = options
   }
 
   async find(keys: readonly string[]): Promise<readonly KeyedRow[]> {
-    if (keys.length === 0) return []
-    const { keyValues, read, beside = { text: '', values: [] } } = this.#options
-    const wanted = keys.flatMap(keyValues)
-    const places = wanted.map((_, place) => this.#placeholder(beside.values.length + place + 1)).join(', ')
-    const rows = await this.database.query(
-      `select r.* ${beside.text} from ${this.table} r where ${this.keyColumn} in (${places})`,
-      [...beside.values, ...wanted],
-    )
     const found: KeyedRow[] = []
-    for (const row of rows) found.push(await read(row))
+    for (const row of await this.#lookUp(keys)) found.push(await this.#options.read(row))
     return found
+  }
+
+  /** Among the keys of a damaged copy may be some that are no values of the column's type. */
+  async #lookUp(keys: readonly string[]): Promise<readonly SqlRow[]> {
+    const { keyValues, beside = { text: '', values: [] } } = this.#options
+    const wanted = keys.flatMap(keyValues)
+    if (wanted.length === 0) return []
+    const places = wanted.map((_, place) => this.#placeholder(beside.values.length + place + 1)).join(', ')
+    try {
+      return await this.database.query(
+        `select r.* ${beside.text} from ${this.table} r where ${this.keyColumn} in (${places})`,
+        [...beside.values, ...wanted],
+      )
+    } catch (error) {
+      if (!isWrongValue(error)) throw error
+      if (keys.length === 1) return []
+      const half = Math.ceil(keys.length / 2)
+      return [...(await this.#lookUp(keys.slice(0, half))), ...(await this.#lookUp(keys.slice(half)))]
+    }
   }
 
   /** The rows of a range for which a condition holds, in the order of the key column; the condition may let others pass. */
@@ -76,4 +90,10 @@ export class DatabaseRows {
   #placeholder(place: number): string {
     return this.database.dialect.placeholder(place)
   }
+}
+
+/** Whether PostgreSQL refused a value: SQLSTATE's class of data exceptions. */
+function isWrongValue(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^22...$/.test(code)
 }

@@ -52,16 +52,20 @@ function part(
   sign: string,
   { after, upTo }: { readonly after?: string; readonly upTo?: string },
 ): Span | undefined {
-  const countUntil = (isPast: (key: string) => boolean): bigint => {
-    let [low, high] = [first, last + 1n]
-    while (low < high) {
-      const middle = (low + high) / 2n
-      if (isPast(`${sign}${middle}`)) high = middle
-      else low = middle + 1n
-    }
-    return low
-  }
-  const low = after === undefined ? first : countUntil((key) => compareKeys(key, after) > 0)
-  const high = upTo === undefined ? last : countUntil((key) => compareKeys(key, upTo) > 0) - 1n
+  const low = after === undefined ? first : firstBehind(after, first, last, sign)
+  const high = upTo === undefined ? last : firstBehind(upTo, first, last, sign) - 1n
   return low <= high ? { low, high } : undefined
+}
+
+/** The first integer whose text is behind a key. Beside digits, units of UTF-16 are ordered as bytes are. */
+function firstBehind(key: string, first: bigint, last: bigint, sign: string): bigint {
+  if (`${sign}${first}` > key) return first
+  if (`${sign}${last}` <= key) return last + 1n
+  let [low, high] = [first, last]
+  while (low < high) {
+    const middle = (low + high) / 2n
+    if (`${sign}${middle}` > key) high = middle
+    else low = middle + 1n
+  }
+  return low
 }

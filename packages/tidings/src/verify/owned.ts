@@ -58,7 +58,8 @@ async function openOwned(database: Database, owned: OwnedRows, columns: readonly
     database,
     table: owned.table,
     keyColumn: owned.keyColumn,
-    keyValues: (key) => [owned.keyValue(key)],
+    // No number has another text than its own: 07 is no key where 7 is one.
+    keyValues: (key) => [owned.keyValue(key)].filter((value) => String(value) === key),
     beside: versionBeside(database, owned),
     read: (stored) => published(owned, stored),
   })

@@ -1,7 +1,9 @@
 import Libsql from 'libsql'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Broker } from '../broker/index.ts'
 import { defineContract } from '../contract/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { TidingsError } from '../errors.ts'
 import { createService, type Service } from '../service/index.ts'
 import { crm, serviceBench, type ServiceBench } from '../service/service.fixture.ts'
 import { compare, type CompareOptions, type Comparison } from './compare.ts'
@@ -95,4 +97,18 @@ it('a change that its copy has not taken yet is no difference, however long that
   await sales.start()
   await bench.environment.advance(3_600_000)
   expect([await comparison, found]).toMatchObject([{ differences: 0, changing: 0 }, []])
+})
+
+it('while the broker is out of reach, and of a topic that has begun anew, patience decides', async () => {
+  copies.exec(`update tidings_replica_guard set writable = 1; delete from crm_customer;
+    update tidings_replica_guard set writable = 0`)
+  const stats = vi.spyOn(bench.broker, 'stats').mockRejectedValue(new TidingsError('unavailable', 'It is away.'))
+  const first = await begin({ patienceMs: 5_000 })
+  await bench.environment.advance(20_000)
+  expect([await first.comparison, first.found]).toMatchObject([{ differences: 1 }, [{ confirmedBy: 'patience' }]])
+  const present = { head: 'now.7', floor: 'before.9' }
+  stats.mockResolvedValue(present as Awaited<ReturnType<Broker['stats']>>)
+  const second = await begin({ patienceMs: 5_000 })
+  await bench.environment.advance(20_000)
+  expect([await second.comparison, second.found]).toMatchObject([{ differences: 1 }, [{ confirmedBy: 'patience' }]])
 })

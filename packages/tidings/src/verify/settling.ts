@@ -1,4 +1,5 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
+import { TidingsError } from '../errors.ts'
 import { comparePositions, type Position } from '../event/index.ts'
 
 /**
@@ -29,12 +30,22 @@ export function settlingByBroker(options: {
 }): Settling {
   const { broker, caller, subscription, isPublished } = options
   return {
-    async note() {
-      if (!(await isPublished())) return undefined
-      return (await broker.stats(caller, subscription)).head
-    },
-    async hasArrived(note: Position) {
-      return comparePositions((await broker.stats(caller, subscription)).floor, note) >= 0
-    },
+    note: () =>
+      unlessUnknown(undefined, async () => {
+        if (!(await isPublished())) return undefined
+        return (await broker.stats(caller, subscription)).head
+      }),
+    hasArrived: (note: Position) =>
+      unlessUnknown(false, async () => comparePositions((await broker.stats(caller, subscription)).floor, note) >= 0),
+  }
+}
+
+/** Nothing is known while the broker is out of reach, and nothing of a topic that has begun anew. */
+async function unlessUnknown<Known>(unknown: Known, ask: () => Promise<Known>): Promise<Known> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof TidingsError && (error.retryable || error.code === 'position-unknown')) return unknown
+    throw error
   }
 }

@@ -18,21 +18,19 @@ export async function sqliteReader(
   { key, columns }: Pick<RowReader, 'key' | 'columns'>,
 ): Promise<RowReader> {
   const { database, table, keyColumn } = rows
-  // No index tells numbers with a fraction from others, and next to no table has any as keys.
-  const found = await database.query(`select 1 from ${table} r where typeof(${keyColumn}) = 'real' limit 1`)
-  const hasFractions = found.length > 0
+  const numbers = await numbersOf(rows)
   return {
     key,
     columns,
     find: (keys) => rows.find(keys),
     async *pages(range: KeyRange): AsyncGenerator<readonly KeyedRow[]> {
-      for (const { condition, values } of selections(keyColumn, range, hasFractions)) {
+      for (const { condition, values } of selections(keyColumn, range, numbers)) {
         yield* rows.pages(range, condition, values)
       }
     },
     async end(range, limit) {
       const ends: string[] = []
-      for (const { condition, values, order } of selections(keyColumn, range, hasFractions)) {
+      for (const { condition, values, order } of selections(keyColumn, range, numbers)) {
         if (!order) continue
         const [last] = await database.query<SqlRow & { key: SqlValue }>(
           `select ${keyColumn} as key from ${table} r where ${condition}
@@ -46,9 +44,26 @@ export async function sqliteReader(
   }
 }
 
+type Numbers = 'none' | 'integers' | 'any'
+
+/** Which numbers there can be among the keys: none in a column of texts, which SQLite makes of numbers there. */
+async function numbersOf({ database, table, keyColumn, names }: DatabaseRows): Promise<Numbers> {
+  const [column] = await database.query<SqlRow & { type: string }>(
+    'select type from pragma_table_info(?) where lower(name) = lower(?)',
+    [names.table, names.keyColumn],
+  )
+  const type = column?.type ?? ''
+  // The rules of https://sqlite.org/datatype3.html#determination_of_column_affinity
+  if (!/INT/i.test(type) && /CHAR|CLOB|TEXT/i.test(type)) return 'none'
+  // No index tells numbers with a fraction from others, and next to no table has any as keys.
+  const found = await database.query(`select 1 from ${table} r where typeof(${keyColumn}) = 'real' limit 1`)
+  return found.length > 0 ? 'any' : 'integers'
+}
+
 /** Parts of the index that have every key of the range between them, each once; those without an order may have others. */
-function selections(key: string, range: KeyRange, hasFractions: boolean): readonly Selection[] {
-  const integers = spansOf(range).map(({ low, high }): Selection => {
+function selections(key: string, range: KeyRange, numbers: Numbers): readonly Selection[] {
+  const spans = numbers === 'none' ? [] : spansOf(range)
+  const integers = spans.map(({ low, high }): Selection => {
     const condition = `${key} between ? and ? and typeof(${key}) = 'integer'`
     return { condition, values: [low, high], order: high < 0n ? 'desc' : 'asc' }
   })
@@ -64,5 +79,5 @@ function selections(key: string, range: KeyRange, hasFractions: boolean): readon
     order: 'asc',
   }
   const fractions = { condition: `typeof(${key}) = 'real'`, values: [] }
-  return [...integers, texts, { condition: `${key} >= x''`, values: [] }, ...(hasFractions ? [fractions] : [])]
+  return [...integers, texts, { condition: `${key} >= x''`, values: [] }, ...(numbers === 'any' ? [fractions] : [])]
 }

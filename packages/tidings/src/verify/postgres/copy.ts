@@ -1,10 +1,11 @@
+import type { Encoding } from '../../replica/tables.ts'
 import { tags } from '../canonical.ts'
 import type { ReadyCopy } from '../copy.ts'
 import type { DatabaseRows } from '../database-rows.ts'
 import { RowsSide } from '../rows-side.ts'
 import type { Side } from '../side.ts'
 import { canHash, PostgresDigests, type HashedColumn } from './digests.ts'
-import { isOrderedByBytes, textKey } from './keys.ts'
+import { isOrderedByBytes, textKey, type Run } from './keys.ts'
 import { postgresReader, runOn } from './reader.ts'
 
 /** A copy in PostgreSQL, which makes the digests itself where a range has no list, object or text that is stored as JSON. */
@@ -14,7 +15,8 @@ export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise
   const key = textKey({ text: rows.keyColumn, ...(isOrdered && { ordered: rows.keyColumn }) })
   const side = new RowsSide(postgresReader(rows, key, copy))
   if (!(await canHash(run))) return side
-  const hashed = (name: string): HashedColumn => hashedColumn(name, copy.database.dialect.identifier(name))
+  const forms = await commonForms(run, rows.table)
+  const hashed = (name: string): HashedColumn => hashedColumn(name, copy.database.dialect.identifier(name), forms)
   const digests = new PostgresDigests(
     run,
     {
@@ -22,7 +24,11 @@ export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise
       key,
       keyTag: hashed(copy.key).tag,
       columns: copy.columns.map(hashed),
-      unhashed: `coalesce(strpos(r.tidings_encoded, '":"json"') > 0, false)`,
+      unhashed: byForm(forms, {
+        plain: 'false',
+        known: (form) => String(Object.values(form.encodings).includes('json')),
+        other: `strpos(r.tidings_encoded, '":"json"') > 0`,
+      }),
     },
     side,
   )
@@ -33,23 +39,73 @@ export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise
   }
 }
 
-/** A column of text as `replica/postgres.ts` stores values in it; what it says of a column stands in `tidings_encoded`. */
-function hashedColumn(name: string, identifier: string): HashedColumn {
-  const column = `r.${identifier}`
-  const isEncoded = (encoding: string): string => {
-    const member = `${JSON.stringify(name)}:${JSON.stringify(encoding)}`
-    // Within a name a quotation mark has a backslash before it, so that no name looks like another's member.
-    return `strpos(',' || substr(r.tidings_encoded, 2), ',${member.replaceAll("'", "''")}') > 0`
-  }
-  const tag = `case when r.tidings_encoded is null then ${plainTag(column)}
-    when ${isEncoded('number')} then ${tags.number} when ${isEncoded('boolean')} then ${tags.boolean}
-    when ${isEncoded('absent')} then ${tags.absent} else ${plainTag(column)} end`
-  // Numbers that JavaScript writes with an exponent, and its negative zero.
-  const isWritten = `((strpos(${column}, 'e') > 0 or ${column} = '-0') and ${isEncoded('number')}
-    and ${column} ~ '^-?[0-9]+([.][0-9]+)?(e[-+][0-9]{1,3})?$')`
-  return { text: `case when ${isWritten} then ${column}::numeric::text else ${column} end`, tag }
+/** What `tidings_encoded` says of many rows: which of their columns are no plain texts. */
+interface RowForm {
+  readonly text: string
+  readonly encodings: Readonly<Record<string, Encoding>>
 }
 
-function plainTag(column: string): string {
-  return `(case when ${column} is null then ${tags.null} else ${tags.text} end)`
+const mostForms = 3
+
+/** Most rows of a copy are of few forms, and comparing two texts is quicker than to look for each column in one. */
+async function commonForms(run: Run, table: string): Promise<readonly RowForm[]> {
+  const rows = await run(
+    `select tidings_encoded as form from (select r.tidings_encoded from ${table} r limit 1000) sample
+      where tidings_encoded is not null group by tidings_encoded order by count(*) desc limit ${mostForms}`,
+    [],
+  )
+  return rows.flatMap(([text]) => {
+    try {
+      const encodings = JSON.parse(text!) as RowForm['encodings'] | null
+      return encodings === null ? [] : [{ text: text!, encodings }]
+    } catch {
+      // A damaged row is like no other.
+      return []
+    }
+  })
+}
+
+/** One expression for rows whose columns are all plain texts, one for each form that is known, and one for the others. */
+function byForm(
+  forms: readonly RowForm[],
+  texts: { readonly plain: string; readonly known: (form: RowForm) => string; readonly other: string },
+): string {
+  const known = forms.map((form) => `when r.tidings_encoded = ${literal(form.text)} then ${texts.known(form)}`)
+  return `case when r.tidings_encoded is null then ${texts.plain} ${known.join(' ')} else ${texts.other} end`
+}
+
+/** A column of text as `replica/postgres.ts` stores values in it; what it says of a column stands in `tidings_encoded`. */
+function hashedColumn(name: string, identifier: string, forms: readonly RowForm[]): HashedColumn {
+  const column = `r.${identifier}`
+  const plainTag = `(case when ${column} is null then ${tags.null} else ${tags.text} end)`
+  const isEncoded = (encoding: Encoding): string => {
+    // Within a name a quotation mark has a backslash before it, so that no name looks like another's member.
+    const member = `,${JSON.stringify(name)}:${JSON.stringify(encoding)}`
+    return `strpos(',' || substr(r.tidings_encoded, 2), ${literal(member)}) > 0`
+  }
+  // Numbers that JavaScript writes with an exponent, and its negative zero.
+  const number = `(case when (strpos(${column}, 'e') > 0 or ${column} = '-0')
+      and ${column} ~ '^-?[0-9]+([.][0-9]+)?(e[-+][0-9]{1,3})?$' then ${column}::numeric::text else ${column} end)`
+  const tag = byForm(forms, {
+    plain: plainTag,
+    known: ({ encodings }) => String(tagsOfEncodings[encodings[name] ?? 'json'] ?? plainTag),
+    other: `case when ${isEncoded('number')} then ${tags.number} when ${isEncoded('boolean')} then ${tags.boolean}
+      when ${isEncoded('absent')} then ${tags.absent} else ${plainTag} end`,
+  })
+  const text = byForm(forms, {
+    plain: column,
+    known: ({ encodings }) => (encodings[name] === 'number' ? number : column),
+    other: `case when ${isEncoded('number')} then ${number} else ${column} end`,
+  })
+  return { text, tag }
+}
+
+const tagsOfEncodings: Readonly<Partial<Record<Encoding, number>>> = {
+  number: tags.number,
+  boolean: tags.boolean,
+  absent: tags.absent,
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
 }

@@ -1,0 +1,57 @@
+import Libsql from 'libsql'
+import { expect, it } from 'vitest'
+import type { SqlValue } from '../database/index.ts'
+import { sqliteDatabase } from '../databases/sqlite/index.ts'
+import { mulberry32 } from '../testing/index.ts'
+import { DatabaseRows } from './database-rows.ts'
+import { compareKeys, isWithin } from './key-order.ts'
+import { sqliteReader } from './sqlite-rows.ts'
+
+async function readerOf(column: string, keys: readonly SqlValue[]) {
+  const client = new Libsql(':memory:')
+  client.exec(`create table thing (${column}, filler text)`)
+  for (const key of keys) client.prepare(`insert into thing values (?, 'x')`).run(key)
+  const database = sqliteDatabase({ client, allowVolatile: true })
+  await database.start()
+  const rows = new DatabaseRows({
+    database,
+    table: 'thing',
+    keyColumn: 'id',
+    keyValues: (key) => [key],
+    read: (stored) => ({ key: String(stored['id']), data: stored }),
+  })
+  return sqliteReader(rows, { key: 'id', columns: ['filler'] })
+}
+
+const random = mulberry32(3)
+const integers = Array.from({ length: 200 }, () => BigInt(Math.floor(random() * 10 ** (1 + random() * 14))) - 1_000n)
+const texts = Array.from(
+  { length: 200 },
+  (_, place) => ['', 'a', 'Ä', '7', '\u{1f600}', '-'][place % 6] + String(place * 7),
+)
+
+it.each<[string, readonly SqlValue[]]>([
+  ['id integer primary key', integers],
+  ['id text primary key', texts],
+  ['id text collate nocase primary key', texts],
+  ['id varchar(20) primary key', integers.map(String)],
+  ['id primary key', [...integers, 'x', '7x', 1.5, -0.25, 1e300, 1e-9]],
+])('a range of a table with %s has its rows once, and ends where it says', async (column, all) => {
+  const keys = [...new Map(all.map((key) => [String(key), key])).values()]
+  const reader = await readerOf(column, keys)
+  const names = keys.map(String).toSorted(compareKeys)
+  for (let round = 0; round < 40; round++) {
+    const [after, upTo] = [random(), random()].map((at) => names[Math.floor(at * names.length)]!).toSorted(compareKeys)
+    const range = { ...(round % 3 > 0 && { after: after! }), ...(round % 4 > 0 && { upTo: upTo! }) }
+    const within = names.filter((name) => isWithin(name, range))
+    const found: string[] = []
+    for await (const page of reader.pages(range)) found.push(...page.map(({ key }) => key))
+    expect(found.toSorted(compareKeys)).toEqual(within)
+    const end = await reader.end(range, 10)
+    if (end === undefined) continue
+    // So many rows of one class lie before it, and at most as many of each of the others.
+    const before = within.filter((name) => compareKeys(name, end) <= 0)
+    expect(before.length).toBeGreaterThanOrEqual(10)
+    expect(within).toContain(end)
+  }
+})
