@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util'
 
 export interface Options {
   readonly once: boolean
+  /** Break copies in every way that has a name, and have it found and mended. */
+  readonly sabotage: boolean
   readonly seed: number
   /** Where databases and logs go. */
   readonly directory: string
@@ -14,6 +16,7 @@ export interface Options {
 export const usage = `npm start -- [options]
 
   --once           end after the report; exit code 1 if anything differs
+  --sabotage       break copies in every way that has a name, before the proof: found, explained, mended
   --seed N         which faults come when (default 7)
   --data DIR       where databases and logs go; what an earlier run left there is removed (default examples/retail/.data)
   --invoices FILE  another file with the columns of invoices.csv
@@ -29,6 +32,7 @@ export function parseOptions(
     args: [...words],
     options: {
       once: { type: 'boolean', default: false },
+      sabotage: { type: 'boolean', default: false },
       seed: { type: 'string', default: '7' },
       data: { type: 'string', default: defaults.directory },
       invoices: { type: 'string', default: defaults.invoices },
@@ -39,6 +43,7 @@ export function parseOptions(
   if (values.help) return undefined
   return {
     once: values.once,
+    sabotage: values.sabotage,
     seed: wholeNumber('--seed', values.seed, 0),
     directory: fromWhereTheUserIs(values.data),
     invoices: fromWhereTheUserIs(values.invoices),

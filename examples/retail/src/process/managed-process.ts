@@ -23,6 +23,8 @@ export class ManagedProcess {
   #child: ChildProcess | undefined
   #ready = false
   #stopping = false
+  /** Nobody starts it again at present. */
+  #isHeld = false
   #failures = 0
   url = ''
   /** Why nobody tries to start it any more. */
@@ -63,14 +65,27 @@ export class ManagedProcess {
     await this.whenReady()
   }
 
+  /** Stops the process, and starts it again when something is done that must not be done while it runs. */
+  async restart(meanwhile: () => void): Promise<void> {
+    this.#isHeld = true
+    await this.#terminate()
+    meanwhile()
+    this.#isHeld = false
+    await this.start()
+  }
+
   /** SIGTERM, and SIGKILL for what does not listen. */
   async stop(): Promise<void> {
     this.#stopping = true
+    await this.#terminate()
+  }
+
+  async #terminate(): Promise<void> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
-      child.once('exit', () => {
+      child.once('close', () => {
         clearTimeout(timer)
         resolve()
       })
@@ -109,6 +124,7 @@ export class ManagedProcess {
   #ended(child: ChildProcess): void {
     this.#ready = false
     if (this.#stopping) return this.#giveUp(`${this.name} was stopped before it was ready.`)
+    if (this.#isHeld) return
     this.#failures += 1
     if (this.#failures > failuresInARow) {
       const lines = readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n')

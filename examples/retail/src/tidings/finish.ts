@@ -7,6 +7,8 @@ export interface TeamStatus {
   readonly outbox: number
   /** Durable commits of this life of the process. */
   readonly commits: number
+  /** Where what it owns can be compared with copies. */
+  readonly proofs?: string
 }
 
 export async function teamStatus(team: { readonly url: string }): Promise<TeamStatus> {

@@ -1,24 +1,11 @@
+import { checkCopy } from '../proof/copies.ts'
 import type { Expected } from '../proof/expected.ts'
 import { readFigures, type Figures } from '../proof/figures.ts'
-import { prove, type AnalyticsCopy, type Check } from '../proof/proof.ts'
+import { prove, type Check } from '../proof/proof.ts'
+import { besideOwner, copyTable, openCopies } from './copies.ts'
 import type { Stage } from './stage.ts'
 
-/** The table in which the service kit keeps a copy of `crm.customer`. */
-export const copyTable = 'crm_customer'
-
-const pythonCopy: AnalyticsCopy = {
-  table: 'customers',
-  spent: 'spent_pence',
-  lastOrder: 'last_order',
-  condition: 'deleted = 0',
-}
-const kitCopy: AnalyticsCopy = { table: copyTable, spent: 'spentPence', lastOrder: 'lastOrder', condition: 'true' }
-
-function analyticsCopyOf({ python }: Stage): AnalyticsCopy {
-  return python === undefined ? kitCopy : pythonCopy
-}
-
-/** Compares everything that the teams hold with the file and with each other. */
+/** Compares what the teams own and make of it with the file, and each copy with what it copies, as its owner answers. */
 export async function proveStage(
   stage: Stage,
   expected: Expected,
@@ -26,9 +13,11 @@ export async function proveStage(
   const { directory, recorder, operator } = stage
   const events = await operator.payloads<{ orderId: string }>('marketing.email-sent')
   const emailSentEvents = events.map(({ orderId }) => orderId)
-  const analyticsCopy = analyticsCopyOf(stage)
+  const [sales, customers, ...others] = prove({ directory, expected, recorder, emailSentEvents })
+  const copies: Check[] = []
+  for (const copy of await openCopies(stage)) copies.push(await checkCopy(await besideOwner(stage, copy)))
   return {
     figures: readFigures({ directory, expected, recorder, copyTable }),
-    checks: prove({ directory, expected, recorder, marketingCopy: copyTable, analyticsCopy, emailSentEvents }),
+    checks: [sales, customers, ...copies, ...others].filter((check) => check !== undefined),
   }
 }

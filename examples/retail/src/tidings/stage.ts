@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { connect, type Broker } from 'tidings'
+import { Gate } from '../faults/gate.ts'
 import { seededRandom } from '../faults/random.ts'
 import { MailRecorder } from '../faults/recorder.ts'
 import type { ReplayProxy } from '../faults/replay.ts'
@@ -18,6 +21,12 @@ export interface Stage {
   readonly recorder: MailRecorder
   readonly proxy: ReplayProxy
   readonly operator: Operator
+  /** The server, for whoever compares. */
+  readonly broker: Broker
+  /** Those who compare copies share it with the owners. */
+  readonly secret: string
+  /** Between the CRM and the server, where that is to be cut. */
+  readonly gate?: Gate
   readonly server: ManagedProcess
   readonly sales: ManagedProcess
   readonly crm: ManagedProcess
@@ -57,10 +66,12 @@ export async function startStage(options: Options, orders: number, processes: Pr
       fileURLToPath(new URL('../../src/services/analytics/analytics.py', import.meta.url)),
     ],
   }
+  const gate = options.sabotage ? await Gate.start(() => server.url) : undefined
+  const secret = randomBytes(32).toString('base64')
   const calmOrders = Math.min(300, Math.floor(orders / 10))
   const [sales, crm] = await Promise.all([
     start('sales', { BROKER_URL: server.url, ...processes.playEnvironment(options, calmOrders) }),
-    start('crm', { BROKER_URL: server.url }),
+    start('crm', { BROKER_URL: gate?.url ?? server.url, PROOF_SECRET: secret }),
   ])
   const [marketing, analytics] = await Promise.all([
     start('marketing', { BROKER_URL: proxy.url, MAIL_URL: recorder.url }),
@@ -68,8 +79,10 @@ export async function startStage(options: Options, orders: number, processes: Pr
   ])
   const operator = new Operator(() => server.url)
   await everybodySubscribed(operator)
+  const broker = connect(server.url)
   const teams = { server, sales, crm, marketing, analytics }
-  return { directory, recorder, proxy, operator, ...teams, calmOrders, python: python?.version }
+  const facts = { calmOrders, python: python?.version, ...(gate && { gate }) }
+  return { directory, recorder, proxy, operator, broker, secret, ...teams, ...facts }
 }
 
 /** Marketing thanks for what comes from now on, so nothing may come before everybody listens. */

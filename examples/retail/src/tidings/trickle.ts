@@ -5,7 +5,7 @@ import type { Options } from '../options.ts'
 import { call } from '../process/http.ts'
 import { rows } from '../proof/figures.ts'
 import { count, type Screen } from '../report/screen.ts'
-import { copyTable } from './prove-stage.ts'
+import { copyTable } from './copies.ts'
 import type { Stage } from './stage.ts'
 
 const orderEveryMs = 500

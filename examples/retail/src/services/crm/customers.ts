@@ -43,3 +43,20 @@ export async function enterOrder(transaction: Transaction, order: Order): Promis
   const judged = await transaction.query<{ id: string }>(judge)
   return [...new Set([customerId, ...judged.map(({ id }) => id)])]
 }
+
+/** What is to be different; the rest stays. */
+export interface Correction {
+  readonly email?: string
+  readonly status?: 'active' | 'lost'
+}
+
+export async function correctCustomer(
+  transaction: Transaction,
+  id: string,
+  { email, status }: Correction,
+): Promise<void> {
+  await transaction.query(
+    'update customers set email = coalesce(?, email), status = coalesce(?, status) where id = ?',
+    [email ?? null, status ?? null, id],
+  )
+}
