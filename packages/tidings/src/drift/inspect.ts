@@ -3,7 +3,7 @@ import type { HistoricEvent, HistoryAnswer } from '../broker/port/events.ts'
 import { parseExactJson } from '../contract/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
-import { changeOf, type Change } from '../replica/change.ts'
+import { changeAsWritten, type Change } from '../replica/change.ts'
 import { canonicalValues } from '../verify/canonical.ts'
 import { causeOf, type Verdict } from './cause.ts'
 import type { InspectedCopy } from './copy.ts'
@@ -132,9 +132,9 @@ function changeIn(
 ): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
   // A payload that no copy takes, or that is gone, is no state; its version counts all the same.
   const withoutPayload = { ...found, event: { ...found.event, type: `${found.event.type}.deleted` } }
-  const { version } = changeOf(withoutPayload, keyProperty)
+  const { version } = changeAsWritten(withoutPayload, keyProperty)
   try {
-    const change = changeOf(found, keyProperty)
+    const change = changeAsWritten(found, keyProperty)
     return { version: change.version, isDeleted: change.data === undefined, ...(change.data && { data: change.data }) }
   } catch {
     return { version: version.replace('~', ''), isDeleted: false }

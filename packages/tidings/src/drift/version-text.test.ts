@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { changeOf } from '../replica/change.ts'
+import { changeAsWritten } from '../replica/change.ts'
 import { sameVersion, shownVersion, versionIn, versionText } from './version-text.ts'
 
 describe('versionText()', () => {
@@ -9,7 +9,7 @@ describe('versionText()', () => {
   ])('is what a copy stores of %s', (type, isPresent) => {
     const data = new TextEncoder().encode('{"id":"c1"}')
     const event = { id: '1', source: '/crm', type, key: 'c1', sourceepoch: 12, sequence: '7', data }
-    const { version } = changeOf({ position: 'life.1', event }, 'id')
+    const { version } = changeAsWritten({ position: 'life.1', event }, 'id')
     expect(versionText({ sourceepoch: 12, sequence: '7' }, isPresent)).toBe(version)
   })
 })

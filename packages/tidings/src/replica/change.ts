@@ -1,5 +1,5 @@
 import type { PositionedEvent } from '../broker/port/events.ts'
-import { decodeExactJson, readableVersion, unreadable, upcast, type Entity } from '../contract/index.ts'
+import { decodeExactJson, readableVersion, unreadable, upcast, type Entity, type EventType } from '../contract/index.ts'
 import { TerminalError } from '../errors.ts'
 import { isTombstone, versionOf, type Event } from '../event/index.ts'
 
@@ -23,7 +23,10 @@ export interface Change extends AppliedChange {
 }
 
 /** How the states of an entity are read. */
-export type ReadEntity = Pick<Entity, 'key' | 'version' | 'oldestVersion' | 'upcasts' | 'created' | 'updated'>
+export interface ReadEntity extends Pick<Entity, 'key' | 'version' | 'oldestVersion' | 'upcasts'> {
+  readonly created: Pick<EventType, 'dataschema'>
+  readonly updated: Pick<EventType, 'dataschema'>
+}
 
 /** The newest state of a key that cannot be read. */
 export type UnreadState = Pick<Change, 'key' | 'number' | 'version'>
@@ -63,6 +66,20 @@ export function changeOf({ position, event }: Pick<PositionedEvent, 'position' |
     const message = cause instanceof Error ? cause.message : String(cause)
     throw new Unreadable(message, { state: { key, number, version }, cause })
   }
+}
+
+/** The same for whoever has no contract: a state is what its payload says, in whichever version of the schema it is. */
+export function changeAsWritten(positioned: Pick<PositionedEvent, 'position' | 'event'>, key: string): Change {
+  // One that says nothing has the only version that is read here.
+  const written = { dataschema: positioned.event.dataschema ?? '' }
+  return changeOf(positioned, {
+    key,
+    version: 1,
+    oldestVersion: 1,
+    upcasts: new Map(),
+    created: written,
+    updated: written,
+  })
 }
 
 /** The state in an event, in the version of the contract. */
