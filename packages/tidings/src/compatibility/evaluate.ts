@@ -61,11 +61,11 @@ export function meets(constraint: Constraint, value: unknown, evaluation: Evalua
   }
 }
 
-export function hasType(types: ReadonlySet<TypeName | 'integer'>, value: unknown): boolean {
+function hasType(types: ReadonlySet<TypeName | 'integer'>, value: unknown): boolean {
   return types.has(typeOf(value)) || (types.has('integer') && Number.isInteger(value))
 }
 
-export function typeOf(value: unknown): TypeName {
+function typeOf(value: unknown): TypeName {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   return typeof value as TypeName

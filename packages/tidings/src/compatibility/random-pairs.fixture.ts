@@ -39,7 +39,8 @@ export function playPair(seed: number): Pair {
   }
   for (const finding of findings) {
     if (!('witness' in finding)) continue
-    if (accepts(finding.witness) !== true || reads(finding.witness) !== false) fail('the witness is none', finding.witness)
+    if (accepts(finding.witness) !== true || reads(finding.witness) !== false)
+      fail('the witness is none', finding.witness)
     if (mayWrite(finding.witness) === false) fail('its writer does not name what the witness holds', finding.witness)
   }
   if (verdict === 'incompatible' && !findings.some((finding) => 'witness' in finding)) fail('there is no witness', null)

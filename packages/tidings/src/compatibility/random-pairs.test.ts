@@ -9,10 +9,10 @@ test('no document that is found contradicts a verdict, each witness and each sam
       const pair = playPair(seed)
       for (const verdict of ['compatible', 'incompatible', 'undecided'] as const) sums[verdict] += pair[verdict]
     }),
-    { numRuns: 600, seed: 1, endOnFailure: true },
+    { numRuns: 250, seed: 1, endOnFailure: true },
   )
   // Who always doubts contradicts nobody.
-  expect(sums.undecided).toBeLessThan(45)
-  expect(sums.compatible).toBeGreaterThan(150)
-  expect(sums.incompatible).toBeGreaterThan(200)
-})
+  expect(sums.undecided).toBeLessThan(25)
+  expect(sums.compatible).toBeGreaterThan(60)
+  expect(sums.incompatible).toBeGreaterThan(90)
+}, 120_000)
