@@ -104,7 +104,7 @@ export const readingMutations = [
     file: 'replica/unread.ts',
     from: 'if ((await this.#present(transaction, key)) >= version) continue',
     to: '',
-    tests: copies,
+    tests: ['replica/applier.test.ts'],
   },
   {
     promise: 'A state that can be read ends what could not be read of its key.',

@@ -29,5 +29,13 @@ export { fromJsonSchema } from './from-json-schema.ts'
 export { orderedJson, schemaDigest } from './schema-digest.ts'
 export { formatExactJson, parseExactJson } from './exact-json.ts'
 export { decodeExactJson, decodeJson } from './json.ts'
-export { dataschemaOf, readableVersion, schemaVersionOf, unreadable, upcast, type Upcast } from './versions.ts'
+export {
+  dataschemaOf,
+  readableVersion,
+  schemaVersionOf,
+  unreadable,
+  upcast,
+  type Upcast,
+  type Versioning,
+} from './versions.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

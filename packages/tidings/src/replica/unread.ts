@@ -51,7 +51,7 @@ export class Unread {
       await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, values))
     }
     const [row] = await this.#database.query<{ count: number }>(countUnread, [name, number])
-    this.size = Number(row!.count)
+    this.size = row!.count
   }
 
   /** Writes down, in the transaction that applies `changes`, what could not be read beside them. */
