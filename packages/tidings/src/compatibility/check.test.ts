@@ -90,6 +90,24 @@ describe('checkCompatibility()', () => {
     )
   })
 
+  it('finds a document of schemas that need each other', () => {
+    const one = {
+      anyOf: [{ type: 'object', properties: { x: { $ref: '#/$defs/other' } }, required: ['x'] }, { const: 'leaf' }],
+    }
+    const other = { type: 'object', properties: { y: { $ref: '#/$defs/one' } }, required: ['y'] }
+    const before = {
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/one' }, b: { $ref: '#/$defs/other' } },
+      required: ['a', 'b'],
+      $defs: { one, other },
+    }
+    const question = { before: [before], mode: 'backward', policy: 'strict', validator } as const
+    expect(checkCompatibility({ ...question, after: { not: { required: ['b'] } } })).toMatchObject({
+      verdict: 'incompatible',
+      findings: [{ rule: 'exclusion-added', path: '/not', witness: { a: 'leaf', b: { y: 'leaf' } } }],
+    })
+  })
+
   it('shows no witness that the validator does not confirm, and says undecided', () => {
     const agreeable: Validator = () => () => true
     const { verdict, findings } = checkCompatibility({
