@@ -108,6 +108,18 @@ describe('checkCompatibility()', () => {
     })
   })
 
+  it('takes it for no proof that different items were not found at the first attempt', () => {
+    const pair = {
+      type: 'array',
+      prefixItems: [{ enum: [1, 2] }, { const: 1 }],
+      minItems: 2,
+      maxItems: 2,
+      uniqueItems: true,
+    }
+    const question = { before: [pair], mode: 'backward', policy: 'strict', validator } as const
+    expect(checkCompatibility({ ...question, after: { maxItems: 1 } }).verdict).toBe('undecided')
+  })
+
   it('shows no witness that the validator does not confirm, and says undecided', () => {
     const agreeable: Validator = () => () => true
     const { verdict, findings } = checkCompatibility({

@@ -95,6 +95,12 @@ it.each(hostile)('%s neither hangs nor overflows', (_, before, after) => {
   if (sample.status === 'made') expect(validator(before)(sample.value)).toBe(true)
 })
 
+it('gives no text to the validator that would keep it busy for ever', () => {
+  const before = [{ type: 'string', minLength: 60, pattern: '^a+!$' }]
+  const after = { type: 'string', pattern: '^(a+)+$' }
+  expect(checkCompatibility({ before, after, mode: 'backward', policy: 'strict', validator }).verdict).toBe('undecided')
+})
+
 it('answers the same for the same question, because it counts steps', () => {
   const question = {
     before: [hostile[9]![1]],
