@@ -104,12 +104,7 @@ const cases: readonly Case[] = [
     'retrying',
     'wait',
   ],
-  [
-    'a consumer has it',
-    { subscription: at('leased', { attempt: 1 }), copy: copy(1, 'Ann') },
-    'not-delivered',
-    'wait',
-  ],
+  ['a consumer has it', { subscription: at('leased', { attempt: 1 }), copy: copy(1, 'Ann') }, 'not-delivered', 'wait'],
   ['a consumer has it again', { subscription: at('leased', { attempt: 2 }), copy: copy(1, 'Ann') }, 'retrying', 'wait'],
   ['it is dead', { subscription: at('dead', { reason: 'no' }), copy: copy(1, 'Ann') }, 'dead-lettered', 'redrive'],
   ['it is parked', { subscription: at('parked', { deadLetter: 'life.1' }), copy: copy(1, 'Ann') }, 'parked', 'redrive'],

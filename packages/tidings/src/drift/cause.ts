@@ -206,7 +206,8 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
     case 'beyond-retention':
       return verdict('beyond-retention', `It was removed before ${subscription} got it.`, publishAgain())
     case 'leased':
-      if (explanation.attempt === 1) return verdict('not-delivered', `A consumer of ${subscription} has it.`, inFlight(explanation))
+      if (explanation.attempt === 1)
+        return verdict('not-delivered', `A consumer of ${subscription} has it.`, inFlight(explanation))
       return verdict(
         'retrying',
         `A consumer of ${subscription} has it, in attempt ${explanation.attempt}.`,
