@@ -45,7 +45,12 @@ export async function openMail(
   const service = createService({ contract: mail, broker, database, report: () => undefined })
   const replica = service.replicate(crm.customer, { columns: ['name', 'city'], table: 'customers' })
   const { created, updated, deleted } = crm.customer
-  const retry = { quickDelaysMs: [], minDelayMs: 200, maxDelayMs: 400, maxAttempts: 1_000_000 }
+  const retry = {
+    quickDelaysMs: Array.from({ length: 100 }, () => 3_000),
+    minDelayMs: 3_000,
+    maxDelayMs: 3_000,
+    maxAttempts: 1_000_000,
+  }
   service.on('note', [created, updated, deleted], { from: 'beginning', retry }, async ({ event, transaction }) => {
     const { key = '', data } = event
     const misdeed = misdeeds.get(key)

@@ -86,7 +86,7 @@ const cases: readonly Case[] = [
   ],
 
   // At the subscription.
-  ...(['unread', 'ready', 'behind', 'leased', 'scheduled', 'waiting'] as const).map((state): Case => [
+  ...(['unread', 'ready', 'behind', 'scheduled', 'waiting'] as const).map((state): Case => [
     `it is ${state}`,
     { subscription: at(state), copy: copy(1, 'Ann') },
     'not-delivered',
@@ -104,6 +104,8 @@ const cases: readonly Case[] = [
     'retrying',
     'wait',
   ],
+  ['a consumer has it', { subscription: at('leased', { attempt: 1 }), copy: copy(1, 'Ann') }, 'not-delivered', 'wait'],
+  ['a consumer has it again', { subscription: at('leased', { attempt: 2 }), copy: copy(1, 'Ann') }, 'retrying', 'wait'],
   ['it is dead', { subscription: at('dead', { reason: 'no' }), copy: copy(1, 'Ann') }, 'dead-lettered', 'redrive'],
   ['it is parked', { subscription: at('parked', { deadLetter: 'life.1' }), copy: copy(1, 'Ann') }, 'parked', 'redrive'],
   ['it is parked behind others', { subscription: at('parked'), copy: copy(1, 'Ann') }, 'parked', 'wait'],
