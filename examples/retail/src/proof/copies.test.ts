@@ -12,16 +12,17 @@ const owned = [
   { id: '100', orders: 1, spentPence: 1000, lastOrder: '2011-08-01', status: 'lost' },
   { id: '200', orders: 2, spentPence: 2030, lastOrder: '2011-12-09', status: 'active' },
 ]
+let client: Libsql.Database
 let database: Database
 
 beforeEach(async () => {
-  database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  client = new Libsql(':memory:')
+  client.exec(`create table customers (id text primary key, orders integer, spent_pence integer, last_order text,
+      status text, version text, deleted integer);
+    insert into customers values ('100', 1, 1000, '2011-08-01', 'lost', '1', 0),
+      ('200', 2, 2030, '2011-12-09', 'active', '1', 0), ('300', null, null, null, null, '2', 1)`)
+  database = sqliteDatabase({ client, allowVolatile: true })
   await database.start()
-  await database.query(
-    'create table customers (id text primary key, orders integer, spent_pence integer, last_order text, status text, version text, deleted integer)',
-  )
-  await database.query(`insert into customers values ('100', 1, 1000, '2011-08-01', 'lost', '1', 0),
-    ('200', 2, 2030, '2011-12-09', 'active', '1', 0), ('300', null, null, null, null, '2', 1)`)
 })
 
 function check(): Promise<Check> {
@@ -41,7 +42,7 @@ test.each([
   ['a row that is missing', `delete from customers where id = '200'`, 1, '200: missing in the copy'],
   ['a row of nobody', `insert into customers values ('9', 1, 1, '', '', '1', 0)`, 2, '9: only in the copy'],
 ])('checkCopy() names the row when %s is wrong', async (_what, statement, equal, difference) => {
-  await database.query(statement)
+  client.exec(statement)
   expect(await check()).toEqual({
     name: 'the copy',
     found: `${equal} / 2 rows equal`,
