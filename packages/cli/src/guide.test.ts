@@ -5,8 +5,8 @@ import type { TidingsCommand } from './command.ts'
 import { createProgram } from './program.ts'
 
 const actions = tableOf('docs/guides/operating.md', 'over HTTP')
-/** What only consumers and publishers ask for. */
-const notOperators = new Set(['producer', 'renew', 'latest', 'follow'])
+/** What only consumers and publishers ask for, and what `verify --repair` writes down. */
+const notOperators = new Set(['producer', 'renew', 'latest', 'follow', 'noteRepair'])
 /** What is done where a server or a database runs, and no business of HTTP. */
 const local = new Set(['server', 'dev', 'verify', 'extract', 'relay', 'restore', 'move', 'completion', 'complete'])
 

@@ -55,6 +55,7 @@ const silent = new Set<Operation>([
   'removeSubscription',
   'removeSchedule',
   'removePush',
+  'noteRepair',
   // It goes on without an end; live.test.ts reads what it sends.
   'follow',
 ])
@@ -75,6 +76,7 @@ async function realAnswers({ call }: Bench): Promise<[Operation, object][]> {
   await ask('topics', '/topics')
   await ask('read', '/topics/a.b/events')
   await ask('latest', '/topics/a.b/latest')
+  await ask('history', '/topics/a.b/history', { keys: ['k'] })
   await ask('erase', '/topics/a.b/erase', { key: 'k' })
   await ask('producer', '/topics/a.b/producers/p')
   const template = { type: 'shop.order', data_base64: 'e30=' }

@@ -1,5 +1,6 @@
 import type { CauseKind } from 'tidings/drift'
-import { crm, operator, ready, topic, type Copy, type World } from './world.fixture.ts'
+import { crm, ready, topic, type Copy } from './copies.fixture.ts'
+import { operator, type World } from './world.fixture.ts'
 
 type CopyName = Copy['name']
 

@@ -2,8 +2,9 @@ import { explainDrift, isRepairable, repairDrift, type Cause, type CauseKind } f
 import { compare } from 'tidings/verify'
 import type { PostgresTest } from '@tidings/tools/postgres'
 import { expect } from 'vitest'
+import { ready, topic, type Copy } from './copies.fixture.ts'
 import { faults, reform, refuseNames, type Fault } from './faults.fixture.ts'
-import { openWorld, operator, ready, topic, type Copy, type World } from './world.fixture.ts'
+import { openWorld, operator, type World } from './world.fixture.ts'
 
 export interface RoundOptions {
   readonly seed: number
@@ -50,11 +51,12 @@ export async function playFaults(test: PostgresTest, options: RoundOptions): Pro
   }
   const passMs: number[] = []
   for (const copy of world.copies) {
-    await causesAre(world, copy, expected.get(copy.name)!)
+    const keys = [...expected.get(copy.name)!.keys()]
+    await explainedAs(world, copy, { keys, expected: expected.get(copy.name)! })
     const begunAt = performance.now()
     const found = await differences(world, copy)
     passMs.push(performance.now() - begunAt)
-    const causes = await explain(world, copy, found)
+    const causes = await explainedAs(world, copy, { keys: found, expected: expected.get(copy.name)! })
     expect(byKey(causes), `what is different in ${copy.name}`).toEqual(expected.get(copy.name))
   }
   await reform(world)
@@ -127,14 +129,22 @@ function byKey(causes: readonly Cause[]): ReadonlyMap<string, CauseKind> {
   return new Map(causes.map(({ key, kind }) => [key, kind]))
 }
 
-/** Waits until what was done has gone as far as it goes: from the owner to the broker, from the broker to the handler. */
-async function causesAre(world: World, copy: Copy, expected: ReadonlyMap<string, CauseKind>): Promise<void> {
-  const keys = [...expected.keys()]
+/**
+ * Waits until what was done has gone as far as it goes, from the owner to the broker and from the broker to the handler,
+ * which may be trying once more at the very moment.
+ */
+async function explainedAs(
+  world: World,
+  copy: Copy,
+  { keys, expected }: { readonly keys: readonly string[]; readonly expected: ReadonlyMap<string, CauseKind> },
+): Promise<readonly Cause[]> {
   const until = performance.now() + 20_000
+  let causes: readonly Cause[] = []
   await ready(async () => {
-    const causes = byKey(await explain(world, copy, keys))
-    return performance.now() > until || keys.every((key) => causes.get(key) === expected.get(key))
+    causes = await explain(world, copy, keys)
+    return performance.now() > until || causes.every(({ key, kind }) => expected.get(key) === kind)
   })
+  return causes
 }
 
 /** Repairs a copy until nothing is different any more that can be repaired. */

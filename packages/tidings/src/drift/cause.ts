@@ -205,10 +205,17 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
     case 'skipped':
     case 'beyond-retention':
       return verdict('beyond-retention', `It was removed before ${subscription} got it.`, publishAgain())
+    case 'leased':
+      if (explanation.attempt === 1)
+        return verdict('not-delivered', `A consumer of ${subscription} has it.`, inFlight(explanation))
+      return verdict(
+        'retrying',
+        `A consumer of ${subscription} has it, in attempt ${explanation.attempt}.`,
+        wait('Mend what it fails at; it is tried again.'),
+      )
     case 'unread':
     case 'ready':
     case 'behind':
-    case 'leased':
     case 'scheduled':
     case 'waiting':
       return verdict('not-delivered', `At ${subscription} it is ${explanation.state}.`, inFlight(explanation))

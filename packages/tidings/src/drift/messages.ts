@@ -2,7 +2,7 @@ import { boolean, integer, list, object, oneOf, optional, text, type Shape, type
 
 /** The forms of what an owner is asked about single keys, and of what it answers: version 1 of what stands here. */
 
-export const mostKeys = 100
+const mostKeys = 100
 
 const key = text({ maxLength: 4_096 })
 const subject = { version: oneOf(1), topic: text({ maxLength: 255 }) }

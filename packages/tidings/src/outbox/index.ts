@@ -1,4 +1,4 @@
-export type { EntityOwner, OutboxKeys, OwnerStanding, PublishAgainRequest, PublishedAgain } from './keys.ts'
+export type { EntityOwner, OwnerStanding, PublishAgainRequest, PublishedAgain } from './keys.ts'
 export { createOutbox } from './create-outbox.ts'
 export type { Outbox, OutboxOptions } from './outbox.ts'
 export type { EntityChange, OwnedEntity, Pending, PendingChange, PendingEvent } from './pending.ts'

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { TidingsError } from '../errors.ts'
 import { formatSequence } from '../event/index.ts'
 import { copyOf, createBench, customers, type Bench, type ServiceProcess } from './bench.fixture.ts'
 import type { OwnerStanding, PublishedAgain } from './keys.ts'
@@ -46,6 +47,19 @@ describe.each(stores)('single keys of an outbox in %s:', (kind) => {
       await service.write({ customers: { a: 'Anna' } })
       expect((await standing('a')).unsent.map(({ version }) => version)).toEqual([versionOf(2)])
       expect((await standing('b')).unsent).toEqual([])
+    })
+
+    test('does not count what was sent already of what is being sent', async () => {
+      const slow = await bench.process({ batchRows: 1 })
+      let calls = 0
+      bench.faults.publish = async (...call) => {
+        if (++calls > 1) throw new TidingsError('unavailable', 'out of reach')
+        return bench.broker.publish(...call)
+      }
+      await slow.write({ customers: { a: 'Ann', b: 'Bob' } })
+      await slow.relay()
+      const standings = await slow.outbox.keys.standing(slow.customer, ['a', 'b'])
+      expect(standings.map(({ unsent }) => unsent.length)).toEqual([0, 1])
     })
 
     test('says what the broker refused', async () => {

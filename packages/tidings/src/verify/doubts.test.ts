@@ -54,7 +54,7 @@ describe('what is different', () => {
       copy.write('b', 'Bobby')
       way.arrive()
     })
-    environment.timers.after(6_000, () => {
+    environment.timers.after(20_000, () => {
       copy.write('b', 'Bert')
       way.arrive()
     })

@@ -69,12 +69,18 @@ export function memorySide(options: {
 }): Side {
   const { key, columns, rows } = options
   const keyed = async (): Promise<KeyedRow[]> => [...(await rows())].map((data) => ({ key: String(data[key]), data }))
-  return sideOf({
+  const within = async (range: KeyRange): Promise<KeyedRow[]> =>
+    (await keyed()).filter((row) => isWithin(row.key, range))
+  return new RowsSide({
     key,
     columns,
-    async page(range, limit) {
-      const within = (await keyed()).filter((row) => isWithin(row.key, range))
-      return within.toSorted((left, right) => compareKeys(left.key, right.key)).slice(0, limit)
+    async end(range, limit) {
+      const found = await within(range)
+      if (found.length <= limit) return undefined
+      return found.sort((left, right) => compareKeys(left.key, right.key))[limit - 1]!.key
+    },
+    async *pages(range) {
+      yield await within(range)
     },
     async find(keys) {
       const wanted = new Set(keys)

@@ -64,6 +64,21 @@ async function twoTeams(context: TestContext) {
   return { own, others, owner, broker, database, write }
 }
 
+const damage = `begin; select set_config('tidings.replica_writable', 'on', true);
+    update crm_account set balance = '-1' where id = '7'; update crm_account set note = null where id = '8';
+    delete from crm_account where id = '2999'; delete from crm_account where id = '0';
+    insert into crm_account (id, tidings_version) values ('3000', ''), ('-5', ''), ('x', ''), ('07', ''); commit`
+const damaged = [
+  '-5 only-in-copy',
+  '0 missing-in-copy',
+  '07 only-in-copy',
+  '2999 missing-in-copy',
+  '3000 only-in-copy',
+  '7 different',
+  '8 different',
+  'x only-in-copy',
+]
+
 test('a copy in PostgreSQL is proven over HTTP while it is written, and what is damaged is found', async (context) => {
   const { own, others, owner, broker, database, write } = await twoTeams(context)
   const entities = [
@@ -106,22 +121,10 @@ test('a copy in PostgreSQL is proven over HTTP while it is written, and what is 
   }
   isOver = true
   await writing
-  await others.query(`begin; select set_config('tidings.replica_writable', 'on', true);
-    update crm_account set balance = '-1' where id = '7'; update crm_account set note = null where id = '8';
-    delete from crm_account where id = '2999'; delete from crm_account where id = '0';
-    insert into crm_account (id, tidings_version) values ('3000', ''), ('-5', ''), ('x', ''), ('07', ''); commit`)
+  await others.query(damage)
   for (const topic of ['crm.account', 'captured']) {
     const { found } = await prove(topic)
-    expect(found.map(({ key, kind }) => `${key} ${kind}`).toSorted()).toEqual([
-      '-5 only-in-copy',
-      '0 missing-in-copy',
-      '07 only-in-copy',
-      '2999 missing-in-copy',
-      '3000 only-in-copy',
-      '7 different',
-      '8 different',
-      'x only-in-copy',
-    ])
+    expect(found.map(({ key, kind }) => `${key} ${kind}`).toSorted()).toEqual(damaged)
     expect(new Set(found.map(({ confirmedBy }) => confirmedBy))).toEqual(
       new Set(topic === 'captured' ? ['arrival'] : ['version', 'arrival']),
     )
