@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { onPostgres } from '../../testing/databases.fixture.ts'
+import { canHash } from './digests.ts'
 import { keyOfColumn, type Run } from './keys.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -37,3 +38,13 @@ test.for([
     }
   },
 )
+
+test('PostgreSQL is trusted with hashes where its hash is the one of this process', async (context) => {
+  const { pool } = await onPostgres(context)
+  const run: Run = async (text, values) => {
+    const { rows } = await pool.query({ text, values: [...values], rowMode: 'array' })
+    return rows as (string | null)[][]
+  }
+  expect(await canHash(run)).toBe(true)
+  expect(await canHash((text, values) => run(text.replace('7::int8', '8::int8'), values))).toBe(false)
+})
