@@ -10,6 +10,7 @@ import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
 import { driftMutations } from './drift-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
+import { exampleMutations } from './example-mutations.mjs'
 import { extractMutations } from './extract-mutations.mjs'
 import { filterMutations } from './filter-mutations.mjs'
 import { flowMutations } from './flow-mutations.mjs'
@@ -86,6 +87,7 @@ export const mutations = [
     ...togetherMutations,
   ]),
   ...below('packages/cli/src', commandMutations),
+  ...below('examples/retail/src', exampleMutations),
 ]
 
 /**

@@ -42,7 +42,7 @@ async function main(options: Options): Promise<number> {
   screen.endProgress()
   screen.line(`        ✖ ${count(stage.proxy.replayed())} deliveries said twice`)
   const isMended = options.sabotage ? await runSabotage(stage, screen, options) : true
-  const { figures, checks } = await proveStage(stage, expected)
+  const { figures, checks, deadLetters } = await proveStage(stage, expected)
   printComparison(screen, naive.figures, figures)
   const analytics =
     stage.python === undefined
@@ -51,6 +51,7 @@ async function main(options: Options): Promise<number> {
   printProof(screen, {
     checks,
     run,
+    deadLetters,
     revenuePence: expected.revenuePence,
     commitRate,
     analytics,

@@ -4,11 +4,20 @@ import { parseOptions } from './options.ts'
 const defaults = { directory: '/tmp/data', invoices: '/tmp/invoices.csv' }
 
 test('parseOptions() fills in what is not said', () => {
-  expect(parseOptions([], defaults)).toEqual({ ...defaults, once: false, sabotage: false, seed: 7, orders: 1_000_000_000 })
+  expect(parseOptions([], defaults)).toEqual({
+    ...defaults,
+    once: false,
+    sabotage: false,
+    seed: 7,
+    orders: 1_000_000_000,
+  })
 })
 
 test('parseOptions() takes what is said', () => {
-  const options = parseOptions(['--once', '--sabotage', '--seed', '11', '--orders', '500', '--data', '/tmp/elsewhere'], defaults)
+  const options = parseOptions(
+    ['--once', '--sabotage', '--seed', '11', '--orders', '500', '--data', '/tmp/elsewhere'],
+    defaults,
+  )
   expect(options).toEqual({
     directory: '/tmp/elsewhere',
     invoices: '/tmp/invoices.csv',

@@ -122,7 +122,7 @@ test('a run whose databases differ says which rows, and fails', { timeout: patie
     expect.stringContaining('analytics revenue = the file'),
     expect.stringContaining('one row for each email'),
   ])
-  expect(text).toContain('0: ["0","x","lost"] instead of nothing')
+  expect(text).toContain('0: only in the copy')
   expect(text).toContain('2012-01: ["2012-01",1,1] instead of nothing')
   expect(text).toContain('made-up: ["made-up","nobody@example.com",1] instead of nothing')
   expect(text).toMatch(/revenue difference +£[\d,.]+ +£0\.01\n/)
@@ -163,6 +163,41 @@ test(
     expect(children.filter((pid) => isAlive(pid))).toEqual([])
   },
 )
+
+test('copies that are broken in every way are found, named and mended', { timeout: patienceMs }, async () => {
+  const { output, ended } = run('--once', '--sabotage', '--orders', '40')
+  expect(await ended, output()).toBe(0)
+  const text = output()
+  const inPython = [
+    ['acknowledged, and its write swallowed', 'analytics', 'effect-missing'],
+    ['refused there until it was given up', 'analytics', 'dead-lettered'],
+    ['changed once more behind one of those', 'analytics', 'parked'],
+    ["refused by the copy's database", 'analytics', 'retrying'],
+  ]
+  const faults = [
+    ...(findPython() ? inPython : []),
+    ['older version written into the copy', 'marketing', 'out-of-order'],
+    ['address edited in the copy', 'marketing', 'written-locally'],
+    ['row deleted in the copy', 'marketing', 'deleted-behind'],
+    ['refused by a new schema at the server', 'marketing', 'refused'],
+    ['relay cut off from the server', 'marketing', 'not-relayed'],
+    ['event taken out of the outbox by SQL', 'marketing', 'never-published'],
+    ['address changed by SQL, past the service', 'marketing', 'never-published'],
+    ['CRM put back to a database of before', 'marketing', 'restored'],
+  ]
+  expect(text.match(/^ {10}\S.* {2}2 {5}2 {2}.*$/gm)?.map((line) => line.trim().split(/ {2,}/))).toEqual(
+    faults.map(([did, copy, cause]) => [did, copy, '2', '2', cause]),
+  )
+  expect(text.match(/^ {10}dry run: [1-9]\d* \S.*$/gm)).toHaveLength(2)
+  expect(
+    text.match(/^ {10}repair: {2}[1-9]\d* published again, \d+ redriven; compared \d+ times, then equal$/gm),
+  ).toHaveLength(2)
+  expect(text).toMatch(/crm\.customer = the file +27 \/ 27 rows equal/)
+  expect(text).toMatch(/marketing\.customer = crm\.customer +27 \/ 27 rows equal/)
+  expect(text).toMatch(/analytics\.customer = crm\.customer +27 \/ 27 rows equal/)
+  expect(text).toMatch(/one email for each order +40 \/ 40 rows equal/)
+  expect(text).not.toContain('DIFFERS')
+})
 
 test('it leaves no process behind when it is killed itself', { timeout: patienceMs }, async () => {
   const { child, output, ended } = run('--orders', '500')

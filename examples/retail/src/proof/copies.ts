@@ -44,6 +44,8 @@ export async function checkCopy(compared: ComparedCopy): Promise<Check> {
 function describe({ key, kind, columns }: Difference): string {
   if (kind === 'missing-in-copy') return `${key}: missing in the copy`
   if (kind === 'only-in-copy') return `${key}: only in the copy`
-  const texts = columns.map(({ column, source, copy }) => `${column} ${copy ?? 'absent'} instead of ${source ?? 'absent'}`)
+  const texts = columns.map(
+    ({ column, source, copy }) => `${column} ${copy ?? 'absent'} instead of ${source ?? 'absent'}`,
+  )
   return `${key}: ${texts.join(', ')}`
 }

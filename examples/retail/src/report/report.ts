@@ -29,12 +29,16 @@ export function printComparison(screen: Screen, left: Figures, right: Figures): 
 export interface ProofFacts {
   readonly checks: readonly Check[]
   readonly run: TidingsRun
+  readonly deadLetters: number
   readonly revenuePence: number
   readonly commitRate: number
   readonly analytics: string
 }
 
-export function printProof(screen: Screen, { checks, run, revenuePence, commitRate, analytics }: ProofFacts): void {
+export function printProof(
+  screen: Screen,
+  { checks, run, deadLetters, revenuePence, commitRate, analytics }: ProofFacts,
+): void {
   screen.line()
   checks.forEach(({ name, found, holds, differences }, index) => {
     const shown =
@@ -49,7 +53,7 @@ export function printProof(screen: Screen, { checks, run, revenuePence, commitRa
   const fact = (name: string, text: string): void => screen.line(`       ${name.padEnd(38)} ${text}`)
   fact('commit → copy, calm (100 orders/s)', describeDelays(run.delaysWhenCalm))
   fact('commit → copy, under load and faults', describeDelays(run.delaysUnderLoad))
-  fact('dead letters', count(run.deadLetters))
+  fact('dead letters', count(deadLetters))
   const perSecond = count(Math.round(run.commits / run.seconds))
   fact(
     'durable commits of the four teams',

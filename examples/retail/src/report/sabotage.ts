@@ -10,7 +10,9 @@ const mostOthers = 5
 
 export function printSabotage(screen: Screen, { hasPython }: { readonly hasPython: boolean }): void {
   screen.line()
-  screen.line(`${screen.strong('SABOTAGE')}  ${'what was done'.padEnd(didWidth)}${'differs'.padEnd(copyWidth)}done found  named`)
+  screen.line(
+    `${screen.strong('SABOTAGE')}  ${'what was done'.padEnd(didWidth)}${'differs'.padEnd(copyWidth)}done found  named`,
+  )
   if (hasPython) return
   const leftOut = needPython.map((name) => kinds[name].did).join('; ')
   screen.line(`          left out, because this machine has no Python 3: ${leftOut}`)

@@ -18,7 +18,11 @@ export async function breakCopy(saboteur: Saboteur, olderRows: ReadonlyMap<strin
   const { stage } = saboteur
   await saboteur.each('older', (key) => {
     const { email, tidings_version: version } = olderRows.get(key)!
-    return pastTheGuard(stage, `update "${copyTable}" set email = ?, tidings_version = ? where id = ?`, [email, version, key])
+    return pastTheGuard(stage, `update "${copyTable}" set email = ?, tidings_version = ? where id = ?`, [
+      email,
+      version,
+      key,
+    ])
   })
   await saboteur.each('edited', (key) =>
     pastTheGuard(stage, `update "${copyTable}" set email = ? where id = ?`, [mistypedAddressOf(key), key]),

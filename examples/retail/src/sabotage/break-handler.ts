@@ -45,7 +45,9 @@ function addTrigger(
 ): void {
   const ids = keys.map((key) => `'${key.replaceAll("'", "''")}'`).join(', ')
   inDatabase(stage, 'analytics', (database) =>
-    database.exec(`create trigger ${name} before update on customers when new.id in (${ids}) begin select ${action}; end`),
+    database.exec(
+      `create trigger ${name} before update on customers when new.id in (${ids}) begin select ${action}; end`,
+    ),
   )
 }
 

@@ -41,6 +41,9 @@ async function refuseAddresses(saboteur: Saboteur): Promise<() => Promise<void>>
   return () => putSchemas(stage, before.schemas)
 }
 
-async function putSchemas({ broker }: Stage, schemas: Awaited<ReturnType<Stage['broker']['topic']>>['schemas']): Promise<void> {
+async function putSchemas(
+  { broker }: Stage,
+  schemas: Awaited<ReturnType<Stage['broker']['topic']>>['schemas'],
+): Promise<void> {
   await broker.putTopic(operator, { topic, kind: 'entity', owner: 'crm', ...(schemas && { schemas }) })
 }

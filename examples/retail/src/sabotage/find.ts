@@ -18,7 +18,14 @@ export async function findDrift(stage: Stage, copies: readonly StageCopy[]): Pro
   const found: CopyDrift[] = []
   for (const copy of copies) {
     const { differences } = await compareCopy(await besideOwner(stage, copy))
-    found.push({ copy, causes: await explain(stage, copy, differences.map(({ key }) => key)) })
+    found.push({
+      copy,
+      causes: await explain(
+        stage,
+        copy,
+        differences.map(({ key }) => key),
+      ),
+    })
   }
   return found
 }

@@ -20,7 +20,12 @@ export async function restoreOwner(saboteur: Saboteur): Promise<() => Promise<vo
     for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true })
     copyFileSync(backup, file)
   })
-  await until('the CRM answers again', () => teamStatus(crm).then(() => true, () => false))
+  await until('the CRM answers again', () =>
+    teamStatus(crm).then(
+      () => true,
+      () => false,
+    ),
+  )
   await saboteur.each('restored', (key) => addressIn(saboteur, key))
   return async () => gate?.mend()
 }

@@ -25,9 +25,11 @@ export async function runSabotage(stage: Stage, screen: Screen, { seed }: Option
   const copies = await openCopies(stage)
   printSabotage(screen, { hasPython })
   const first = new Saboteur(stage, targets)
-  const isMended = await round(first, { copies, screen, break: () => breakSingle(first, customers) })
+  const holds = await round(first, { copies, screen, break: () => breakSingle(first, customers) })
+  // What is still different then says so in the proof; another database would hide it.
+  if (!holds) return false
   const second = new Saboteur(stage, targets)
-  return (await round(second, { copies, screen, break: () => restoreOwner(second) })) && isMended
+  return round(second, { copies, screen, break: () => restoreOwner(second) })
 }
 
 interface Customer {
@@ -53,7 +55,7 @@ async function round(saboteur: Saboteur, { copies, screen, break: breakIt }: Rou
   )
   await mend()
   const repair = await repairAll(stage, copies)
-  await saboteur.arrived()
+  if (repair.left === 0) await saboteur.arrived()
   printRound(screen, { judgement, plan: causes.map(({ mend: { action } }) => action), repair })
   return judgement.holds && repair.left === 0
 }

@@ -61,7 +61,11 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
 }
 
 /** Opens a team's database as somebody does who goes around its service. */
-export function inDatabase<Result>({ directory }: Stage, team: string, work: (database: Libsql.Database) => Result): Result {
+export function inDatabase<Result>(
+  { directory }: Stage,
+  team: string,
+  work: (database: Libsql.Database) => Result,
+): Result {
   const database = new Libsql(join(directory, `${team}.db`), { timeout: 10_000 })
   try {
     return work(database)

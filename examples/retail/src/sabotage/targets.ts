@@ -13,7 +13,9 @@ export function chooseTargets(options: {
   const names = Object.keys(kinds) as KindName[]
   const each = Math.min(mostOfEach, Math.floor(customers.length / names.length))
   if (each === 0) {
-    throw new Error(`--sabotage breaks ${names.length} customers at least, and there are ${customers.length}; play more --orders.`)
+    throw new Error(
+      `--sabotage breaks ${names.length} customers at least, and there are ${customers.length}; play more --orders.`,
+    )
   }
   const random = seededRandom(seed, 'sabotage')
   const shuffled = customers

@@ -22,7 +22,6 @@ export interface TidingsRun {
   /** Under all the load and the faults; `undefined` where nobody measures it. */
   readonly delaysUnderLoad: Delays | undefined
   readonly delaysWhenCalm: Delays | undefined
-  readonly deadLetters: number
 }
 
 interface Parts {
@@ -57,13 +56,11 @@ export async function runTidings({ stage, orders, plan, screen }: Parts): Promis
   await call('POST', `${sales.url}/play-calmly`)
   await waitUntilAllIsThere(watch, orders)
   await commits.look()
-  const subscriptions = await stage.operator.subscriptions()
   return {
     seconds: journal.seconds,
     commits: commits.total,
     delaysUnderLoad,
     delaysWhenCalm: await delaysUntilNow(stage),
-    deadLetters: subscriptions.reduce((sum, { dead }) => sum + dead, 0),
   }
 }
 
