@@ -20,6 +20,12 @@ test('asyncapi writes the document that the server has, for a file or on one lin
 })
 
 test('asyncapi says that a service is not known', async () => {
-  expect(await bench.tidings('asyncapi', 'nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('contract push') })
-  expect(await bench.tidings('asyncapi', 'crm', '--namespace', 'blue')).toMatchObject({ code: 1, stderr: expect.stringContaining('blue') })
+  expect(await bench.tidings('asyncapi', 'nobody')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('contract push'),
+  })
+  expect(await bench.tidings('asyncapi', 'crm', '--namespace', 'blue')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('blue'),
+  })
 })

@@ -40,7 +40,9 @@ async function documentOf(
 function eventOf(schema: JsonSchema | undefined, type = 'shop.sold', more: object = {}): RegisterContractRequest {
   return {
     service: 'shop',
-    topics: [{ topic: 'shop.sold', kind: 'event', types: [{ type, ...(schema !== undefined && { schema }), ...more }] }],
+    topics: [
+      { topic: 'shop.sold', kind: 'event', types: [{ type, ...(schema !== undefined && { schema }), ...more }] },
+    ],
   }
 }
 
@@ -62,21 +64,38 @@ describe('the AsyncAPI document of a service', () => {
       ['receive.sales.order', 'receive'],
     ])
     expect(operations[1]!.channels().all()[0]!.address()).toBe('crm.customer')
-    expect(operations[1]!.messages().all().map((message) => message.name())).toEqual([
-      'crm.customer.created',
-      'crm.customer.updated',
-      'crm.customer.deleted',
-    ])
+    expect(
+      operations[1]!
+        .messages()
+        .all()
+        .map((message) => message.name()),
+    ).toEqual(['crm.customer.created', 'crm.customer.updated', 'crm.customer.deleted'])
     expect(document.channels).toMatchObject({
       'marketing.email-sent': {
         address: 'marketing.email-sent',
-        'x-tidings': { kind: 'event', owner: 'marketing', key: 'orderId', consumers: [{ service: 'analytics', fields: ['/orderId'] }] },
+        'x-tidings': {
+          kind: 'event',
+          owner: 'marketing',
+          key: 'orderId',
+          consumers: [{ service: 'analytics', fields: ['/orderId'] }],
+        },
       },
-      'sales.order': { 'x-tidings': { kind: 'entity', owner: 'sales', key: 'id', consumers: [{ service: 'marketing' }] } },
+      'sales.order': {
+        'x-tidings': { kind: 'entity', owner: 'sales', key: 'id', consumers: [{ service: 'marketing' }] },
+      },
     })
     expect((document.channels['sales.order']!['x-tidings'] as { consumers: unknown[] }).consumers).toHaveLength(1)
-    expect(document.operations['receive.crm.customer']).toMatchObject({ 'x-tidings': { owner: 'crm', consumers: [{ as: 'replica' }] } })
-    const customer = { id: 'c', email: 'a@example.com', orders: 1, spentPence: 2, lastOrder: '2011-01-01', status: 'active' }
+    expect(document.operations['receive.crm.customer']).toMatchObject({
+      'x-tidings': { owner: 'crm', consumers: [{ as: 'replica' }] },
+    })
+    const customer = {
+      id: 'c',
+      email: 'a@example.com',
+      orders: 1,
+      spentPence: 2,
+      lastOrder: '2011-01-01',
+      status: 'active',
+    }
     expect(acceptedBy(document, 'crm.customer.updated', customer)).toBe(true)
     expect(acceptedBy(document, 'crm.customer.updated', { ...customer, status: 'asleep' })).toBe(false)
   })
@@ -85,10 +104,18 @@ describe('the AsyncAPI document of a service', () => {
     await using bench = await openBench()
     await bench.broker.registerContract(caller, contractDocument(crm))
     const filter = { types: ['crm.customer.created'] }
-    await bench.broker.putSubscription(caller, { subscription: 'mail.hello', topic: 'crm.customer', from: 'end', filter })
+    await bench.broker.putSubscription(caller, {
+      subscription: 'mail.hello',
+      topic: 'crm.customer',
+      from: 'end',
+      filter,
+    })
     const document = (await bench.call('GET', '/asyncapi/mail')).body as unknown as AsyncApiDocument
     const parsed = await parse(document)
-    const messages = parsed.operations().all().flatMap((each) => each.messages().all())
+    const messages = parsed
+      .operations()
+      .all()
+      .flatMap((each) => each.messages().all())
     expect(messages.map((message) => message.name())).toEqual(['crm.customer.created'])
     expect(document.info.version).toBe('0.0.0')
     expect((await bench.call('GET', '/asyncapi/nobody')).body).toMatchObject({ code: 'contract-unknown' })
@@ -107,16 +134,29 @@ describe('the AsyncAPI document of a service', () => {
     expect(document.info.version).toBe('2.3.0')
     const { messages } = document.components as { messages: Record<string, Record<string, unknown>> }
     expect(messages).toMatchObject({
-      'shop.sold': { headers: { required: expect.arrayContaining(['ce-dataschema']) }, 'x-tidings': { version: 2, revision: 1 } },
-      'shop.sold__v1': { deprecated: true, 'x-tidings': { version: 1, revision: 2, digest: expect.stringMatching(/^sha256:/) } },
+      'shop.sold': {
+        headers: { required: expect.arrayContaining(['ce-dataschema']) },
+        'x-tidings': { version: 2, revision: 1 },
+      },
+      'shop.sold__v1': {
+        deprecated: true,
+        'x-tidings': { version: 1, revision: 2, digest: expect.stringMatching(/^sha256:/) },
+      },
     })
     const headers = parsed.channels().get('shop.sold')!.messages().get('shop.sold')!.headers()!.json() as object
     expect(headers).toMatchObject({
-      properties: { 'ce-specversion': { const: '1.0' }, 'ce-type': { const: 'shop.sold' }, 'ce-dataschema': { const: 'tidings:shop.sold/2' } },
+      properties: {
+        'ce-specversion': { const: '1.0' },
+        'ce-type': { const: 'shop.sold' },
+        'ce-dataschema': { const: 'tidings:shop.sold/2' },
+      },
     })
     const event = { type: 'shop.sold', id: '1', source: 'shop', dataschema: 'tidings:shop.sold/2' }
     const stored = await bench.call('POST', '/topics/shop.sold/events', {
-      headers: { 'ce-specversion': '1.0', ...Object.fromEntries(Object.entries(event).map(([name, value]) => [`ce-${name}`, value])) },
+      headers: {
+        'ce-specversion': '1.0',
+        ...Object.fromEntries(Object.entries(event).map(([name, value]) => [`ce-${name}`, value])),
+      },
       json: { number: 1 },
     })
     expect(stored.body).toMatchObject({ status: 'stored' })
@@ -126,11 +166,16 @@ describe('the AsyncAPI document of a service', () => {
   })
 
   it('says to whom tasks are answered, and with what', async () => {
-    const types = [{ type: 'bank.check', schema: objectOf({ id: text }), result: objectOf({ limit: { type: 'number' } }) }]
-    const bank: RegisterContractRequest = { service: 'bank', topics: [
-      { topic: 'bank.check', kind: 'task', key: 'id', types },
-      { topic: 'bank.replies', kind: 'event', replies: true, types: [] },
-    ] }
+    const types = [
+      { type: 'bank.check', schema: objectOf({ id: text }), result: objectOf({ limit: { type: 'number' } }) },
+    ]
+    const bank: RegisterContractRequest = {
+      service: 'bank',
+      topics: [
+        { topic: 'bank.check', kind: 'task', key: 'id', types },
+        { topic: 'bank.replies', kind: 'event', replies: true, types: [] },
+      ],
+    }
     const document = await documentOf('bank', [bank])
     const parsed = await parse(document)
     const [check, replies] = parsed.operations().all()
@@ -141,7 +186,12 @@ describe('the AsyncAPI document of a service', () => {
     expect(parsed.operations().all()).toHaveLength(2)
     const reply = check!.reply()!
     expect(reply.address()!.location()).toBe('$message.header#/ce-replyto')
-    expect(reply.messages().all().map((message) => message.name())).toEqual(['bank.check.accepted', 'bank.check.refused'])
+    expect(
+      reply
+        .messages()
+        .all()
+        .map((message) => message.name()),
+    ).toEqual(['bank.check.accepted', 'bank.check.refused'])
     expect(acceptedBy(document, 'bank.check__accepted', { limit: 1 })).toBe(true)
     expect(acceptedBy(document, 'bank.check__accepted', {})).toBe(false)
   })
@@ -149,11 +199,17 @@ describe('the AsyncAPI document of a service', () => {
   it('has a name of its own for each type, whatever the types are called', async () => {
     const names = ['a/b', 'a~1b', 'a_2f-b', 'Ünï code', 'a.b', 'a_b', 'shop.sold', '$ref', '#', '%2F', 'a__v1']
     const types = names.map((type, index) => ({ type, description: `${index}`, schema: { const: index } }))
-    const topics = ['shop.sold', 'shop.bought'].map((topic, index) => ({ topic, kind: 'event' as const, types: types.slice(index * 5) }))
+    const topics = ['shop.sold', 'shop.bought'].map((topic, index) => ({
+      topic,
+      kind: 'event' as const,
+      types: types.slice(index * 5),
+    }))
     const document = await documentOf('shop', [{ service: 'shop', topics }])
     const parsed = await parse(document)
     const sold = parsed.channels().get('shop.sold')!.messages().all()
-    expect(sold.map((message) => [message.name(), message.description()])).toEqual(names.map((name, index) => [name, `${index}`]))
+    expect(sold.map((message) => [message.name(), message.description()])).toEqual(
+      names.map((name, index) => [name, `${index}`]),
+    )
     const payloads = sold.map((message) => message.payload()!.json() as { schema: object })
     expect(payloads.map(({ schema }) => schema)).toMatchObject(names.map((_, index) => ({ const: index })))
   })
@@ -169,12 +225,23 @@ const referring: Readonly<Record<string, JsonSchema>> = {
   'to a definition that refers to itself': { $ref: '#/$defs/p', $defs: { p: person({ $ref: '#/$defs/p' }) } },
   'in a circle': { $ref: '#/$defs/a', $defs: { a: person({ $ref: '#/$defs/b' }), b: person({ $ref: '#/$defs/a' }) } },
   'to a strange name': { $ref: strange, $defs: { 'a/b~ %c#': person({ $ref: strange }) } },
-  'beside other words': { $defs: { p: person({ $ref: '#/$defs/p', title: 'P' }) }, $ref: '#/$defs/p', required: ['name'] },
-  'beside other demands': { allOf: [{ required: ['name'] }], $ref: '#/$defs/p', $defs: { p: person({ $ref: '#/$defs/p' }) } },
+  'beside other words': {
+    $defs: { p: person({ $ref: '#/$defs/p', title: 'P' }) },
+    $ref: '#/$defs/p',
+    required: ['name'],
+  },
+  'beside other demands': {
+    allOf: [{ required: ['name'] }],
+    $ref: '#/$defs/p',
+    $defs: { p: person({ $ref: '#/$defs/p' }) },
+  },
   'by an anchor': { $defs: { p: { $anchor: 'p', ...person({ $ref: '#p' }) } }, $ref: '#p' },
   'by an id': { $id: 'https://example.com/x', $ref: 'p', $defs: { p: { $id: 'p', ...person({ $ref: '#' }) } } },
   'by a dynamic anchor': { $dynamicAnchor: 'node', ...person({ $dynamicRef: '#node' }) },
-  'from old definitions': { definitions: { p: person({ $ref: '#/definitions/p' }) }, allOf: [{ $ref: '#/definitions/p' }] },
+  'from old definitions': {
+    definitions: { p: person({ $ref: '#/definitions/p' }) },
+    allOf: [{ $ref: '#/definitions/p' }],
+  },
 }
 const misleading: Readonly<Record<string, JsonSchema>> = {
   'holds a reference as data': { const: { $ref: 'https://example.com/elsewhere.json' } },
@@ -196,11 +263,22 @@ describe('a schema in an AsyncAPI document', () => {
   let document: AsyncApiDocument
   let messages: ReadonlyMap<string, { hasPayload(): boolean }>
   beforeAll(async () => {
-    const schemas = { ...referring, ...misleading, ...Object.fromEntries(Object.entries(plain).map(([name, [schema]]) => [name, schema])) }
+    const schemas = {
+      ...referring,
+      ...misleading,
+      ...Object.fromEntries(Object.entries(plain).map(([name, [schema]]) => [name, schema])),
+    }
     const types = Object.entries(schemas).map(([type, schema]) => ({ type, ...(schema !== undefined && { schema }) }))
     document = await documentOf('shop', [{ service: 'shop', topics: [{ topic: 'shop.sold', kind: 'event', types }] }])
     const parsed = await parse(document)
-    messages = new Map(parsed.channels().get('shop.sold')!.messages().all().map((message) => [message.name()!, message]))
+    messages = new Map(
+      parsed
+        .channels()
+        .get('shop.sold')!
+        .messages()
+        .all()
+        .map((message) => [message.name()!, message]),
+    )
   })
 
   it.each(Object.keys(referring))('that refers %s means the same there', (name) => {

@@ -69,7 +69,11 @@ export function describeService({ contract, others, address }: DescribedService)
     servers: serversOf(address),
     channels,
     operations,
-    components: { messages: components.messages, schemas: components.schemas, messageTraits: { cloudEvent: cloudEventTrait } },
+    components: {
+      messages: components.messages,
+      schemas: components.schemas,
+      messageTraits: { cloudEvent: cloudEventTrait },
+    },
   }
 }
 
@@ -157,7 +161,9 @@ function operationsOf({ owner, topic, readers }: OwnedTopic, written: Written): 
   const receives = readers.length > 0 || (isOwn && !sends)
   const marked = { 'x-tidings': { owner, ...(readers.length > 0 && { consumers: readers.map(consumerOf) }) } }
   return {
-    ...(sends && { [`send.${name}`]: { action: 'send', channel, messages: inChannel(name, messages), 'x-tidings': { owner } } }),
+    ...(sends && {
+      [`send.${name}`]: { action: 'send', channel, messages: inChannel(name, messages), 'x-tidings': { owner } },
+    }),
     ...(receives && {
       [`receive.${name}`]: {
         ...{ action: 'receive', channel, messages: inChannel(name, readBy(readers, messages)) },
@@ -179,7 +185,10 @@ function replyOf(channel: string, answers: readonly string[]): Part {
   return {
     address: { location: '$message.header#/ce-replyto' },
     channel: referenceTo('channels', channel),
-    messages: inChannel(channel, answers.map((name) => ({ name }))),
+    messages: inChannel(
+      channel,
+      answers.map((name) => ({ name })),
+    ),
   }
 }
 

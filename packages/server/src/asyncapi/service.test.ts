@@ -52,7 +52,10 @@ describe('GET /asyncapi/{service}', () => {
     expect(await channels('crm', 'crm')).toEqual(['crm.moved', 'crm.secret'])
     expect(await channels('crm', 'mail')).toEqual(['crm.moved'])
     expect(await channels('mail', 'mail')).toEqual(['crm.moved'])
-    await bench.broker.registerContract(caller, { service: 'hr', topics: [{ topic: 'hr.paid', kind: 'event', types: [] }] })
+    await bench.broker.registerContract(caller, {
+      service: 'hr',
+      topics: [{ topic: 'hr.paid', kind: 'event', types: [] }],
+    })
     expect(await channels('hr', 'mail')).toBe('forbidden')
     expect(await channels('nobody', 'mail')).toBe('contract-unknown')
     expect(await channels('No Name', 'mail')).toBe('name-invalid')

@@ -13,7 +13,12 @@ export interface ServiceQuestion {
  * The AsyncAPI document of a service, of what the caller may see of contracts. A service that owns nothing has one where
  * it consumes something; rejects as `contract-unknown` where it does neither.
  */
-export async function serviceDocument({ broker, caller, service, address }: ServiceQuestion): Promise<AsyncApiDocument> {
+export async function serviceDocument({
+  broker,
+  caller,
+  service,
+  address,
+}: ServiceQuestion): Promise<AsyncApiDocument> {
   const read = (await broker.contracts(caller)).filter((each) => each.service !== service && isRead(each, service))
   const isConsumer = read.length > 0
   const contract = await broker.contract(caller, service).catch((error: unknown) => {
@@ -22,10 +27,12 @@ export async function serviceDocument({ broker, caller, service, address }: Serv
   })
   const others = await Promise.all(
     // One that goes away meanwhile is consumed no more.
-    read.map((each) => broker.contract(caller, each.service).catch((error: unknown) => {
-      if (isUnknown(error)) return nothing(each.service)
-      throw error
-    })),
+    read.map((each) =>
+      broker.contract(caller, each.service).catch((error: unknown) => {
+        if (isUnknown(error)) return nothing(each.service)
+        throw error
+      }),
+    ),
   )
   return describeService({ contract, others, address })
 }

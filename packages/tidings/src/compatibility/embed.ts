@@ -25,7 +25,9 @@ export function embedSchema(schema: JsonSchema, at: string): JsonSchema | undefi
     const { $ref: fixed, $dynamicRef: dynamic } = raw
     return [
       ...(fixed === undefined ? [] : [referenceTo(isText(fixed) ? references.follow(raw, fixed) : undefined)]),
-      ...(dynamic === undefined ? [] : [referenceTo(isText(dynamic) ? references.followDynamic(raw, dynamic) : undefined)]),
+      ...(dynamic === undefined
+        ? []
+        : [referenceTo(isText(dynamic) ? references.followDynamic(raw, dynamic) : undefined)]),
     ]
   }
   const write = (raw: unknown): unknown => {
