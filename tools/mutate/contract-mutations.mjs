@@ -40,8 +40,8 @@ export const contractMutations = [
   {
     promise: 'Only the owner registers a contract.',
     file: 'broker/contracts/contracts.ts',
-    from: "entrance.allow(caller, 'define', { service })",
-    to: '',
+    from: "entrance.allow(caller, 'define', { service })\n    for (const {",
+    to: 'for (const {',
     tests: ['broker/access.test.ts'],
     name: 'ownersOnly\\(\\) lets a service register',
   },
@@ -159,8 +159,8 @@ export const contractMutations = [
   {
     promise: 'Whoever reads too many fields to keep is taken to read everything.',
     file: 'broker/contracts/needs.ts',
-    from: "const entries = isTooMuch ? [['', seenAt] as const]",
-    to: 'const entries = isTooMuch ? []',
+    from: "? [['', seenAt] as const]",
+    to: '? []',
     tests: broker,
     name: 'over the memory engine whoever reads more',
   },

@@ -198,8 +198,8 @@ export const kitMutations = [
   {
     promise: 'A copy applies every replay.',
     file: 'replica/build-run.ts',
-    from: 'const change = changeOf(delivery, keyProperty)',
-    to: "if (delivery.replay !== undefined) return { action: 'ack' }; const change = changeOf(delivery, keyProperty)",
+    from: 'await this.#apply(delivery).catch((error: unknown) => {',
+    to: "if (delivery.replay !== undefined) return { action: 'ack' }; await this.#apply(delivery).catch((error: unknown) => {",
     tests: ['replica/rebuild.test.ts'],
     name: 'applies what comes again',
   },

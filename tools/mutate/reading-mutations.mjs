@@ -88,8 +88,8 @@ export const readingMutations = [
   {
     promise: 'A copy is complete without the rows that it cannot read, and shows the holes.',
     file: 'replica/applier.ts',
-    from: 'const keeping = await this.unread.keep(transaction, states)',
-    to: 'const keeping = states',
+    from: 'const keeping = await this.unread.keep(transaction, changes, states)',
+    to: 'const keeping = { kept: states, more: 0 }',
     tests: copies,
   },
   {
@@ -104,6 +104,13 @@ export const readingMutations = [
     file: 'replica/unread.ts',
     from: 'if ((await this.#present(transaction, key)) >= version) continue',
     to: '',
+    tests: ['replica/applier.test.ts'],
+  },
+  {
+    promise: 'A state that can be read ends what could not be read of its key.',
+    file: 'replica/unread.ts',
+    from: 'for (const { key, version } of this.size === 0 ? [] : changes) {',
+    to: 'for (const { key, version } of [] as Change[]) {',
     tests: copies,
   },
   {

@@ -58,7 +58,10 @@ async function checkType(
   })
   const against = `${locked.version}.${was.revision}`
   const findings = answer.findings.map((finding) => {
-    return { ...finding, against, ...('witness' in finding ? {} : { undecided: true as const }) }
+    const message = finding.message
+      .replaceAll('schema 0 of those before', 'what was fetched')
+      .replaceAll('the schema after', 'what is published now')
+    return { ...finding, against, message, ...('witness' in finding ? {} : { undecided: true as const }) }
   })
   return { verdict: answer.verdict, findings }
 }

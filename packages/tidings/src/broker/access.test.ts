@@ -147,6 +147,8 @@ it('ownersOnly() lets a service register its own contract alone, and say what it
   for (const principal of ['mail', 'monitor']) {
     await expect(register(principal)).rejects.toMatchObject({ code: 'forbidden' })
     await expect(broker.planContract(as(principal), contract)).rejects.toMatchObject({ code: 'forbidden' })
+    const empty = broker.registerContract(as(principal), { service: 'shop', topics: [] })
+    await expect(empty).rejects.toMatchObject({ code: 'forbidden' })
   }
   expect(await register('shop')).toMatchObject({ verdict: 'compatible' })
   expect(await register('operator')).toMatchObject({ verdict: 'unchanged' })

@@ -40,8 +40,20 @@ describe('checkCompatibility()', () => {
     ['forward-transitive', [0, 1]],
     ['full-transitive', [0, 0, 1]],
   ] as const)('asks in the mode %s which of the schemas before are broken', (mode, against) => {
-    const { findings } = checkCompatibility({ before: [number, text], after: either, mode, policy: 'strict', validator })
-    const old = checkCompatibility({ before: [{ type: 'boolean' }, text], after: either, mode, policy: 'strict', validator })
+    const { findings } = checkCompatibility({
+      before: [number, text],
+      after: either,
+      mode,
+      policy: 'strict',
+      validator,
+    })
+    const old = checkCompatibility({
+      before: [{ type: 'boolean' }, text],
+      after: either,
+      mode,
+      policy: 'strict',
+      validator,
+    })
     const broken = mode === 'backward-transitive' || mode === 'full-transitive' ? old.findings : findings
     expect(broken.map((finding) => finding.against)).toEqual(against)
   })
@@ -59,7 +71,13 @@ describe('checkCompatibility()', () => {
       required: ['age', 'name'],
       $defs: { name: { type: 'string', minLength: 1 } },
     }
-    const { verdict, findings } = checkCompatibility({ before: [before], after, mode: 'backward', policy: 'lenient', validator })
+    const { verdict, findings } = checkCompatibility({
+      before: [before],
+      after,
+      mode: 'backward',
+      policy: 'lenient',
+      validator,
+    })
     expect(verdict).toBe('incompatible')
     const byPath = Object.fromEntries(findings.map(({ path, rule, witness }) => [path, [rule, witness]]))
     expect(byPath).toEqual({
@@ -70,6 +88,24 @@ describe('checkCompatibility()', () => {
     expect(findings.find(({ path }) => path === '/required')?.message).toBe(
       'A document that schema 0 of those before allows is refused by the schema after: it must have "name".',
     )
+  })
+
+  it('finds a document of schemas that need each other', () => {
+    const one = {
+      anyOf: [{ type: 'object', properties: { x: { $ref: '#/$defs/other' } }, required: ['x'] }, { const: 'leaf' }],
+    }
+    const other = { type: 'object', properties: { y: { $ref: '#/$defs/one' } }, required: ['y'] }
+    const before = {
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/one' }, b: { $ref: '#/$defs/other' } },
+      required: ['a', 'b'],
+      $defs: { one, other },
+    }
+    const question = { before: [before], mode: 'backward', policy: 'strict', validator } as const
+    expect(checkCompatibility({ ...question, after: { not: { required: ['b'] } } })).toMatchObject({
+      verdict: 'incompatible',
+      findings: [{ rule: 'exclusion-added', path: '/not', witness: { a: 'leaf', b: { y: 'leaf' } } }],
+    })
   })
 
   it('shows no witness that the validator does not confirm, and says undecided', () => {
@@ -94,7 +130,12 @@ describe('checkCompatibility()', () => {
   })
 
   it('takes formats as the validator does', () => {
-    const question = { before: [text], after: { type: 'string', format: 'email' }, mode: 'backward', policy: 'strict' } as const
+    const question = {
+      before: [text],
+      after: { type: 'string', format: 'email' },
+      mode: 'backward',
+      policy: 'strict',
+    } as const
     expect(checkCompatibility({ ...question, validator }).verdict).toBe('compatible')
     const { verdict, findings } = checkCompatibility({ ...question, validator: strictFormats })
     expect([verdict, findings[0]?.rule, findings[0]?.path]).toEqual(['incompatible', 'format-narrowed', '/format'])
@@ -114,7 +155,13 @@ describe('checkCompatibility()', () => {
   })
 
   it('lets the error of a validator through that knows no such schema', () => {
-    const question = { before: [text], after: { type: 'strnig' }, mode: 'backward', policy: 'strict', validator } as const
+    const question = {
+      before: [text],
+      after: { type: 'strnig' },
+      mode: 'backward',
+      policy: 'strict',
+      validator,
+    } as const
     expect(() => checkCompatibility(question)).toThrow('schema is invalid')
   })
 })

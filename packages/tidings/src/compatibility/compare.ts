@@ -4,14 +4,15 @@ import { smallest } from './choice.ts'
 import { Formats, isHarmless, patternsIn, type Validator } from './confirm.ts'
 import type { Evaluation } from './evaluate.ts'
 import { explain, type Refusal } from './explain.ts'
-import type { Constraint, Node } from './schema/node.ts'
+import type { Constraint, Node, Pattern } from './schema/node.ts'
 import { readSchemas } from './schema/read.ts'
 import { Solver } from './search/solver.ts'
 import { broken, met } from './search/demand.ts'
 import type { Doubt, Outcome } from './search/goal.ts'
 
 const mostWitnesses = 8
-const steps = 100_000
+const mostSteps = 100_000
+const mostStepsToExplain = 10_000
 
 /** A document that the writer's schema allows and the reader's refuses; or why none is known, and no proof either. */
 export type Break =
@@ -44,7 +45,8 @@ class Compare {
   readonly #formats: Formats
   readonly #accepts: (document: unknown) => boolean
   readonly #reads: (document: unknown) => boolean
-  readonly #patterns
+  readonly #patterns: readonly Pattern[]
+  readonly #budget = new Budget(mostSteps)
 
   constructor({ writer, reader, named, validator }: Comparison, writerNode: Node, readerNode: Node) {
     this.#named = named
@@ -56,7 +58,7 @@ class Compare {
     this.#patterns = patternsIn([writerNode, readerNode])
   }
 
-  /** Each round looks for a document that breaks another keyword than those before. */
+  /** Each round looks, with what is left of the steps, for a document that breaks another keyword than those before. */
   run(): readonly Break[] {
     const found: Break[] = []
     const kept = new Set<Constraint>()
@@ -76,7 +78,7 @@ class Compare {
   #search(kept: ReadonlySet<Constraint>): Outcome {
     const solver = new Solver({
       choice: smallest,
-      evaluation: this.#evaluation(),
+      evaluation: this.#evaluation(this.#budget),
       asserts: (format) => this.#formats.asserts(format),
       kept,
       accept: (document) => this.#isWitness(document),
@@ -87,15 +89,15 @@ class Compare {
 
   #explain(document: unknown): Refusal | undefined {
     try {
-      return explain(this.#reader, document, this.#evaluation())
+      return explain(this.#reader, document, this.#evaluation(new Budget(mostStepsToExplain)))
     } catch (error) {
       if (error instanceof BudgetSpent) return undefined
       throw error
     }
   }
 
-  #evaluation(): Evaluation {
-    return { budget: new Budget(steps), format: (format, text) => this.#formats.has(format, text) }
+  #evaluation(budget: Budget): Evaluation {
+    return { budget, format: (format, text) => this.#formats.has(format, text) }
   }
 
   #isWitness(document: unknown): boolean {

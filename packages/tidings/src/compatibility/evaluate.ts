@@ -61,11 +61,11 @@ export function meets(constraint: Constraint, value: unknown, evaluation: Evalua
   }
 }
 
-export function hasType(types: ReadonlySet<TypeName | 'integer'>, value: unknown): boolean {
+function hasType(types: ReadonlySet<TypeName | 'integer'>, value: unknown): boolean {
   return types.has(typeOf(value)) || (types.has('integer') && Number.isInteger(value))
 }
 
-export function typeOf(value: unknown): TypeName {
+function typeOf(value: unknown): TypeName {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   return typeof value as TypeName
@@ -89,7 +89,7 @@ function withinLimit(constraint: Constraint, value: number | string): Answer {
   if (!('limit' in constraint)) return true
   const { keyword, limit } = constraint
   if (typeof value === 'string') {
-    return compare(keyword, 'Length', limit, () => [...value].length)
+    return compare(keyword, 'Length', limit, () => Array.from(value).length)
   }
   if (keyword === 'minimum') return value >= limit
   if (keyword === 'maximum') return value <= limit
@@ -124,18 +124,25 @@ function meetsAsList(constraint: Constraint, value: readonly unknown[], evaluati
       evaluation.budget.spend(value.length)
       return new Set(value.map(canonical)).size === value.length
     case 'prefixItems':
-      return all(constraint.prefix.slice(0, value.length).map((node, index) => [node, value[index]] as const), (pair) =>
-        evaluate(...pair, evaluation),
+      return all(
+        constraint.prefix.slice(0, value.length).map((node, index) => [node, value[index]] as const),
+        (pair) => evaluate(...pair, evaluation),
       )
     case 'items':
       return all(value.slice(constraint.from), (item) => evaluate(constraint.item, item, evaluation))
     case 'contains':
-      return countWithin(constraint, value.map((item) => evaluate(constraint.item, item, evaluation)))
+      return countWithin(
+        constraint,
+        value.map((item) => evaluate(constraint.item, item, evaluation)),
+      )
     case 'unevaluated': {
       if (constraint.of !== 'items') return true
       const known = evaluatedItems(constraint.owner, value, (node, part) => evaluate(node, part, evaluation))
       if (known === undefined) return undefined
-      return all(value.filter((_, index) => !known.has(index)), (item) => evaluate(constraint.rest, item, evaluation))
+      return all(
+        value.filter((_, index) => !known.has(index)),
+        (item) => evaluate(constraint.rest, item, evaluation),
+      )
     }
     default:
       return true
@@ -174,7 +181,9 @@ function meetsAsObject(
       })
     case 'patternProperties':
       return all(names, (name) =>
-        all(constraint.patterns, ({ pattern, node }) => any([not(findIn(pattern, name)), () => member(node, name)], call)),
+        all(constraint.patterns, ({ pattern, node }) =>
+          any([not(findIn(pattern, name)), () => member(node, name)], call),
+        ),
       )
     case 'additionalProperties':
     case 'unevaluatedProperties':
@@ -183,7 +192,10 @@ function meetsAsObject(
       if (constraint.of !== 'properties') return true
       const known = evaluatedNames(constraint.owner, value, (node, part) => evaluate(node, part, evaluation))
       if (known === undefined) return undefined
-      return all(names.filter((name) => !known.has(name)), (name) => member(constraint.rest, name))
+      return all(
+        names.filter((name) => !known.has(name)),
+        (name) => member(constraint.rest, name),
+      )
     }
     default:
       return true

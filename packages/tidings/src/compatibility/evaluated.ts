@@ -31,11 +31,7 @@ export function evaluatedNames(
 }
 
 /** The positions of a list that the keywords of a schema have evaluated. */
-export function evaluatedItems(
-  node: Node,
-  value: readonly unknown[],
-  ask: Ask,
-): ReadonlySet<number> | undefined {
+export function evaluatedItems(node: Node, value: readonly unknown[], ask: Ask): ReadonlySet<number> | undefined {
   const positions = [...value.keys()]
   return collect(node, value, ask, (constraint, inner) => {
     switch (constraint.keyword) {
@@ -64,6 +60,7 @@ function collect<Part>(
   let known = true
   const visit = (each: Node, inner: boolean): void => {
     for (const constraint of each.constraints) {
+      if (constraint.keyword === 'unknown') known = false
       for (const part of own(constraint, inner)) found.add(part)
       for (const applied of appliedBy(constraint, value, ask)) {
         const accepted = ask(applied, value)

@@ -33,9 +33,13 @@ interface Part {
 function partsOf(constraint: Constraint, value: unknown, evaluation: Evaluation): readonly Part[] {
   if (Array.isArray(value)) {
     if (constraint.keyword === 'prefixItems')
-      return value.slice(0, constraint.prefix.length).map((item, step) => ({ node: constraint.prefix[step]!, value: item, step }))
+      return value
+        .slice(0, constraint.prefix.length)
+        .map((item, step) => ({ node: constraint.prefix[step]!, value: item, step }))
     if (constraint.keyword === 'items')
-      return value.flatMap((item, step) => (step < constraint.from ? [] : [{ node: constraint.item, value: item, step }]))
+      return value.flatMap((item, step) =>
+        step < constraint.from ? [] : [{ node: constraint.item, value: item, step }],
+      )
   }
   switch (constraint.keyword) {
     case '$ref':

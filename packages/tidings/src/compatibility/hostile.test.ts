@@ -6,7 +6,11 @@ import { validator } from './validator.fixture.ts'
 
 type Schema = Record<string, unknown>
 
-function nested(depth: number, wrap: (inner: JsonSchema) => JsonSchema, inner: JsonSchema = { type: 'string' }): JsonSchema {
+function nested(
+  depth: number,
+  wrap: (inner: JsonSchema) => JsonSchema,
+  inner: JsonSchema = { type: 'string' },
+): JsonSchema {
   let schema = inner
   for (let level = 0; level < depth; level++) schema = wrap(schema)
   return schema
@@ -16,7 +20,9 @@ const chain = Object.fromEntries(
   Array.from({ length: 3_000 }, (_, index) => [`d${index}`, { allOf: [{ $ref: `#/$defs/d${index + 1}` }] }]),
 )
 const many = (count: number): Schema[] =>
-  Array.from({ length: count }, (_, index) => ({ properties: { [`p${index}`]: { const: index }, x: { minimum: index } } }))
+  Array.from({ length: count }, (_, index) => ({
+    properties: { [`p${index}`]: { const: index }, x: { minimum: index } },
+  }))
 const evil = '^(([a-z])+.)+[A-Z]([a-z])+$'
 const looking = '^(?=.)(([a-z])+)+$'
 
@@ -25,12 +31,32 @@ const hostile: readonly (readonly [string, JsonSchema, JsonSchema])[] = [
   ['deep nesting of two', nested(200, (items) => ({ items })), nested(200, (items) => ({ items }), { type: 'number' })],
   ['deep negation', nested(150, (not) => ({ not })), { type: 'number' }],
   ['a reference to itself', { $ref: '#' }, { type: 'string' }],
-  ['references in a circle', { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } }, true],
+  [
+    'references in a circle',
+    { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } },
+    true,
+  ],
   ['a circle through alternatives', { anyOf: [{ $ref: '#' }, { type: 'string' }] }, { type: 'string' }],
-  ['a long chain of references', { $ref: '#/$defs/d0', $defs: { ...chain, d3000: { type: 'string' } } }, { type: 'number' }],
-  ['a huge enumeration', { enum: Array.from({ length: 20_000 }, (_, index) => `value ${index}`) }, { type: 'string', maxLength: 3 }],
-  ['two huge enumerations', { enum: Array.from({ length: 5_000 }, (_, index) => index) }, { enum: Array.from({ length: 5_000 }, (_, index) => index + 1) }],
-  ['alternatives times alternatives', { allOf: Array.from({ length: 12 }, () => ({ anyOf: many(12) })) }, { oneOf: many(12) }],
+  [
+    'a long chain of references',
+    { $ref: '#/$defs/d0', $defs: { ...chain, d3000: { type: 'string' } } },
+    { type: 'number' },
+  ],
+  [
+    'a huge enumeration',
+    { enum: Array.from({ length: 20_000 }, (_, index) => `value ${index}`) },
+    { type: 'string', maxLength: 3 },
+  ],
+  [
+    'two huge enumerations',
+    { enum: Array.from({ length: 5_000 }, (_, index) => index) },
+    { enum: Array.from({ length: 5_000 }, (_, index) => index + 1) },
+  ],
+  [
+    'alternatives times alternatives',
+    { allOf: Array.from({ length: 12 }, () => ({ anyOf: many(12) })) },
+    { oneOf: many(12) },
+  ],
   ['one of many', { oneOf: many(30) }, { oneOf: many(29) }],
   ['a pattern that goes back for ever', { type: 'string', pattern: evil }, { type: 'string', pattern: `${evil}|^b$` }],
   ['such a pattern that looks around', { type: 'string', minLength: 60 }, { type: 'string', pattern: looking }],
@@ -40,8 +66,20 @@ const hostile: readonly (readonly [string, JsonSchema, JsonSchema])[] = [
   ['huge objects', { type: 'object', minProperties: 1e9 }, { type: 'object', maxProperties: 1e8 }],
   ['huge texts', { type: 'string', minLength: 1e9 }, { type: 'string', maxLength: 1e8 }],
   ['huge steps', { type: 'number', multipleOf: 1e300 }, { type: 'number', multipleOf: 1e-300 }],
-  ['many patterns of names', { patternProperties: Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`^p${index}`, { minimum: index }])) }, { additionalProperties: { type: 'string' } }],
-  ['a property called __proto__', { properties: JSON.parse('{"__proto__":{"type":"string"}}') as Schema, required: ['__proto__'] }, { properties: JSON.parse('{"__proto__":{"type":"number"}}') as Schema }],
+  [
+    'many patterns of names',
+    {
+      patternProperties: Object.fromEntries(
+        Array.from({ length: 40 }, (_, index) => [`^p${index}`, { minimum: index }]),
+      ),
+    },
+    { additionalProperties: { type: 'string' } },
+  ],
+  [
+    'a property called __proto__',
+    { properties: JSON.parse('{"__proto__":{"type":"string"}}') as Schema, required: ['__proto__'] },
+    { properties: JSON.parse('{"__proto__":{"type":"number"}}') as Schema },
+  ],
 ]
 
 it.each(hostile)('%s neither hangs nor overflows', (_, before, after) => {
@@ -58,6 +96,12 @@ it.each(hostile)('%s neither hangs nor overflows', (_, before, after) => {
 })
 
 it('answers the same for the same question, because it counts steps', () => {
-  const question = { before: [hostile[9]![1]], after: hostile[9]![2], mode: 'backward', policy: 'strict', validator } as const
+  const question = {
+    before: [hostile[9]![1]],
+    after: hostile[9]![2],
+    mode: 'backward',
+    policy: 'strict',
+    validator,
+  } as const
   expect(checkCompatibility(question)).toEqual(checkCompatibility(question))
 })

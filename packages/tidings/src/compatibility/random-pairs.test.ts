@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { playPair } from './random-pairs.fixture.ts'
 
@@ -9,10 +9,10 @@ test('no document that is found contradicts a verdict, each witness and each sam
       const pair = playPair(seed)
       for (const verdict of ['compatible', 'incompatible', 'undecided'] as const) sums[verdict] += pair[verdict]
     }),
-    { numRuns: 1_500, seed: 1, endOnFailure: true },
+    { numRuns: 250, seed: 1, endOnFailure: true },
   )
   // Who always doubts contradicts nobody.
-  expect(sums.undecided).toBeLessThan(150)
-  expect(sums.compatible).toBeGreaterThan(200)
-  expect(sums.incompatible).toBeGreaterThan(400)
-})
+  expect(sums.undecided).toBeLessThan(25)
+  expect(sums.compatible).toBeGreaterThan(60)
+  expect(sums.incompatible).toBeGreaterThan(90)
+}, 120_000)

@@ -12,9 +12,15 @@ const formats = ['date', 'email', 'uuid', 'ipv4', 'date-time']
 /** Schemas and documents made by chance, with small alphabets, so that they often have to do with each other. */
 export class RandomSchemas {
   readonly #random: () => number
+  /**
+   * Whether there is something unevaluated. Then nothing is contained and no schema depends on a property, because ajv
+   * takes what these evaluate otherwise than the specification.
+   */
+  readonly unevaluated: boolean
 
   constructor(random: () => number) {
     this.#random = random
+    this.unevaluated = this.below(3) === 0
   }
 
   below(count: number): number {
@@ -40,26 +46,39 @@ export class RandomSchemas {
   document(depth = 3): JsonSchema {
     const schema = this.schema(depth)
     if (typeof schema === 'boolean') return schema
-    const item = this.below(3) === 0 ? { properties: { next: { $ref: '#/$defs/one' }, a: this.schema(1) } } : this.schema(1)
+    const item =
+      this.below(3) === 0 ? { properties: { next: { $ref: '#/$defs/one' }, a: this.schema(1) } } : this.schema(1)
     return { ...schema, $defs: { one: item } }
   }
 
   schema(depth: number): JsonSchema {
     if (depth <= 0) return this.below(8) === 0 ? this.below(2) === 0 : this.one(leaves)(this, 0)
     const makers = Array.from({ length: 1 + this.below(3) }, () => this.one(depth > 0 ? all : leaves))
-    return Object.assign({}, ...makers.map((make) => make(this, depth - 1))) as Open
+    const made = Object.assign({}, ...makers.map((make) => make(this, depth - 1))) as Open
+    // Beside a tuple, ajv finds what is contained in an empty list.
+    if ('contains' in made) delete made['prefixItems']
+    return made
+  }
+
+  changedDocument(document: JsonSchema): JsonSchema {
+    const changed = this.changed(document)
+    if (typeof changed === 'boolean') return changed
+    return typeof document === 'boolean'
+      ? { ...changed, $defs: { one: true } }
+      : { ...changed, $defs: document['$defs'] }
   }
 
   /** The same with one thing changed somewhere. */
   changed(schema: JsonSchema): JsonSchema {
     if (typeof schema === 'boolean' || this.below(4) === 0) return this.schema(1)
-    const copy: Open = structuredClone(schema) as Open
+    const copy: Open = structuredClone(schema)
     const keywords = Object.keys(copy).filter((keyword) => keyword !== '$defs')
     const keyword = keywords.length > 0 ? this.one(keywords) : undefined
     const inside = keyword === undefined ? undefined : copy[keyword]
     if (keyword === undefined || this.below(3) === 0) return { ...copy, ...this.one(leaves)(this, 0) }
     if (this.below(4) === 0) delete copy[keyword]
-    else if (typeof inside === 'number') copy[keyword] = Math.max(keyword === 'multipleOf' ? 1 : 0, inside + this.one([-1, 1]))
+    else if (typeof inside === 'number')
+      copy[keyword] = Math.max(keyword === 'multipleOf' ? 1 : 0, inside + this.one([-1, 1]))
     else if (keyword === 'properties' || keyword === 'patternProperties') {
       const properties = inside as Record<string, JsonSchema>
       const name = this.one([...Object.keys(properties), ...(keyword === 'properties' ? names : [])])
@@ -103,6 +122,8 @@ const leaves: readonly Maker[] = [
 ]
 const parts = (random: RandomSchemas, depth: number): readonly JsonSchema[] =>
   Array.from({ length: 1 + random.below(3) }, () => random.schema(depth))
+const rest = (random: RandomSchemas, keyword: string): Open =>
+  random.unevaluated ? { [keyword]: random.below(2) === 0 ? false : random.schema(0) } : {}
 const nested: readonly Maker[] = [
   (random, depth) => ({
     type: 'object',
@@ -114,20 +135,29 @@ const nested: readonly Maker[] = [
   (random, depth) => ({ patternProperties: { [random.one(patterns)]: random.schema(depth) } }),
   (random, depth) => ({ additionalProperties: random.schema(depth) }),
   (random, depth) => ({ propertyNames: random.schema(depth) }),
-  (random, depth) => ({ dependentSchemas: { [random.one(names)]: random.schema(depth) } }),
+  (random, depth) =>
+    random.unevaluated
+      ? { dependentRequired: { [random.one(names)]: random.some(names, 2) } }
+      : { dependentSchemas: { [random.one(names)]: random.schema(depth) } },
   (random, depth) => ({ type: 'array', items: random.schema(depth) }),
-  (random, depth) => ({ prefixItems: parts(random, depth), ...(random.below(2) === 0 ? { items: random.schema(depth) } : {}) }),
   (random, depth) => ({
-    contains: random.schema(depth),
-    ...(random.below(2) === 0 ? { minContains: random.below(3) } : {}),
-    ...(random.below(2) === 0 ? { maxContains: 1 + random.below(2) } : {}),
+    prefixItems: parts(random, depth),
+    ...(random.below(2) === 0 ? { items: random.schema(depth) } : {}),
   }),
+  (random, depth) =>
+    random.unevaluated
+      ? { items: random.schema(depth) }
+      : {
+          contains: random.schema(depth),
+          ...(random.below(2) === 0 ? { minContains: random.below(3) } : {}),
+          ...(random.below(2) === 0 ? { maxContains: 1 + random.below(2) } : {}),
+        },
   (random, depth) => ({ allOf: parts(random, depth) }),
   (random, depth) => ({ anyOf: parts(random, depth) }),
   (random, depth) => ({ oneOf: parts(random, depth) }),
   (random, depth) => ({ not: random.schema(depth) }),
   (random, depth) => ({ if: random.schema(depth), then: random.schema(depth), else: random.schema(depth) }),
-  (random, depth) => ({ properties: { a: random.schema(depth) }, unevaluatedProperties: random.below(2) === 0 ? false : random.schema(0) }),
-  (random, depth) => ({ prefixItems: parts(random, depth), unevaluatedItems: random.below(2) === 0 ? false : random.schema(0) }),
+  (random, depth) => ({ properties: { a: random.schema(depth) }, ...rest(random, 'unevaluatedProperties') }),
+  (random, depth) => ({ prefixItems: parts(random, depth), ...rest(random, 'unevaluatedItems') }),
 ]
 const all = [...nested, ...nested, ...leaves]

@@ -10,7 +10,7 @@ import { met } from './search/demand.ts'
 import type { Outcome } from './search/goal.ts'
 import { Solver } from './search/solver.ts'
 
-const steps = 100_000
+const mostSteps = 50_000
 
 export interface SampleOptions {
   /** `boundary` prefers the smallest and the largest that the schema allows. */
@@ -30,9 +30,7 @@ export type Sample =
 export function sampleOf(schema: JsonSchema, random: Random, { kind = 'varied' }: SampleOptions = {}): Sample {
   const outcome = find(schema, random, kind)
   if (outcome.status === 'found') return { status: 'made', value: outcome.value }
-  return outcome.status === 'none'
-    ? { status: 'unsatisfiable' }
-    : { status: 'undecided', reason: outcome.doubt.reason }
+  return outcome.status === 'none' ? { status: 'unsatisfiable' } : { status: 'undecided', reason: outcome.doubt.reason }
 }
 
 function find(schema: JsonSchema, random: Random, kind: 'varied' | 'boundary'): Outcome {
@@ -40,7 +38,7 @@ function find(schema: JsonSchema, random: Random, kind: 'varied' | 'boundary'): 
     const [root] = readSchemas([schema]) as [Node]
     const solver = new Solver({
       choice: chosenBy(random, kind === 'boundary'),
-      evaluation: { budget: new Budget(steps), format: hasFormat },
+      evaluation: { budget: new Budget(mostSteps), format: hasFormat },
       asserts: isStandardFormat,
       accept: (_, sure) => sure,
     })

@@ -37,6 +37,5 @@ export {
   upcast,
   type Upcast,
   type Versioning,
-  type Versions,
 } from './versions.ts'
 export type { InferInput, InferOutput, StandardJSONSchemaV1, StandardSchemaV1 } from './standard-schema.ts'

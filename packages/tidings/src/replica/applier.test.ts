@@ -6,7 +6,7 @@ import type { Database } from '../database/index.ts'
 import { everyDatabase } from '../testing/databases.fixture.ts'
 import { Applier } from './applier.ts'
 import { insertBuild, loadBuilds, type Build } from './build.ts'
-import { changeOf, type Change } from './change.ts'
+import { changeOf, Unreadable, type Change } from './change.ts'
 import { decodeRow, encodeRow } from './row-form.ts'
 import * as postgres from './postgres.ts'
 import * as sqlite from './sqlite.ts'
@@ -54,6 +54,30 @@ describe.each(everyDatabase)('an applier in %s', (_, openDatabase) => {
   beforeEach(async (context) => {
     ;({ database } = await openDatabase(context))
     await database.migrate(tablesOf(database.dialect).migrations)
+  })
+
+  it('sets aside what cannot be read, unless it has something newer of the key, in one transaction or several', async () => {
+    const unread = (key: string, version: number) => new Unreadable('odd', { state: change(key, version) })
+    const build = await newBuild()
+    const applier = new Applier({ database, build, onApplied: () => undefined })
+    await Promise.all([applier.apply(change('c1', 5, 'active')), applier.apply(change('c2', 5))])
+    expect(await applier.setAside(unread('c1', 4))).toBe(false)
+    expect(await applier.setAside(unread('c2', 4))).toBe(false)
+    expect(applier.unread.size).toBe(0)
+    expect(await Promise.all([unread('c1', 6), unread('c1', 7)].map((each) => applier.setAside(each)))).toEqual([
+      true,
+      true,
+    ])
+    expect(applier.unread.size).toBe(1)
+    await applier.apply(change('c1', 6, 'lost'))
+    expect(applier.unread.size).toBe(1)
+    const both = [applier.setAside(unread('c3', 1)), applier.apply(change('c3', 2, 'active'))]
+    expect(await Promise.all(both)).toEqual([false, undefined])
+    await applier.apply(change('c1', 7, 'lost'))
+    expect(applier.unread.size).toBe(0)
+    await applier.unread.load()
+    expect(applier.unread.size).toBe(0)
+    expect(await applier.setAside(new Unreadable('no key', { state: undefined }))).toBe(true)
   })
 
   it('ends equal when the same delete and update arrive in the wrong order, twice', async () => {

@@ -112,18 +112,18 @@ export class Applier {
     const changes = read.filter((each): each is Change => !(each instanceof Unreadable))
     const unreadable = read.filter((each) => each instanceof Unreadable)
     const states = unreadable.flatMap(({ state, message }) => (state ? [{ ...state, reason: message }] : []))
-    const { counter, kept } = await ownTransaction(this.#database, async (transaction) => {
+    const { counter, kept, more } = await ownTransaction(this.#database, async (transaction) => {
       const raised = await this.#raiseCounter(transaction)
       await transaction.query(statements.makeWritable)
       for (const change of changes) await this.#applyOne(transaction, change)
       await transaction.query(statements.makeReadOnly)
+      const keeping = await this.unread.keep(transaction, changes, states)
       await transaction.query(statements.forgetTombstones, [name, number, this.settledThrough])
-      const keeping = await this.unread.keep(transaction, states)
       await also(transaction)
-      return { counter: raised, kept: keeping }
+      return { counter: raised, ...keeping }
     })
     this.counter = Math.max(this.counter, counter)
-    this.unread.committed(changes, kept)
+    this.unread.size += more
     if (changes.length > 0) this.#onApplied(changes)
     return kept
   }
@@ -148,7 +148,6 @@ export class Applier {
     const { name, number: build, columns } = this.#build
     const { keyValues, statements } = this.#tables
     const keyBytes = encoder.encode(key)
-    await this.unread.applied(transaction, change)
     if (!data) {
       await transaction.query(statements.keepTombstone, [name, build, keyBytes, version, number])
       await transaction.query(this.#statements.remove, [...keyValues(key), version])

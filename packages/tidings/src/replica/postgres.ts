@@ -128,12 +128,16 @@ export const statements: ReplicaStatements = {
     where excluded.version > kept.version`,
   forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
   forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
-  unread: 'select key, version from tidings.replica_unread where name = $1 and build = $2',
+  unread: 'select key, version from tidings.replica_unread where name = $1 and build = $2 limit $3',
+  countUnread: 'select count(*) as count from tidings.replica_unread where name = $1 and build = $2',
   keepUnread: `
-    insert into tidings.replica_unread as kept (name, build, key, version, reason) values ($1, $2, $3, $4, $5)
-    on conflict (name, build, key) do update set version = excluded.version, reason = excluded.reason
-    where excluded.version > kept.version`,
-  forgetUnread: 'delete from tidings.replica_unread where name = $1 and build = $2 and key = $3 and version <= $4',
+    insert into tidings.replica_unread (name, build, key, version, reason) values ($1, $2, $3, $4, $5)
+    on conflict do nothing returning version`,
+  raiseUnread: `
+    update tidings.replica_unread set version = $1, reason = $2
+    where name = $3 and build = $4 and key = $5 and version < $6`,
+  forgetUnread: `
+    delete from tidings.replica_unread where name = $1 and build = $2 and key = $3 and version <= $4 returning version`,
   forgetEveryUnread: 'delete from tidings.replica_unread where name = $1 and build = $2',
 }
 

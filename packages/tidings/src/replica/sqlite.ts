@@ -77,11 +77,15 @@ export const statements: ReplicaStatements = {
     on conflict do update set version = excluded.version, number = excluded.number where excluded.version > version`,
   forgetTombstones: 'delete from tidings_replica_tombstones where name = ? and build = ? and number <= ?',
   forgetEveryTombstone: 'delete from tidings_replica_tombstones where name = ? and build = ?',
-  unread: 'select key, version from tidings_replica_unread where name = ? and build = ?',
+  unread: 'select key, version from tidings_replica_unread where name = ? and build = ? limit ?',
+  countUnread: 'select count(*) as count from tidings_replica_unread where name = ? and build = ?',
   keepUnread: `
     insert into tidings_replica_unread (name, build, key, version, reason) values (?, ?, ?, ?, ?)
-    on conflict do update set version = excluded.version, reason = excluded.reason where excluded.version > version`,
-  forgetUnread: 'delete from tidings_replica_unread where name = ? and build = ? and key = ? and version <= ?',
+    on conflict do nothing returning version`,
+  raiseUnread: `
+    update tidings_replica_unread set version = ?, reason = ? where name = ? and build = ? and key = ? and version < ?`,
+  forgetUnread: `
+    delete from tidings_replica_unread where name = ? and build = ? and key = ? and version <= ? returning version`,
   forgetEveryUnread: 'delete from tidings_replica_unread where name = ? and build = ?',
 }
 

@@ -72,11 +72,15 @@ export interface ReplicaStatements {
   readonly forgetTombstones: string
   /** Name, build. */
   readonly forgetEveryTombstone: string
-  /** Name, build: key and version of what could not be read. */
+  /** Name, build, most rows: key and version of what could not be read. */
   readonly unread: string
-  /** Name, build, key, version, reason. */
+  /** Name, build. */
+  readonly countUnread: string
+  /** Name, build, key, version, reason: a row where there was none of the key. */
   readonly keepUnread: string
-  /** Name, build, key, version: up to this one. */
+  /** Version, reason, name, build, key, version: where it was an older one. */
+  readonly raiseUnread: string
+  /** Name, build, key, version: up to this one; a row where there was one. */
   readonly forgetUnread: string
   /** Name, build. */
   readonly forgetEveryUnread: string

@@ -6,10 +6,20 @@ import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+/** So many are looked at one by one; where there are more, nobody counts on each of them. */
+const mostChecked = 100
 
 interface UnreadRow extends SqlRow {
   key: Uint8Array
   version: string
+}
+
+/** What could not be read, and what a transaction changes about it. */
+export interface UnreadChanges {
+  /** Those that are newer than what the copy has; the others are nobody's loss. */
+  readonly kept: readonly UnreadState[]
+  /** By how much there are more of them. */
+  readonly more: number
 }
 
 /**
@@ -21,8 +31,8 @@ export class Unread {
   readonly #build: Build
   readonly #tables: ReplicaTables
   readonly #statements: BuildStatements
-  /** The versions that could not be read, by key, as far as this process knows. */
-  #known = new Map<string, string>()
+  /** How many there are, as far as this process knows. */
+  size = 0
 
   constructor(database: Database, build: Build) {
     this.#database = database
@@ -31,59 +41,42 @@ export class Unread {
     this.#statements = this.#tables.buildStatements(build.presentTable, build.columns)
   }
 
-  get size(): number {
-    return this.#known.size
-  }
-
   /** Brings what is known up to date with what other processes of the service have done. */
   async load(): Promise<void> {
     const { name, number } = this.#build
-    const rows = await this.#database.query<UnreadRow>(this.#tables.statements.unread, [name, number])
-    const known = new Map<string, string>()
-    for (const { key: bytes, version } of rows) {
-      const key = decoder.decode(bytes)
-      if ((await this.#present(this.#database, key)) < version) known.set(key, version)
-      else await this.#forget(bytes, version)
+    const { countUnread, forgetUnread, unread } = this.#tables.statements
+    for (const { key, version } of await this.#database.query<UnreadRow>(unread, [name, number, mostChecked])) {
+      if ((await this.#present(this.#database, decoder.decode(key))) < version) continue
+      const values = [name, number, key, version]
+      await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, values))
     }
-    this.#known = known
+    const [row] = await this.#database.query<{ count: number }>(countUnread, [name, number])
+    this.size = row!.count
   }
 
-  async #forget(key: Uint8Array, version: string): Promise<void> {
-    const { name, number } = this.#build
-    const { forgetUnread } = this.#tables.statements
-    await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, [name, number, key, version]))
-  }
-
-  /** Answers those that are newer than what the copy has; the others are nobody's loss. */
+  /** Writes down, in the transaction that applies `changes`, what could not be read beside them. */
   async keep(
     transaction: Transaction,
+    changes: readonly Change[],
     states: readonly (UnreadState & { readonly reason: string })[],
-  ): Promise<readonly UnreadState[]> {
+  ): Promise<UnreadChanges> {
     const { name, number } = this.#build
+    const { forgetUnread, keepUnread, raiseUnread } = this.#tables.statements
     const kept: UnreadState[] = []
+    let more = 0
+    for (const { key, version } of this.size === 0 ? [] : changes) {
+      more -= (await transaction.query(forgetUnread, [name, number, encoder.encode(key), version])).length
+    }
     for (const state of states) {
       const { key, version, reason } = state
       if ((await this.#present(transaction, key)) >= version) continue
-      const values = [name, number, encoder.encode(key), version, reason]
-      await transaction.query(this.#tables.statements.keepUnread, values)
+      const bytes = encoder.encode(key)
+      const inserted = await transaction.query(keepUnread, [name, number, bytes, version, reason])
+      if (inserted.length === 0) await transaction.query(raiseUnread, [version, reason, name, number, bytes, version])
+      more += inserted.length
       kept.push(state)
     }
-    return kept
-  }
-
-  /** In the transaction that applies a change: its key is not unread any more. */
-  async applied(transaction: Transaction, { key, version }: Change): Promise<void> {
-    const unread = this.#known.get(key)
-    if (unread === undefined || unread > version) return
-    const { name, number } = this.#build
-    await transaction.query(this.#tables.statements.forgetUnread, [name, number, encoder.encode(key), version])
-  }
-
-  /** After the commit. */
-  committed(changes: readonly Change[], kept: readonly UnreadState[]): void {
-    for (const { key, version } of kept) if ((this.#known.get(key) ?? '') < version) this.#known.set(key, version)
-    if (this.#known.size === 0) return
-    for (const { key, version } of changes) if ((this.#known.get(key) ?? '~') <= version) this.#known.delete(key)
+    return { kept, more }
   }
 
   /** The version of a key in the copy, that of its deletion included; '' where it never had any. */

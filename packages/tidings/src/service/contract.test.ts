@@ -1,9 +1,10 @@
 import Libsql from 'libsql'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createBroker, ownersOnly, type Broker } from '../broker/index.ts'
 import { checkCompatibility, compileSchema } from '../broker/schemas.fixture.ts'
-import { defineContract, defineEntity, type Versioning } from '../contract/index.ts'
+import { defineContract, defineEntity } from '../contract/index.ts'
+import type { Versioning } from '../contract/versions.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { instead } from '../testing/instead.fixture.ts'
@@ -97,4 +98,37 @@ it('a service that raises its version starts, and instances of the version befor
       { version: 2, oldestVersion: 1 },
     ],
   })
+})
+
+it('what copies and handlers of services read is in the contract that they read', async () => {
+  await using broker = await openBroker()
+  const crm = crmOf(broker, { email: z.string() })
+  await crm.start()
+  const { customer } = defineContract('crm', {
+    customer: defineEntity({ key: 'id', schema: z.object({ id: z.string(), email: z.string() }) }),
+  })
+  const database = sqliteDatabase({ client: new Libsql(':memory:'), allowVolatile: true })
+  const contract = defineContract('mail', {})
+  const mail = createService({ contract, broker, database, report: () => undefined })
+  mail.replicate(customer, { columns: ['email'] })
+  mail.on('hello', customer.created, { from: 'end' }, () => undefined)
+  await mail.start()
+  await vi.waitFor(
+    async () => {
+      const [topic] = (await broker.contract(caller, 'crm')).topics
+      const told = topic!.consumers.map(({ consumer, as, types, needs }) => [
+        consumer,
+        as,
+        types,
+        needs?.fields.map(({ field }) => field),
+      ])
+      expect(told).toEqual([
+        ['mail.hello', 'subscription', ['crm.customer.created'], undefined],
+        ['mail.replica.crm.customer', 'replica', undefined, ['/email', '/id']],
+      ])
+    },
+    { timeout: 20_000 },
+  )
+  await mail.stop()
+  await crm.stop()
 })

@@ -81,7 +81,7 @@ export class ObservedDelivery {
         everything()
         return given.bytes
       },
-    } as Given
+    }
   }
 
   #data(value: unknown): unknown {

@@ -8,7 +8,7 @@ import { crm, marketing, sales, serviceBench, type ServiceBench } from './servic
 const asSales = { namespace: 'default', principal: 'sales' }
 let bench: ServiceBench
 let told: ReportNeedsRequest[]
-let report: () => Promise<void>
+let report: (request: ReportNeedsRequest) => Promise<void>
 let events = 0
 
 beforeEach(async () => {
@@ -28,7 +28,7 @@ afterEach(async () => {
 function marketingService(observeReads: ObserveReads, database = bench.database()): Service<'marketing'> {
   const broker = instead(bench.broker, {
     async reportNeeds(_, request) {
-      await report()
+      await report(request)
       told.push(request)
     },
   })
@@ -85,6 +85,19 @@ it('a service tells what its copies have and its handlers read: at once, once a 
   expect(told).toHaveLength(2)
   await bench.environment.advance(1_860_000)
   expect(needs().slice(2)).toEqual([replica, handler])
+})
+
+it('what a broker does not take of one topic keeps nothing of another from it', async () => {
+  const service = marketingService('always')
+  service.replicate(crm.customer, { columns: ['email'] })
+  service.on('thank-buyer', sales.returned, { from: 'beginning' }, ({ event }) => event.data.orderId)
+  report = async (request) => {
+    if (request.needs[0]?.topic === 'crm.customer') throw new Error('topic-unknown')
+  }
+  await service.start()
+  await publish('o1')
+  await bench.environment.advance(60_000)
+  expect(needs()).toEqual([handler])
 })
 
 it('what a broker does not take is told again, and nobody is disturbed by it', async () => {

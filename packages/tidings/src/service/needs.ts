@@ -53,8 +53,7 @@ export class Needs {
   }
 
   async #tell(): Promise<void> {
-    const { broker, caller, service, environment } = this.#options
-    const now = environment.clock.monotonic()
+    const now = this.#options.environment.clock.monotonic()
     const due = this.#all().flatMap((need) => {
       const fields = need.fields.filter(
         (field) => now - (this.#toldAt.get(nameOf(need, field)) ?? -Infinity) >= againMs,
@@ -63,12 +62,19 @@ export class Needs {
       // What is declared replaces what was declared before, so it is told as a whole.
       return [need.observed ? { ...need, fields } : need]
     })
+    // One topic after the other: the broker takes nothing of a call that names one which does not exist yet.
+    for (const topic of new Set(due.map((need) => need.topic))) {
+      const needs = due.filter((need) => need.topic === topic)
+      for (let start = 0; start < needs.length; start += atOnce)
+        await this.#report(needs.slice(start, start + atOnce), now)
+    }
+  }
+
+  async #report(needs: readonly ConsumerNeeds[], now: number): Promise<void> {
+    const { broker, caller, service } = this.#options
     try {
-      for (let start = 0; start < due.length; start += atOnce) {
-        const needs = due.slice(start, start + atOnce)
-        await broker.reportNeeds(caller, { service, needs })
-        for (const need of needs) for (const field of need.fields) this.#toldAt.set(nameOf(need, field), now)
-      }
+      await broker.reportNeeds(caller, { service, needs })
+      for (const need of needs) for (const field of need.fields) this.#toldAt.set(nameOf(need, field), now)
     } catch {
       // The next time tells it.
     }

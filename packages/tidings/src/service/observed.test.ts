@@ -51,7 +51,11 @@ describe('what a handler reads', () => {
     ['everything of a part', ({ buyer }) => Object.keys(buyer), ['/buyer']],
     ['the rest of an object', ({ buyer: { name, ...rest } }) => [name, rest], ['/buyer']],
     ['a name with the characters of a pointer', (data) => data['a/b~c'], ['/a~1b~0c']],
-    ['what every value has', (data) => [String(data), data.hasOwnProperty, data instanceof Map], []],
+    [
+      'what every value has',
+      (data) => [Object.prototype.toString.call(data), data.hasOwnProperty, data instanceof Map],
+      [],
+    ],
   ])('is %s', (_, use, fields) => {
     expect(readsOf(order(), use)).toEqual(fields)
   })

@@ -125,6 +125,17 @@ describe('a handler of a newer version of a contract', () => {
   })
 })
 
+it('the version goes from the transaction of the owner to the handler', async () => {
+  await deploy(third)
+  const sales = bench.use(createService({ contract: second, ...bench, database: bench.database() }))
+  await sales.start()
+  await sales.transaction((tx) => tx.publish(second.returned, { id: 'a', amount: euros(1) }))
+  await bench.environment.advance(1_000)
+  expect(seen).toEqual([{ id: 'a', amount: euros(1), reason: 'unknown' }])
+  const { events: published } = await bench.broker.read(operator, { topic: 'sales.returned' })
+  expect(published.map(({ event }) => event.dataschema)).toEqual([version(2)])
+})
+
 describe('an event that a handler cannot read', () => {
   it('is a dead letter at once that says what is known and what to do, and holds up no other key', async () => {
     await deploy(second)

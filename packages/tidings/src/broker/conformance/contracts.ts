@@ -181,10 +181,14 @@ export const contractCases: readonly BrokerCase[] = [
       const plan = await broker.registerContract(caller, contractOf(first))
       assertEqual(told(plan), ['unchanged', 'none 1.1', 'absent 1.1'], 'the plan')
       const described = await broker.contract(caller, 'shop')
+      const kept = described.topics.map((each) => [each.topic, each.types[0]?.versions.length])
       assertEqual(
-        described.topics.map((each) => each.topic),
-        [topic, 'shop.paid'],
-        'both topics',
+        kept,
+        [
+          [topic, 1],
+          ['shop.paid', 1],
+        ],
+        'both topics with their schemas',
       )
       await broker.removeTopic(caller, 'shop.paid')
       assertEqual((await broker.contract(caller, 'shop')).topics.length, 1, 'a topic that was removed')

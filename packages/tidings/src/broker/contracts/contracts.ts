@@ -10,19 +10,18 @@ import type { Caller } from '../port/broker.ts'
 import type {
   ContractDescription,
   ContractPlan,
-  ContractTypePlan,
   ContractVerdict,
   RegisterContractRequest,
   ReportNeedsRequest,
 } from '../port/contracts.ts'
 import type { CheckCompatibility } from './compare.ts'
-import { affectedBy, consumersByTopic, type TypeChange } from './consumers.ts'
+import { affectedBy, consumersByTopic } from './consumers.ts'
 import { describeContract } from './describe.ts'
 import { checkContract } from './form.ts'
 import { checkNeeds, keepNeeds } from './needs.ts'
 import { planContract, type Planned } from './plan.ts'
 import { refuseContract } from './refusal.ts'
-import { currentDigest, newestOf, type StoredContract } from './stored.ts'
+import type { StoredContract } from './stored.ts'
 
 export interface ContractsOptions {
   readonly entrance: Entrance
@@ -105,7 +104,7 @@ export class Contracts {
     const schema = (digest: string) => catalog.known('schema', digest)?.schema
     const by = { at: environment.clock.now(), by: principal }
     const planned = await planContract(request, { contract: present, topic, schema, check }, by)
-    const changes = planned.types.flatMap((plan) => changeOf(plan, request, present, schema, topic))
+    const { changes } = planned
     const affected = changes.length === 0 ? [] : affectedBy(changes, await consumersByTopic(catalog))
     const verdict = verdicts[Math.max(0, ...planned.types.map((type) => verdicts.indexOf(type.verdict)))]!
     return { present, planned, plan: { service: request.service, verdict, types: planned.types, affected } }
@@ -182,20 +181,4 @@ function refuseOther(
   if (present.owner !== service) throw conflict(topic, `belongs to the service ${present.owner}, not ${service}`)
   if (present.kind !== kind) throw conflict(topic, `is a topic of kind ${present.kind}, not ${kind}`)
   if ((present.replies ?? false) !== replies) throw conflict(topic, `exists and takes ${replies ? 'no ' : ''}answers`)
-}
-
-/** What publishers of a type are held to before and after; nothing where it stays. */
-function changeOf(
-  plan: ContractTypePlan,
-  { topics }: RegisterContractRequest,
-  present: StoredContract | undefined,
-  find: (digest: string) => TypeChange['before'] | undefined,
-  topicOf: (name: string) => StoredTopic | undefined,
-): readonly TypeChange[] {
-  if (plan.fields.length === 0) return []
-  const stored = present?.topics.find(({ topic }) => topic === plan.topic)?.types.find(({ type }) => type === plan.type)
-  const digest = stored && currentDigest(newestOf(stored))
-  const before = digest === undefined ? topicOf(plan.topic)?.schemas?.[plan.type] : find(digest)
-  const after = topics.find(({ topic }) => topic === plan.topic)?.types.find(({ type }) => type === plan.type)?.schema
-  return [{ plan, before: before ?? true, after: after ?? true }]
 }

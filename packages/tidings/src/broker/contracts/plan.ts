@@ -8,6 +8,7 @@ import type { StoredTopic } from '../catalog.ts'
 import type { ContractFinding, ContractTypePlan, ContractVerdict, RegisterContractRequest } from '../port/contracts.ts'
 import type { JsonSchema } from '../port/topics.ts'
 import { compareRevisions, type CheckCompatibility } from './compare.ts'
+import type { TypeChange } from './consumers.ts'
 import { changedFields } from './schema-fields.ts'
 import {
   compatibilityOf,
@@ -30,6 +31,8 @@ export interface Known {
 /** What a registration comes to. */
 export interface Planned {
   readonly types: readonly ContractTypePlan[]
+  /** Those of them whose schema changes, with both. */
+  readonly changes: readonly TypeChange[]
   readonly next: StoredContract
   /** What `next` refers to and the registry may not have, by digest. */
   readonly schemas: ReadonlyMap<string, JsonSchema>
@@ -43,7 +46,9 @@ export async function planContract(
 ): Promise<Planned> {
   const schemas = new Map<string, JsonSchema>()
   const types: ContractTypePlan[] = []
+  const changes: TypeChange[] = []
   const topics: StoredContractTopic[] = []
+  const compared = new Map<string, Promise<readonly ContractFinding[]>>()
   for (const topic of request.topics) {
     const setting = compatibilityOf(request, topic)
     const registered = known.contract?.topics.find((each) => each.topic === topic.topic)?.types
@@ -51,10 +56,11 @@ export async function planContract(
     const planned = await Promise.all(
       topic.types.map((type) => {
         const before = present.find((each) => each.type === type.type)
-        return new TypePlanner({ topic, type, setting, before, known, schemas, by }).plan()
+        return new TypePlanner({ topic, type, setting, before, known, schemas, compared, by }).plan()
       }),
     )
     types.push(...planned.map(({ plan }) => plan))
+    changes.push(...planned.flatMap(({ change }) => change ?? []))
     const kept = present.filter(({ type }) => !topic.types.some((each) => each.type === type))
     types.push(...kept.map((type) => absent(topic.topic, type)))
     topics.push(storedTopic(topic, [...planned.map(({ next }) => next), ...kept]))
@@ -70,7 +76,7 @@ export async function planContract(
     ...by,
     topics: [...topics, ...left],
   }
-  return { types, next, schemas }
+  return { types, changes, next, schemas }
 }
 
 /** What a topic was given before it had a contract is the first revision of each of its types. */
@@ -123,6 +129,8 @@ interface TypeParts {
   readonly before: StoredContractType | undefined
   readonly known: Known
   readonly schemas: Map<string, JsonSchema>
+  /** What came of comparing schemas: types of one entity have the same. */
+  readonly compared: Map<string, Promise<readonly ContractFinding[]>>
   readonly by: { readonly at: number; readonly by: string }
 }
 
@@ -138,7 +146,11 @@ class TypePlanner {
     this.#present = parts.before?.versions.find(({ version }) => version === this.#version)
   }
 
-  async plan(): Promise<{ readonly plan: ContractTypePlan; readonly next: StoredContractType }> {
+  async plan(): Promise<{
+    readonly plan: ContractTypePlan
+    readonly change: TypeChange | undefined
+    readonly next: StoredContractType
+  }> {
     const { topic, type, before } = this.#parts
     const digest = type.schema === undefined ? undefined : this.#keep(type.schema)
     const result = type.result === undefined ? undefined : this.#keep(type.result)
@@ -152,7 +164,7 @@ class TypePlanner {
       ...(result !== undefined && { result }),
       versions: versions.toSorted((left, right) => left.version - right.version),
     }
-    const fields = change === 'none' || change === 'new-type' ? [] : this.#fields(type.schema)
+    const schemas = change === 'none' || change === 'new-type' ? undefined : this.#schemas(type.schema)
     const plan = {
       topic: topic.topic,
       type: type.type,
@@ -161,9 +173,9 @@ class TypePlanner {
       change,
       verdict: verdictOf(change, findings),
       findings,
-      fields,
+      fields: schemas ? changedFields(schemas.before, schemas.after) : [],
     }
-    return { plan, next }
+    return { plan, change: schemas && { plan, ...schemas }, next }
   }
 
   #keep(schema: JsonSchema): string {
@@ -235,7 +247,7 @@ class TypePlanner {
   }
 
   async #broken(change: ContractTypePlan['change'], digest: string | undefined): Promise<readonly ContractFinding[]> {
-    const { setting, type, known } = this.#parts
+    const { setting, type, known, compared } = this.#parts
     if (setting.mode === 'none') return []
     if (change === 'schema-dropped') {
       const message = `${type.type} had a schema and has none in this contract, so nothing can be said of what it will carry; give the definition a jsonSchema if its library cannot write one.`
@@ -249,12 +261,16 @@ class TypePlanner {
     const before = against.map(({ number, digest: earlier }) => {
       return { name: `${this.#version}.${number}`, schema: this.#schema(earlier) }
     })
-    return compareRevisions(known.check, { before, after: type.schema!, setting })
+    const question = JSON.stringify([setting, against.map(({ digest: earlier, number }) => [number, earlier]), digest])
+    const asked = compared.get(question) ?? compareRevisions(known.check, { before, after: type.schema!, setting })
+    compared.set(question, asked)
+    return asked
   }
 
-  #fields(after: JsonSchema | undefined): ContractTypePlan['fields'] {
-    const digest = currentDigest(newestOf(this.#parts.before!))
-    return digest === undefined ? [] : changedFields(this.#schema(digest), after ?? true)
+  /** What publishers are held to before and after; nothing where they were held to nothing. */
+  #schemas(after: JsonSchema = true): { readonly before: JsonSchema; readonly after: JsonSchema } | undefined {
+    const digest = currentDigest(this.#present ?? newestOf(this.#parts.before!))
+    return digest === undefined ? undefined : { before: this.#schema(digest), after }
   }
 }
 

@@ -8,7 +8,7 @@ export interface Letters {
 }
 
 /** What a reader of a document likes to see, and what fits most patterns. */
-const liked: readonly number[] = [...'aA0x1b2Z_-. @/:'].map((letter) => letter.codePointAt(0)!)
+const liked: readonly number[] = Array.from('aA0x1b2Z_-. @/:').map((letter) => letter.codePointAt(0)!)
 const mostCuts = 2_000
 
 /** The letters that the machines tell from each other; `undefined` where there are too many. */

@@ -39,7 +39,7 @@ export function automatonOfTexts(texts: readonly string[]): Automaton | undefine
   return build((builder, from) => {
     const last = builder.state()
     for (const text of texts) {
-      const end = [...text].reduce((at, letter) => {
+      const end = Array.from(text).reduce((at, letter) => {
         const to = builder.state()
         const codePoint = letter.codePointAt(0)!
         builder.step(at, [[codePoint, codePoint]], to)

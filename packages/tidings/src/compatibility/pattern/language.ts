@@ -43,7 +43,7 @@ export function findText(conditions: TextConditions, choice: Choice, budget: Bud
 
 /** Whether a text has the length and passes the machines. */
 function fits({ min, max, automata }: TextConditions, text: string): boolean {
-  const codePoints = [...text].map((letter) => letter.codePointAt(0)!)
+  const codePoints = Array.from(text).map((letter) => letter.codePointAt(0)!)
   if (codePoints.length < min || codePoints.length > max) return false
   return automata.every(({ automaton, accepted }) => {
     const states = codePoints.reduce<readonly number[]>(

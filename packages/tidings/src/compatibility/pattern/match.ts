@@ -10,7 +10,7 @@ const deepest = 1_500
  */
 export function findPattern(expression: Expression, text: string): boolean | undefined {
   if (text.length > longestText) return undefined
-  const search = new Search([...text].map((letter) => letter.codePointAt(0)!))
+  const search = new Search(Array.from(text).map((letter) => letter.codePointAt(0)!))
   try {
     return search.anywhere(expression)
   } catch (error) {

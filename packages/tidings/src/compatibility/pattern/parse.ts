@@ -26,7 +26,7 @@ class Parser {
   readonly #names = new Map<string, number>()
 
   constructor(source: string) {
-    this.#text = [...source]
+    this.#text = Array.from(source)
   }
 
   whole(): Expression {

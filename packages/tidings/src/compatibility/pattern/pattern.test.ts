@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { Budget } from '../budget.ts'
 import { chosenBy, smallest } from '../choice.ts'
@@ -10,7 +10,23 @@ import { parsePattern } from './parse.ts'
 import { readPattern } from '../schema/keywords.ts'
 import { findIn } from '../find.ts'
 
-const atoms = ['a', 'b', '.', '[ab]', '[^a]', '\\d', '\\w', '\\s', '(?:ab)', '(a|b)', '(ab|)', '\\u{1F600}', '[a-c\\d]', '\\.', '-']
+const atoms = [
+  'a',
+  'b',
+  '.',
+  '[ab]',
+  '[^a]',
+  '\\d',
+  '\\w',
+  '\\s',
+  '(?:ab)',
+  '(a|b)',
+  '(ab|)',
+  '\\u{1F600}',
+  '[a-c\\d]',
+  '\\.',
+  '-',
+]
 const regular = fc
   .array(
     fc.tuple(fc.constantFrom(...atoms), fc.constantFrom('', '', '*', '+', '?', '{2}', '{1,2}', '{0,}', '*?', '+?')),
@@ -40,7 +56,20 @@ test('a pattern is found where the engine of the host finds it', () => {
 })
 
 test('what is no pattern in Unicode mode is not read', () => {
-  for (const source of ['(', 'a)', '[', '[b-a]', 'a{2,1}', '*', '\\q', '\\u{110000}', '(?<n', '\\p{Nothing}', '{', '^*'])
+  for (const source of [
+    '(',
+    'a)',
+    '[',
+    '[b-a]',
+    'a{2,1}',
+    '*',
+    '\\q',
+    '\\u{110000}',
+    '(?<n',
+    '\\p{Nothing}',
+    '{',
+    '^*',
+  ])
     expect([source, parsePattern(source)]).toEqual([source, undefined])
 })
 
@@ -90,7 +119,7 @@ describe('findText()', () => {
         const found = findText(conditions([source], [], { min, max: min + 2 }), random, new Budget(1e6))
         if (found === 'none' || found === 'unknown') return
         expect([source, found.text, new RegExp(source, 'u').test(found.text)]).toEqual([source, found.text, true])
-        const length = [...found.text].length
+        const length = Array.from(found.text).length
         expect(length >= min && length <= min + 2).toBe(true)
       }),
       { seed: 1, numRuns: 1_000 },

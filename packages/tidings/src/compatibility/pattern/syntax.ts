@@ -23,7 +23,12 @@ export type Expression =
 
 export const lastCodePoint = 0x10ffff
 const digits: readonly Range[] = [[48, 57]]
-export const wordRanges: readonly Range[] = [[48, 57], [65, 90], [95, 95], [97, 122]]
+export const wordRanges: readonly Range[] = [
+  [48, 57],
+  [65, 90],
+  [95, 95],
+  [97, 122],
+]
 const spaces: readonly Range[] = [
   [9, 13],
   [32, 32],
@@ -36,7 +41,11 @@ const spaces: readonly Range[] = [
   [0x3000, 0x3000],
   [0xfeff, 0xfeff],
 ]
-const lineEnds: readonly Range[] = [[10, 10], [13, 13], [0x2028, 0x2029]]
+const lineEnds: readonly Range[] = [
+  [10, 10],
+  [13, 13],
+  [0x2028, 0x2029],
+]
 
 /** The ranges in order, none touching the next. */
 export function joined(ranges: readonly Range[]): readonly Range[] {

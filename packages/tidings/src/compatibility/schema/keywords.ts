@@ -1,6 +1,14 @@
 import { automatonOf } from '../pattern/automaton.ts'
 import { parsePattern } from '../pattern/parse.ts'
-import { isPlainObject, typeNames, type Assertion, type LimitKeyword, type Node, type Pattern, type TypeName } from './node.ts'
+import {
+  isPlainObject,
+  typeNames,
+  type Assertion,
+  type LimitKeyword,
+  type Node,
+  type Pattern,
+  type TypeName,
+} from './node.ts'
 
 /** Makes the node of a schema that stands below the keyword. */
 export type Inside = (raw: unknown, ...steps: readonly (string | number)[]) => Node
@@ -126,7 +134,8 @@ function readLogic(raw: Readonly<Record<string, unknown>>, inside: Inside): read
     if (Array.isArray(parts)) found.push({ keyword, parts: parts.map((part, index) => inside(part, keyword, index)) })
   }
   if (isSchema(raw['not'])) found.push({ keyword: 'not', inner: inside(raw['not'], 'not') })
-  if (isSchema(raw['if']) && (isSchema(raw['then']) || isSchema(raw['else']))) {
+  // Alone it says nothing, but it evaluates what it names.
+  if (isSchema(raw['if'])) {
     found.push({
       keyword: 'if',
       condition: inside(raw['if'], 'if'),

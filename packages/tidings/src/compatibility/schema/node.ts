@@ -74,7 +74,12 @@ export type Assertion =
   | { readonly keyword: 'allOf' | 'anyOf' | 'oneOf'; readonly parts: readonly Node[] }
   | { readonly keyword: '$ref'; readonly target: Node }
   | { readonly keyword: 'not'; readonly inner: Node }
-  | { readonly keyword: 'if'; readonly condition: Node; readonly then: Node | undefined; readonly otherwise: Node | undefined }
+  | {
+      readonly keyword: 'if'
+      readonly condition: Node
+      readonly then: Node | undefined
+      readonly otherwise: Node | undefined
+    }
   /** `unevaluatedProperties` and `unevaluatedItems` that depend on which of several schemas a value meets. */
   | { readonly keyword: 'unevaluated'; readonly of: 'properties' | 'items'; readonly rest: Node; readonly owner: Node }
   /** What is not understood here: no document is known to meet it or to break it. */

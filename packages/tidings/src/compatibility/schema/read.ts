@@ -100,7 +100,9 @@ class Reader {
       if (typeof reference !== 'string') return []
       const place =
         keyword === '$ref' ? this.#references.follow(raw, reference) : this.#references.followDynamic(raw, reference)
-      return [place ? { keyword: '$ref', target: this.#node(place) } : unknown(`${keyword} ${reference} is not followed`)]
+      return [
+        place ? { keyword: '$ref', target: this.#node(place) } : unknown(`${keyword} ${reference} is not followed`),
+      ]
     })
   }
 }
@@ -118,7 +120,8 @@ function isBareReference(raw: Readonly<Record<string, unknown>>): raw is { reado
 /** A schema that applies itself to the same value again says nothing, and a validator does not come to an end. */
 function forbidCircles(node: Node, around: readonly Node[] = [], done = finished): void {
   if (done.has(node)) return
-  if (around.includes(node)) throw new BudgetSpent(`the schema at ${node.pointer || '/'} applies itself to the same value`)
+  if (around.includes(node))
+    throw new BudgetSpent(`the schema at ${node.pointer || '/'} applies itself to the same value`)
   if (around.length > longestChain) throw new BudgetSpent(`more than ${longestChain} schemas refer to each other`)
   for (const { keyword, nodes } of node.constraints) {
     if (inPlace.has(keyword)) for (const inside of nodes) forbidCircles(inside, [...around, node], done)

@@ -52,7 +52,7 @@ export class References {
   follow(from: object, reference: string): Place | undefined {
     const full = resolve(reference, this.#bases.get(from) ?? ownBase, 'with fragment')
     if (full === undefined) return undefined
-    const [resource = '', fragment = ''] = split(full)
+    const [resource, fragment = ''] = split(full)
     const root = this.#resources.get(resource)
     if (!root) return undefined
     if (fragment === '') return root

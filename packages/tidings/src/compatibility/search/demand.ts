@@ -38,7 +38,7 @@ export function demand(constraint: Constraint, branch: Branch, search: Search): 
     case 'oneOf':
       return { literals: [], choices: [oneOf(constraint.parts)] }
     case 'if':
-      return { literals: [], choices: [conditional(constraint)] }
+      return constraint.then || constraint.otherwise ? { literals: [], choices: [conditional(constraint)] } : nothing
     case 'dependentRequired':
       return { literals: [], choices: [...constraint.names].map(([name, needed]) => dependent(name, [], needed)) }
     case 'dependentSchemas':

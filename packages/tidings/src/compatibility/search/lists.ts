@@ -63,8 +63,12 @@ class Finder {
     const { choice, depth } = this.#search
     const extra = choice.varied && depth <= deepestExtras ? 3 : 0
     const last = Math.min(items.max, Math.max(items.min, Math.max(...spoken) + needed) + extra)
-    const all = Array.from({ length: Math.max(0, Math.min(last - items.min + 1, mostLengths)) }, (_, index) => items.min + index)
-    if (items.min + all.length <= last || last > longest) this.#tally.doubt('', `lists of ${last} items are not made here`)
+    const all = Array.from(
+      { length: Math.max(0, Math.min(last - items.min + 1, mostLengths)) },
+      (_, index) => items.min + index,
+    )
+    if (items.min + all.length <= last || last > longest)
+      this.#tally.doubt('', `lists of ${last} items are not made here`)
     return choice.order(all.filter((length) => length <= longest))
   }
 
@@ -100,7 +104,12 @@ class Finder {
 
   #writerKey(position: number): string {
     const { writer } = this.#goal
-    return writer ? ` ${writerOfItem(writer, position).map(({ kind }) => kind).sort().join()}` : ''
+    return writer
+      ? ` ${writerOfItem(writer, position)
+          .map(({ kind }) => kind)
+          .sort()
+          .join()}`
+      : ''
   }
 
   /** Decides which items are those that are counted. */
@@ -184,7 +193,9 @@ class Finder {
     if (outcome.status !== 'none' || !this.#branch.unique || position === 0) return true
     const literals = items[position]!
     if (this.#valueAt(position, literals, []).status === 'none') return true
-    return items.every((each, index) => keyOf(each) + this.#writerKey(index) === keyOf(literals) + this.#writerKey(position))
+    return items.every(
+      (each, index) => keyOf(each) + this.#writerKey(index) === keyOf(literals) + this.#writerKey(position),
+    )
   }
 }
 

@@ -93,7 +93,10 @@ function nearestZero(counts: readonly number[]): readonly number[] {
 function ordinary({ range, excluded }: Branch, { choice }: Search): readonly number[] {
   const lower = Number.isFinite(range.lower) ? range.lower : Math.min(range.upper, 1_000) - 1_000
   const upper = Number.isFinite(range.upper) ? range.upper : Math.max(lower, 0) + 1_000
-  const parts = Array.from({ length: 40 + excluded.length }, (_, index) => lower + ((upper - lower) * (index + 1)) / (41 + excluded.length))
+  const parts = Array.from(
+    { length: 40 + excluded.length },
+    (_, index) => lower + ((upper - lower) * (index + 1)) / (41 + excluded.length),
+  )
   const edges = choice.boundary ? [range.lower, range.upper] : []
   const near = [0, 1, -1, lower, upper, lower + 1, upper - 1, 0.5, lower + 0.5, upper - 0.5]
   return [...edges, ...choice.order([...near, ...parts, ...parts.map(Math.round)])]

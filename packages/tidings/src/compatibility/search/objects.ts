@@ -44,7 +44,8 @@ class Finder {
 
   find(): Found | undefined {
     const { present, absent, size } = this.#branch
-    if (size.min > size.max || present.size > size.max || [...present].some((name) => absent.has(name))) return undefined
+    if (size.min > size.max || present.size > size.max || [...present].some((name) => absent.has(name)))
+      return undefined
     return this.#place(0, new Map([...present].map((name) => [name, []])))
   }
 

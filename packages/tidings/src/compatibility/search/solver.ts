@@ -74,7 +74,8 @@ export class Solver implements Search {
     const known = this.#known.get(key)
     if (known && !(this.choice.varied && known.status === 'found')) return known
     const entered = this.#path.get(key)
-    if (entered && entered.times > (this.choice.varied ? mostWithin : 0)) return { status: 'none', under: entered.depth }
+    if (entered && entered.times > (this.choice.varied ? mostWithin : 0))
+      return { status: 'none', under: entered.depth }
     if (this.#depth >= deepest) return unknown('', `values are nested more than ${deepest} deep`)
     const place = entered ?? { depth: this.#depth, times: 0 }
     place.times++
@@ -94,7 +95,13 @@ export class Solver implements Search {
   }
 
   #decide(goal: Goal): Outcome {
-    return this.#expand(goal, { branch: new Branch(), waiting: [...goal.literals], seen: new Map(), kept: new Set(), choices: [] })
+    return this.#expand(goal, {
+      branch: new Branch(),
+      waiting: [...goal.literals],
+      seen: new Map(),
+      kept: new Set(),
+      choices: [],
+    })
   }
 
   /** Takes apart what is demanded until only choices are left, and then tries one after the other. */
@@ -168,7 +175,8 @@ export class Solver implements Search {
     if (answer === false && listed) return undefined
     const sure = answer === true
     if (answer !== false && (this.#depth > 1 || this.#accept(value, sure))) return { status: 'found', value, sure }
-    const otherwise = answer === false ? 'neither a document nor a proof was found' : 'the validator sees a document otherwise'
+    const otherwise =
+      answer === false ? 'neither a document nor a proof was found' : 'the validator sees a document otherwise'
     const { pointer, reason } = branch.doubt ?? { pointer: '', reason: otherwise }
     tally.doubt(pointer, reason)
     return undefined
@@ -214,8 +222,9 @@ function open(alternatives: readonly Alternative[], { seen, kept }: State): read
 }
 
 /** The same for constraints that say the same; what is unevaluated depends on those beside it. */
-function textOf({ shape, nodes, keyword, pointer }: Constraint): string {
-  return `${shape} ${nodes.map(({ kind }) => kind).join()}${keyword === 'unevaluated' ? pointer : ''}`
+function textOf(constraint: Constraint): string {
+  const beside = constraint.keyword === 'unevaluated' ? ` beside ${constraint.owner.kind}` : ''
+  return `${constraint.shape} ${constraint.nodes.map(({ kind }) => kind).join()}${beside}`
 }
 
 function unknown(pointer: string, reason: string): Outcome {
@@ -224,7 +233,9 @@ function unknown(pointer: string, reason: string): Outcome {
 
 function keyOf({ literals, name, writer }: Goal): string {
   const wanted = [...new Set(literals.map(({ node, met }) => `${met ? '' : '!'}${node.kind}`))].sort()
-  const patterns = (name ?? []).map(({ pattern, found }) => `${found ? '' : '!'}${JSON.stringify(pattern.source)}`).sort()
+  const patterns = (name ?? [])
+    .map(({ pattern, found }) => `${found ? '' : '!'}${JSON.stringify(pattern.source)}`)
+    .sort()
   const ids = writer ? [...new Set(writer.map(({ kind }) => kind))].sort() : ['all']
   return `${wanted.join(',')} ${name ? patterns.join(',') : '-'} ${ids.join(',')}`
 }

@@ -28,7 +28,8 @@ export function findTextOf(branch: Branch, search: Search, tally: Tally, check: 
   )
   if (found === 'none') return undefined
   if (found !== 'unknown') return check(found.text)
-  const about = asked.length > 0 ? `the formats ${asked.join(', ')}` : patterns.map(({ pattern }) => pattern.source).join(', ')
+  const about =
+    asked.length > 0 ? `the formats ${asked.join(', ')}` : patterns.map(({ pattern }) => pattern.source).join(', ')
   tally.doubt('', `no text was found for ${about || 'these lengths'}`)
   return undefined
 }

@@ -7,7 +7,13 @@ import { findObject } from './objects.ts'
 import { findTextOf } from './texts.ts'
 
 /** Finds a value of the types that are left, or notes in the tally why there is none. */
-export function valueOfBranch(goal: Goal, branch: Branch, search: Search, tally: Tally, check: Check): Found | undefined {
+export function valueOfBranch(
+  goal: Goal,
+  branch: Branch,
+  search: Search,
+  tally: Tally,
+  check: Check,
+): Found | undefined {
   if (branch.values) return oneOf(branch.values, search, check)
   for (const type of search.choice.order(preferred(branch))) {
     const found = ofType(type, goal, branch, search, tally, check)

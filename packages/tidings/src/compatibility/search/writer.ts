@@ -14,7 +14,8 @@ export interface Named {
 function applied(writer: readonly Node[]): ReadonlySet<Node> {
   const found = new Set(writer)
   for (const node of found) {
-    for (const { keyword, nodes } of node.constraints) if (inPlace.has(keyword)) for (const each of nodes) found.add(each)
+    for (const { keyword, nodes } of node.constraints)
+      if (inPlace.has(keyword)) for (const each of nodes) found.add(each)
   }
   return found
 }
