@@ -74,8 +74,8 @@ export const asyncapiMutations = [
   {
     promise: 'Types of the same name in two topics are two messages.',
     file: 'asyncapi/messages.ts',
-    from: 'const of = shared.has(type.type) ? [topic.topic, type.type] : [type.type]\n    return versions.map',
-    to: 'const of = [type.type]\n    return versions.map',
+    from: 'isNewest && of.length === 1 ? partName(type.type) : partName(...of, `v${version}`)',
+    to: 'isNewest ? partName(type.type) : partName(type.type, `v${version}`)',
     tests: document,
     name: 'has a name of its own',
   },

@@ -203,4 +203,11 @@ export const compatibilityMutations = [
     to: "'$schema',",
     tests: embed,
   },
+  {
+    promise: 'References in a circle are not written into another document.',
+    file: 'compatibility/embed.ts',
+    from: 'if (passed.has(raw)) return true',
+    to: 'if (passed.has(raw)) return false',
+    tests: embed,
+  },
 ]

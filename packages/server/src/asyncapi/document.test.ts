@@ -1,9 +1,6 @@
-import { contractDocument } from 'tidings'
+import { contractDocument, defineContract, defineEntity, defineEvent, fromJsonSchema } from 'tidings'
 import type { JsonSchema, RegisterContractRequest } from 'tidings/broker'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { crm } from '../../../../examples/retail/src/contracts/crm.ts'
-import { marketing } from '../../../../examples/retail/src/contracts/marketing.ts'
-import { sales } from '../../../../examples/retail/src/contracts/sales.ts'
 import { openBench } from '../bench.fixture.ts'
 import { caller } from '../shop.fixture.ts'
 import type { AsyncApiDocument } from './document.ts'
@@ -12,6 +9,12 @@ import { acceptedBy, parse } from './parser.fixture.ts'
 
 const text = { type: 'string' }
 const objectOf = (properties: object) => ({ type: 'object', properties, required: Object.keys(properties) })
+
+const ofId = (more: object = {}) => fromJsonSchema<{ id: string }>(objectOf({ id: text, ...more }))
+const status = { enum: ['active', 'lost'] }
+const crm = defineContract('crm', { customer: defineEntity({ key: 'id', schema: ofId({ email: text, status }) }) })
+const sales = defineContract('sales', { order: defineEntity({ key: 'id', schema: ofId({ customerId: text }) }) })
+const marketing = defineContract('marketing', { emailSent: defineEvent({ key: 'id', schema: ofId() }) })
 
 interface Needed {
   readonly service: string
@@ -52,7 +55,7 @@ describe('the AsyncAPI document of a service', () => {
     const document = await documentOf('marketing', all, [
       { service: 'marketing', topic: 'crm.customer', as: 'replica', fields: ['/email', '/id'] },
       { service: 'marketing', topic: 'sales.order', as: 'handler', fields: ['/customerId'] },
-      { service: 'analytics', topic: 'marketing.email-sent', as: 'handler', fields: ['/orderId'] },
+      { service: 'analytics', topic: 'marketing.email-sent', as: 'handler', fields: ['/id'] },
       { service: 'analytics', topic: 'sales.order', as: 'handler', fields: [''] },
     ])
     const parsed = await parse(document)
@@ -76,8 +79,8 @@ describe('the AsyncAPI document of a service', () => {
         'x-tidings': {
           kind: 'event',
           owner: 'marketing',
-          key: 'orderId',
-          consumers: [{ service: 'analytics', fields: ['/orderId'] }],
+          key: 'id',
+          consumers: [{ service: 'analytics', fields: ['/id'] }],
         },
       },
       'sales.order': {
@@ -88,14 +91,7 @@ describe('the AsyncAPI document of a service', () => {
     expect(document.operations['receive.crm.customer']).toMatchObject({
       'x-tidings': { owner: 'crm', consumers: [{ as: 'replica' }] },
     })
-    const customer = {
-      id: 'c',
-      email: 'a@example.com',
-      orders: 1,
-      spentPence: 2,
-      lastOrder: '2011-01-01',
-      status: 'active',
-    }
+    const customer = { id: 'c', email: 'a@example.com', status: 'active' }
     expect(acceptedBy(document, 'crm.customer.updated', customer)).toBe(true)
     expect(acceptedBy(document, 'crm.customer.updated', { ...customer, status: 'asleep' })).toBe(false)
   })
@@ -210,7 +206,7 @@ describe('the AsyncAPI document of a service', () => {
     expect(sold.map((message) => [message.name(), message.description()])).toEqual(
       names.map((name, index) => [name, `${index}`]),
     )
-    const payloads = sold.map((message) => message.payload()!.json() as { schema: object })
+    const payloads = sold.map((message) => message.payload()!.json<{ schema: object }>())
     expect(payloads.map(({ schema }) => schema)).toMatchObject(names.map((_, index) => ({ const: index })))
   })
 })

@@ -12,13 +12,14 @@ const bound = new Set(['$schema', '$id', '$anchor', '$dynamicAnchor', '$vocabula
  * because many readers of such documents take nothing else from there; `true` and `false` are written as objects.
  *
  * `undefined` where that cannot be said: a `$dynamicRef` may lead to several places, or a member called `$ref` is data or
- * the name of a property and would be taken for a reference by whoever reads the document.
+ * the name of a property and would be taken for a reference by whoever reads the document, or references lead to
+ * references in a circle, where such readers do not come to an end.
  */
 export function embedSchema(schema: JsonSchema, at: string): JsonSchema | undefined {
   if (typeof schema === 'boolean') return schema ? {} : { not: {} }
   const references = new References(schema)
   const referenceTo = (place: Place | undefined): { readonly $ref: string } => {
-    if (!place) throw notSayable
+    if (!place || comesBack(place, references)) throw notSayable
     return { $ref: `${at}${encodeURI(place.pointer).replaceAll('#', '%23')}` }
   }
   const referencesOf = (raw: Readonly<Record<string, unknown>>): readonly { readonly $ref: string }[] => {
@@ -59,6 +60,18 @@ export function embedSchema(schema: JsonSchema, at: string): JsonSchema | undefi
 }
 
 const notSayable = new Error('The schema cannot be said in another document.')
+
+function comesBack(place: Place, references: References): boolean {
+  const passed = new Set<unknown>()
+  for (let at: Place | undefined = place; at;) {
+    const { raw }: Place = at
+    if (!isPlainObject(raw) || !isText(raw['$ref'])) return false
+    if (passed.has(raw)) return true
+    passed.add(raw)
+    at = references.follow(raw, raw['$ref'])
+  }
+  return false
+}
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
