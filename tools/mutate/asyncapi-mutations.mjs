@@ -20,8 +20,8 @@ export const asyncapiMutations = [
     file: 'asyncapi/document.ts',
     from: 'owner === service || readers.length > 0',
     to: 'owner === service || true',
-    tests: service,
-    name: 'shows of topics',
+    tests: document,
+    name: 'names what it sends',
   },
   {
     promise: 'Who else reads a topic of others is no part of the AsyncAPI document of a service.',
