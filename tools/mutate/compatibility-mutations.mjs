@@ -2,6 +2,7 @@ const check = ['compatibility/check.test.ts']
 const pairs = ['compatibility/random-pairs.test.ts']
 const sample = ['compatibility/sample.test.ts']
 const pattern = ['compatibility/pattern/pattern.test.ts']
+const embed = ['compatibility/embed.test.ts']
 const hostile = ['compatibility/hostile.test.ts']
 
 /**
@@ -164,5 +165,49 @@ export const compatibilityMutations = [
     from: '{ [key]: { minLength: 1, maxLength: 100 } }',
     to: '{}',
     tests: ['testing/test-bench-samples.test.ts'],
+  },
+  {
+    promise: 'What a schema refers to is referred to where the schema stands in another document.',
+    file: 'compatibility/embed.ts',
+    from: '${at}${encodeURI(place.pointer)',
+    to: '#${encodeURI(place.pointer)',
+    tests: embed,
+  },
+  {
+    promise: 'Strange names of definitions are found in another document.',
+    file: 'compatibility/embed.ts',
+    from: "encodeURI(place.pointer).replaceAll('#', '%23')",
+    to: 'place.pointer',
+    tests: ['../../server/src/asyncapi/document.test.ts'],
+    name: 'a schema in an AsyncAPI document',
+  },
+  {
+    promise: 'A reference stands alone in another document, and what stood beside it is kept.',
+    file: 'compatibility/embed.ts',
+    from: 'const allOf = [...own, ...referred]',
+    to: 'const allOf = [...own]',
+    tests: embed,
+  },
+  {
+    promise: 'Data of a schema that looks like a reference is never followed in another document.',
+    file: 'compatibility/embed.ts',
+    from: "  if ('$ref' in data) throw notSayable\n",
+    to: '',
+    tests: ['../../server/src/asyncapi/document.test.ts'],
+    name: 'a schema in an AsyncAPI document',
+  },
+  {
+    promise: 'Anchors and ids of two schemas do not meet in another document.',
+    file: 'compatibility/embed.ts',
+    from: "'$schema', '$id', '$anchor',",
+    to: "'$schema',",
+    tests: embed,
+  },
+  {
+    promise: 'References in a circle are not written into another document.',
+    file: 'compatibility/embed.ts',
+    from: 'if (passed.has(raw)) return true',
+    to: 'if (passed.has(raw)) return false',
+    tests: embed,
   },
 ]

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { asyncapiMutations } from './asyncapi-mutations.mjs'
 import { attemptMutations } from './attempt-mutations.mjs'
 import { backupMutations } from './backup-mutations.mjs'
 import { captureMutations } from './capture-mutations.mjs'
@@ -84,6 +85,7 @@ export const mutations = [
     ...pushMutations,
     ...serverMutations,
     ...descriptionMutations,
+    ...asyncapiMutations,
     ...togetherMutations,
   ]),
   ...below('packages/cli/src', commandMutations),

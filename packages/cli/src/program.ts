@@ -2,6 +2,7 @@ import { repeated } from './arguments.ts'
 import { TidingsCommand, type RunState } from './command.ts'
 import { addAlarms } from './commands/alarms.ts'
 import { addBackup } from './commands/backup.ts'
+import { addAsyncapi } from './commands/asyncapi.ts'
 import { addAudit } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConsume } from './commands/consume.ts'
@@ -71,6 +72,7 @@ export function createProgram(state: RunState): TidingsCommand {
   addSchedules(program)
   addContract(program)
   addContracts(program)
+  addAsyncapi(program)
   addServices(program)
   addRelay(program)
   addAlarms(program)

@@ -95,5 +95,10 @@ export const contractAnswers: Partial<Record<Operation, JsonSchemaObject>> = {
   registerContract: component('ContractPlan'),
   planContract: component('ContractPlan'),
   contract: component('Contract'),
+  asyncapi: {
+    type: 'object',
+    properties: { asyncapi: { const: '3.0.0' } },
+    required: ['asyncapi', 'info', 'servers', 'channels', 'operations', 'components'],
+  },
   contracts: members({ contracts: listOf(component('Contract')) }),
 }

@@ -129,6 +129,7 @@ async function askContracts(
   await ask('planContract', '/contracts/b/plan', contract({ ...text, required: ['x'] }))
   await ask('contract', '/contracts/b')
   await ask('contracts', '/contracts')
+  await ask('asyncapi', '/asyncapi/b')
 }
 
 async function askRedrives(

@@ -13,6 +13,8 @@ import type {
   TaskResult,
 } from 'tidings/broker'
 import { encodeTemplate, type Operation, type routes, type ValueOf } from 'tidings/protocol'
+import { serviceDocument } from './asyncapi/service.ts'
+import type { ServerAddress } from './asyncapi/document.ts'
 import { publish } from './publish.ts'
 import type { Push } from './push/push.ts'
 
@@ -44,6 +46,11 @@ export interface Context<O extends Operation = Operation> {
   readonly maxAnswerBytes: number
 }
 
+/** As whoever asks reaches this server; only a proxy in front of it knows whether that is by TLS. */
+function addressOf({ headers, host }: FastifyRequest, namespace: string): ServerAddress {
+  return { host, secure: headers['x-forwarded-proto'] === 'https', namespace }
+}
+
 /** A wait is cut into pieces of this length, so that a client that went away is noticed. */
 const waitPieceMs = 1_000
 
@@ -62,6 +69,8 @@ export const operations: { readonly [O in AnsweredOperation]: (context: Context<
   registerContract: ({ broker, caller, names, body }) =>
     broker.registerContract(caller, { service: names.service, ...body }),
   contract: ({ broker, caller, names }) => broker.contract(caller, names.service),
+  asyncapi: ({ broker, caller, names: { service }, request }) =>
+    serviceDocument({ broker, caller, service, address: addressOf(request, caller.namespace) }),
   planContract: ({ broker, caller, names, body }) => broker.planContract(caller, { service: names.service, ...body }),
   async reportNeeds({ broker, caller, names, body }) {
     await broker.reportNeeds(caller, { service: names.service, ...body })

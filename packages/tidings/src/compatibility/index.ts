@@ -6,6 +6,7 @@ export {
   type CompatibilityFinding,
   type CompatibilityQuestion,
 } from './check.ts'
+export { embedSchema } from './embed.ts'
 export type { Validator } from './confirm.ts'
 export type { CompatibilityRule } from './rules.ts'
 export type { CompatibilityMode, CompatibilityPolicy } from '../contract/index.ts'

@@ -29,6 +29,11 @@ export const routes = {
     body: requests.contractBody,
   },
   contract: { method: 'GET', path: '/contracts/{service}', summary: 'Describes a contract with every revision.' },
+  asyncapi: {
+    method: 'GET',
+    path: '/asyncapi/{service}',
+    summary: 'What a service publishes, accepts and reads, as an AsyncAPI 3.0 document.',
+  },
   planContract: {
     method: 'POST',
     path: '/contracts/{service}/plan',

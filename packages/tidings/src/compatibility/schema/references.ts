@@ -8,8 +8,8 @@ export interface Place {
 
 const ownBase = 'https://schema.invalid/'
 /** In these stands no schema; in those, schemas by names that are no keywords. */
-const notSchemas = new Set(['enum', 'const', 'default', 'examples'])
-const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions'])
+export const notSchemas = new Set(['enum', 'const', 'default', 'examples'])
+export const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions'])
 
 /** Where the references of a document lead: nowhere but into itself. */
 export class References {
