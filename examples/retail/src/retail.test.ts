@@ -190,7 +190,9 @@ test('copies that are broken in every way are found, named and mended', { timeou
   )
   expect(text.match(/^ {10}dry run: [1-9]\d* \S.*$/gm)).toHaveLength(2)
   expect(
-    text.match(/^ {10}repair: {2}[1-9]\d* published again, \d+ redriven; compared \d+ times, then equal$/gm),
+    text.match(
+      /^ {10}repair: {2}(?:[1-9]\d* published again, \d+ redriven|nothing was left to do); compared \d+ times, then equal$/gm,
+    ),
   ).toHaveLength(2)
   expect(text).toMatch(/crm\.customer = the file +27 \/ 27 rows equal/)
   expect(text).toMatch(/marketing\.customer = crm\.customer +27 \/ 27 rows equal/)

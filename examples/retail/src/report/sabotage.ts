@@ -14,7 +14,7 @@ export function printSabotage(screen: Screen, { hasPython }: { readonly hasPytho
     `${screen.strong('SABOTAGE')}  ${'what was done'.padEnd(didWidth)}${'differs'.padEnd(copyWidth)}done found  named`,
   )
   if (hasPython) return
-  const leftOut = needPython.map((name) => kinds[name].did).join('; ')
+  const leftOut = needPython.map((name) => kinds[name].cause).join(', ')
   screen.line(`          left out, because this machine has no Python 3: ${leftOut}`)
 }
 
@@ -56,7 +56,10 @@ function planText(plan: readonly Mend['action'][]): string {
 }
 
 function repairText(screen: Screen, { looks, published, redriven, refused, left }: Repair): string {
-  const done = `${count(published)} published again, ${count(redriven)} redriven`
+  const done =
+    published + redriven === 0
+      ? 'nothing was left to do'
+      : `${count(published)} published again, ${count(redriven)} redriven`
   const wrong = refused > 0 ? screen.bad(`, ${count(refused)} REFUSED`) : ''
   const end = left === 0 ? 'equal' : screen.bad(`${count(left)} STILL DIFFERENT`)
   return `${done}${wrong}; compared ${count(looks)} times, then ${end}`

@@ -46,16 +46,20 @@ interface Round {
 
 async function round(saboteur: Saboteur, { copies, screen, break: breakIt }: Round): Promise<boolean> {
   const { stage } = saboteur
+  screen.status('Breaking copies …')
   const mend = await breakIt()
+  screen.status('Comparing and explaining …')
   const drift = await findDrift(stage, copies)
   const causes = drift.flatMap(({ copy, causes: found }) => found.map((cause) => ({ copy: copy.name, ...cause })))
   const judgement = judge(
     saboteur.done,
     causes.map(({ copy, key, kind }) => ({ copy, key, cause: kind })),
   )
+  screen.status('Repairing …')
   await mend()
   const repair = await repairAll(stage, copies)
   if (repair.left === 0) await saboteur.arrived()
+  screen.status('')
   printRound(screen, { judgement, plan: causes.map(({ mend: { action } }) => action), repair })
   return judgement.holds && repair.left === 0
 }
