@@ -211,19 +211,14 @@ class LocalBroker implements Broker {
   async putSubscription(caller: Caller, request: SubscriptionDefinition): Promise<SubscriptionDescription> {
     const namespace = this.#entrance.namespace(caller)
     const topic = resourceOf(await namespace.topic(request.topic))
-    this.#entrance.allow(caller, 'consume', {
-      subscription: request.subscription,
-      topic,
-    })
+    this.#entrance.allow(caller, 'consume', { subscription: request.subscription, topic })
     await namespace.putSubscription(request)
     return operate.describeSubscription(namespace, request.subscription)
   }
 
   async subscription(caller: Caller, subscription: string): Promise<SubscriptionDescription> {
-    return operate.describeSubscription(
-      await this.#entrance.subscription(caller, 'inspect', subscription),
-      subscription,
-    )
+    const namespace = await this.#entrance.subscription(caller, 'inspect', subscription)
+    return operate.describeSubscription(namespace, subscription)
   }
 
   async subscriptions(caller: Caller): Promise<readonly SubscriptionDescription[]> {
@@ -244,15 +239,11 @@ class LocalBroker implements Broker {
   }
 
   async settle(caller: Caller, request: SettleRequest): Promise<readonly SettleAnswer[]> {
-    refuseTwice(
-      request.outcomes.map(({ lease }) => lease),
-      'lease',
-    )
-    for (const outcome of request.outcomes) operate.checkOutcome(outcome)
-    return (await this.#entrance.runner(caller, 'consume', request.subscription)).settle(
-      request.outcomes,
-      request.watermark,
-    )
+    const { subscription, outcomes, watermark } = request
+    const leases = outcomes.map(({ lease }) => lease)
+    refuseTwice(leases, 'lease')
+    for (const outcome of outcomes) operate.checkOutcome(outcome)
+    return (await this.#entrance.runner(caller, 'consume', subscription)).settle(outcomes, watermark)
   }
 
   async renew(caller: Caller, request: RenewRequest): Promise<readonly SettleAnswer[]> {
