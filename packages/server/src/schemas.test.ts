@@ -32,6 +32,12 @@ describe('compileSchema()', () => {
     expect(compileSchema(order)(bytes(payload))).toMatch(sentence)
   })
 
+  it('refuses what its validator has a defect with, in place of failing', () => {
+    const alternatives = [{}, { properties: { a: { type: 'string' } } }]
+    const check = compileSchema({ oneOf: alternatives, patternProperties: { '\\d': {} } })
+    expect(check(bytes('{"a":390,"a3b":{}}'))).toMatch(/^the validator cannot apply the schema to it: /)
+  })
+
   it('says that there is no payload', () => {
     expect(compileSchema(order)(undefined)).toBe('there is no payload')
   })

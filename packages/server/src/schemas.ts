@@ -19,7 +19,12 @@ export function compileSchema(
   return (data) => {
     const text = data && jsonText(data)
     if (text === undefined) return data ? 'it is not well-formed JSON within the limits' : 'there is no payload'
-    if (validate(JSON.parse(text))) return undefined
+    try {
+      if (validate(JSON.parse(text))) return undefined
+    } catch (error) {
+      // The validator has defects of its own; what it cannot judge is not let in.
+      return `the validator cannot apply the schema to it: ${error instanceof Error ? error.message : String(error)}`
+    }
     return (validate.errors ?? []).slice(0, mostViolations).map(sentence).join('; ')
   }
 }
