@@ -64,6 +64,7 @@ describe('the AsyncAPI document of a service', () => {
     ])
     const parsed = await parse(document)
     expect(parsed.info().title()).toBe('marketing')
+    expect(Object.keys(document.channels)).toEqual(['marketing.email-sent', 'crm.customer', 'sales.order'])
     const operations = parsed.operations().all()
     expect(operations.map((each) => [each.id(), each.action()])).toEqual([
       ['send.marketing.email-sent', 'send'],
