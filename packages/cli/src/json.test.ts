@@ -37,6 +37,7 @@ const lines: readonly (readonly [command: string, ...words: string[]])[] = [
   ['redrives start', 'm.x', '--dry-run'],
   ['redrives list', 'm.x'],
   ['audit'],
+  ['asyncapi', 'a'],
   ['contracts'],
   ['services replace', 'a', 'second', '--dry-run'],
   ['doctor'],
