@@ -1,3 +1,4 @@
+import { contractDocument, type JsonSchema } from 'tidings'
 import type { CauseKind } from 'tidings/drift'
 import { crm, ready, topic, type Copy } from './copies.fixture.ts'
 import { operator, type World } from './world.fixture.ts'
@@ -164,15 +165,24 @@ export const faults: readonly Fault[] = [...ofOwner, ...ofHandler, ...ofReplica(
 /** Mends what makes the owner's and the handler's faults, so that they can be repaired. */
 export async function reform(world: World): Promise<void> {
   world.misdeeds.clear()
-  await refuseNames(world, '^$')
+  await register(world, undefined)
 }
 
 /** Has the broker refuse names, as another contract would. */
-export async function refuseNames({ broker }: World, pattern: string): Promise<void> {
-  const state = { type: 'object', properties: { name: { not: { pattern } } } }
-  const { created, updated, deleted } = crm.customer
-  const schemas = { [created.type]: state, [updated.type]: state, [deleted.type]: true }
-  await broker.putTopic(operator, { topic, kind: 'entity', owner: 'crm', schemas })
+export async function refuseNames(world: World, pattern: string): Promise<void> {
+  await register(world, { type: 'object', properties: { name: { not: { pattern } } } })
+}
+
+/** Registers the contract, with a schema in place of those of its states where one is given. */
+async function register({ broker }: World, schema: JsonSchema | undefined): Promise<void> {
+  const contract = contractDocument(crm)
+  const topics = contract.topics.map((each) => {
+    const types = each.types.map((type) =>
+      schema && type.type !== crm.customer.deleted.type ? { ...type, schema } : type,
+    )
+    return { ...each, types }
+  })
+  await broker.registerContract(operator, { ...contract, topics, compatibility: { mode: 'none' } })
 }
 
 function copyOf({ copies }: World, name: CopyName): Copy {
