@@ -1,4 +1,5 @@
 import { explainDrift, isRepairable, repairDrift, type Cause, type CauseKind } from 'tidings/drift'
+import { mulberry32 } from 'tidings/testing'
 import { compare } from 'tidings/verify'
 import type { PostgresTest } from '@tidings/tools/postgres'
 import { expect } from 'vitest'
@@ -72,7 +73,7 @@ function choose({ seed, rows, faultsOfEach }: RoundOptions): {
   readonly chosen: ReadonlyMap<Fault, readonly string[]>
   readonly others: readonly string[]
 } {
-  const random = randomOf(seed)
+  const random = mulberry32(seed)
   const places = new Set<number>()
   while (places.size < faults.length * faultsOfEach) places.add(1 + Math.floor(random() * rows))
   const keys = [...places].map((place) => `c${place}`)
@@ -90,7 +91,7 @@ function startWriters(
   keys: readonly string[],
   { seed, writesPerSecond }: RoundOptions,
 ): AsyncDisposable & { stop(): Promise<number> } {
-  const random = randomOf(seed + 1)
+  const random = mulberry32(seed + 1)
   const stopping = new AbortController()
   let written = 0
   const begunAt = performance.now()
@@ -171,16 +172,5 @@ export async function allApplied(world: World): Promise<void> {
   const number = (position: string): number => Number(position.split('.')[1])
   for (const { inspected } of world.copies) {
     await ready(async () => number((await broker.stats(operator, inspected.subscription)).floor) >= number(head))
-  }
-}
-
-/** A generator of chance that one seed gives one history of. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -51,19 +51,14 @@ describe('causeOf() of every combination', () => {
   const upstream = new Set<CauseKind>(['never-published', 'not-relayed', 'refused', 'restored', 'erased'])
   const all = owners.flatMap((owned) =>
     topics.flatMap((told) =>
-      subscriptions.flatMap((known) => copies.map((copied) => ({ owned, told, known, copied }))),
+      subscriptions.flatMap((known) =>
+        copies.map((copied) => ({ owned, told, known, copied, hops: hopsOf({ owned, told, known, copied }) })),
+      ),
     ),
   )
 
   it('blames the first hop that does not have what the one before it told, and nobody where all is well', () => {
-    for (const { owned, told, known, copied } of all) {
-      const hops: Hops = {
-        key: 'c1',
-        topic: told,
-        copy: copied,
-        ...(owned && { owner: owned }),
-        ...(known && { subscription: known }),
-      }
+    for (const { owned, told, copied, hops } of all) {
       const { kind } = causeOf(hops)
       const what = JSON.stringify(hops, (_, value: unknown) => (value instanceof Map ? [...value] : value))
       const isEqual =
@@ -86,14 +81,7 @@ describe('causeOf() of every combination', () => {
       'written-locally',
       'deleted-behind',
     ])
-    for (const { owned, told, known, copied } of all) {
-      const hops: Hops = {
-        key: 'c1',
-        topic: told,
-        copy: copied,
-        ...(owned && { owner: owned }),
-        ...(known && { subscription: known }),
-      }
+    for (const { hops } of all) {
       const { kind, mend } = causeOf(hops)
       if (mend.action === 'publish-again') expect(mended).toContain(kind)
       if (mend.action === 'redrive') expect(['dead-lettered', 'parked']).toContain(kind)
@@ -102,16 +90,23 @@ describe('causeOf() of every combination', () => {
   })
 
   it('is unknown only where nobody was asked or nobody knows', () => {
-    for (const { owned, told, known, copied } of all) {
-      const hops: Hops = {
-        key: 'c1',
-        topic: told,
-        copy: copied,
-        ...(owned && { owner: owned }),
-        ...(known && { subscription: known }),
-      }
+    for (const { owned, told, known, hops } of all) {
       if (causeOf(hops).kind !== 'unknown') continue
       expect(owned === undefined || known?.explanation === undefined || told.newest === undefined).toBe(true)
     }
   })
 })
+
+function hopsOf({
+  owned,
+  told,
+  known,
+  copied,
+}: {
+  owned: Hops['owner']
+  told: Hops['topic']
+  known: Hops['subscription']
+  copied: Hops['copy']
+}): Hops {
+  return { key: 'c1', topic: told, copy: copied, ...(owned && { owner: owned }), ...(known && { subscription: known }) }
+}

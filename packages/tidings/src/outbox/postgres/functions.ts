@@ -1,4 +1,7 @@
-/** What is being sent of the topic "name" behind a place, as "page", and its columns and bounds. */
+/**
+ * What is being sent of the topic "name" behind a place, as "page", and its columns and bounds. Two migrations are made of
+ * it, so it stays as it is: what has to become another one takes a migration of its own.
+ */
 const pageBehind = (place: string): string => `
       with sent as (
         (select id + released_place as place, id, key, event from tidings.outbox_held
