@@ -121,4 +121,20 @@ export const extractMutations = [
     tests: ends,
     name: 'out of the publication',
   },
+  {
+    promise: 'Logs are made and removed by one process at a time.',
+    file: 'extract/log.ts',
+    from: 'if (hadTurn) return\n',
+    to: 'if (!hadTurn && (await parts.store.load())?.state === state) await work()\n      return\n',
+    tests: ends,
+    name: 'makes the log',
+  },
+  {
+    promise: 'A log is made only in a state that has use for it.',
+    file: 'extract/log.ts',
+    from: 'if ((await parts.store.load())?.state === state) await work()',
+    to: 'await work()',
+    tests: ends,
+    name: 'is about to',
+  },
 ]

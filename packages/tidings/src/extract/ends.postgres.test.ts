@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { ample, expectEqual, extractBench, inState, type Database, type ExtractBench } from './extract.fixture.ts'
+import { lockKey } from './locks.ts'
 
 const shop = `
   create table buyer (id serial primary key, name text);
@@ -51,6 +52,63 @@ test('abandoned before a switch, and after one that was taken back, it leaves no
   await bench.old.writers.query("update sale set total = 1; insert into buyer (name) values ('Bob')")
   await bench.new.writers.query("insert into buyer (name) values ('Cid')")
 }, 120_000)
+
+test.for([
+  { what: 'makes the log that is followed', side: 'old', statement: 'create publication' },
+  { what: 'is about to', side: 'new', statement: `select pg_try_advisory_lock(${lockKey('log')})` },
+] as const)(
+  'abandoned while somebody $what, it leaves none behind',
+  async ({ side, statement }, context) => {
+    const bench = await extractBench(context, { before: shop, after: shop })
+    const before = [await catalogue(bench.old), await catalogue(bench.new)]
+    await bench.extraction().begin(tables)
+    const place = bench[side].place()
+    const gate = gateBefore(place.pool, statement)
+    const stop = bench.follow(bench.extraction({ [side]: { ...place, pool: gate.pool } }))
+    await gate.reached
+    const abandoning = bench.extraction().abandon()
+    // Whoever does not wait for the log that is being made is done by then.
+    await Promise.race([abandoning, new Promise((resolve) => setTimeout(resolve, 1_000))])
+    gate.open()
+    await abandoning
+    await stop()
+    expect([await catalogue(bench.old), await catalogue(bench.new)]).toEqual(before)
+  },
+  120_000,
+)
+
+type Pool = ReturnType<Database['place']>['pool']
+
+/** A pool whose first statement that begins so waits until it is let through. */
+function gateBefore(pool: Pool, beginning: string): { pool: Pool; reached: Promise<void>; open: () => void } {
+  const gate = new EventTarget()
+  const comes = (event: string): Promise<void> =>
+    new Promise((resolve) => gate.addEventListener(event, () => resolve(), { once: true }))
+  const opened = comes('open')
+  return {
+    reached: comes('reached'),
+    open: () => void gate.dispatchEvent(new Event('open')),
+    pool: {
+      async connect() {
+        const client = await pool.connect()
+        return new Proxy(client, {
+          get(target, name) {
+            const value: unknown = Reflect.get(target, name, target)
+            if (typeof value !== 'function') return value
+            if (name !== 'query') return value.bind(target)
+            return async (config: { readonly text: string }) => {
+              if (config.text.startsWith(beginning)) {
+                gate.dispatchEvent(new Event('reached'))
+                await opened
+              }
+              return target.query(config)
+            }
+          },
+        })
+      },
+    },
+  }
+}
 
 test('finished, it leaves the old tables with everything and a guard, and the new ones without a trace', async (context) => {
   const bench = await extractBench(context, { before: shop, after: shop })

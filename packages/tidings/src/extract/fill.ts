@@ -1,22 +1,17 @@
-import { quoted } from '../capture/client.ts'
+import { quoted, type ReplicationClient } from '../capture/client.ts'
 import { openReplication } from '../capture/connection.ts'
 import { formatLsn, parseLsn, type Lsn } from '../capture/lsn.ts'
 import { change, read, type Session } from '../capture/session.ts'
-import type { Environment } from '../environment/index.ts'
 import { formOfTable, insertRows } from './apply.ts'
 import { actAsFollower } from './guard.ts'
-import { dropLog, publishLog } from './log.ts'
+import { dropLog, inStateAlone, publishLog } from './log.ts'
 import { emptyTables } from './empty.ts'
-import { lockSide } from './side.ts'
-import type { ExtractionStore } from './store.ts'
-import type { Sides } from './side.ts'
+import { tablesOf, type Parts } from './parts.ts'
+import { lockSide, type Sides } from './side.ts'
 import type { TablePair } from './tables.ts'
 
-export interface FillOptions {
-  readonly sides: Sides
-  readonly store: ExtractionStore
+export interface FillOptions extends Parts {
   readonly pairs: readonly TablePair[]
-  readonly environment: Environment
   readonly signal: AbortSignal
   readonly onRows: (rows: number) => void
 }
@@ -33,25 +28,14 @@ const mostBytes = 4 * 1_048_576
  */
 export async function fill(options: FillOptions): Promise<void> {
   const { sides, store, signal, pairs } = options
-  await dropLog(sides.old)
-  await publishLog(
-    sides.old,
-    pairs.map((pair) => pair.old),
-  )
   const token = await empty(options)
   const client = sides.old.replication()
-  const failed = new AbortController()
-  client.on('error', () => failed.abort())
-  client.on('end', () => failed.abort())
+  client.on('error', () => undefined)
   try {
-    await openReplication(client)
-    const { rows } = await client.query(
-      `CREATE_REPLICATION_SLOT ${quoted(sides.old.slot)} LOGICAL pgoutput EXPORT_SNAPSHOT`,
-    )
-    const [slot] = rows as readonly { readonly consistent_point: string; readonly snapshot_name: string }[]
-    const position = parseLsn(slot!.consistent_point)
+    const slot = await createSlot(options, client)
+    const position = parseLsn(slot.consistent_point)
     await read(sides.old.pool, async (session) => {
-      await session.rows(`set transaction snapshot '${slot!.snapshot_name}'`)
+      await session.rows(`set transaction snapshot '${slot.snapshot_name}'`)
       for (const pair of pairs) await copyTable(session, { ...options, token }, pair)
     })
     signal.throwIfAborted()
@@ -67,6 +51,28 @@ export async function fill(options: FillOptions): Promise<void> {
   } finally {
     await client.end().catch(() => undefined)
   }
+}
+
+interface CreatedSlot {
+  readonly consistent_point: string
+  /** The rows as they are at that point; lasts as long as the connection does nothing else. */
+  readonly snapshot_name: string
+}
+
+async function createSlot(options: FillOptions, client: ReplicationClient): Promise<CreatedSlot> {
+  const { sides, pairs } = options
+  let slot: CreatedSlot | undefined
+  await inStateAlone(options, 'filling', async () => {
+    await dropLog(sides.old)
+    await publishLog(sides.old, tablesOf(pairs, 'old'))
+    await openReplication(client)
+    const { rows } = await client.query(
+      `CREATE_REPLICATION_SLOT ${quoted(sides.old.slot)} LOGICAL pgoutput EXPORT_SNAPSHOT`,
+    )
+    slot = rows[0] as CreatedSlot
+  })
+  if (!slot) throw new Error('The extraction is no longer being filled.')
+  return slot
 }
 
 /** Takes what an earlier fill has left, under a new token, so that it leaves nothing more. */

@@ -7,9 +7,10 @@ import { TidingsError } from '../errors.ts'
 import { fill } from './fill.ts'
 import { follow } from './follow.ts'
 import { beginPosition } from './position.ts'
-import { dropLogIn, giveUp, healOldSide } from './give-up.ts'
+import { giveUp, healOldSide } from './give-up.ts'
 import { markPrefix } from './guard.ts'
-import { lostLog } from './log.ts'
+import { inTurn, lockKey } from './locks.ts'
+import { dropLog, inStateAlone, lostLog } from './log.ts'
 import { tablesOf, type Parts } from './parts.ts'
 import { reopenOld } from './return.ts'
 import { loadSide, type Side } from './side.ts'
@@ -47,9 +48,12 @@ export async function runFollower(options: FollowerOptions): Promise<void> {
   let isTold = false
   while (!signal.aborted) {
     try {
-      const state = await options.store.load()
-      if (!state || state.state === 'finishing' || state.state === 'abandoning') return
-      await whileAlone(options, () => step(options, state, () => backoff.reset()))
+      if (!(await presentState(options))) return
+      const hadTurn = await inTurn(options, 'follow', async () => {
+        const state = await presentState(options)
+        if (state) await step(options, state, () => backoff.reset())
+      })
+      if (!hadTurn) await sleep(environment, waitMs, signal)
       isTold = false
     } catch (error) {
       if (signal.aborted) return
@@ -63,31 +67,10 @@ export async function runFollower(options: FollowerOptions): Promise<void> {
   }
 }
 
-/** Holds the extraction's lock in the new database meanwhile; waits where another process has it. */
-async function whileAlone({ sides, signal, environment }: FollowerOptions, work: () => Promise<void>): Promise<void> {
-  const client = await sides.new.pool.connect()
-  let isFailed = true
-  const onError = (): void => undefined
-  client.on('error', onError)
-  try {
-    const { rows } = await client.query({
-      text: "select pg_try_advisory_lock(hashtextextended('tidings.extract.' || $1, 0)) as taken",
-      values: [sides.new.name],
-    })
-    const { taken } = rows[0] as { readonly taken: boolean }
-    if (taken) await work()
-    else await sleep(environment, waitMs, signal)
-    if (taken) {
-      await client.query({
-        text: "select pg_advisory_unlock(hashtextextended('tidings.extract.' || $1, 0))",
-        values: [sides.new.name],
-      })
-    }
-    isFailed = false
-  } finally {
-    client.off('error', onError)
-    client.release(isFailed)
-  }
+/** `undefined` where it has ended, or is about to. */
+async function presentState({ store }: FollowerOptions): Promise<ExtractionState | undefined> {
+  const state = await store.load()
+  return state?.state === 'finishing' || state?.state === 'abandoning' ? undefined : state
 }
 
 async function step(options: FollowerOptions, state: ExtractionState, onFlowing: () => void): Promise<void> {
@@ -104,7 +87,9 @@ async function step(options: FollowerOptions, state: ExtractionState, onFlowing:
   const source = states[state.state].source!
   const leaving = source === 'old' ? sides.new : sides.old
   // The log of the side that is followed to is kept by nobody, but while writers are being switched to it.
-  if (state.state === 'following' || state.state === 'switched') await dropLogIn(options, state.state, leaving)
+  if (state.state === 'following' || state.state === 'switched') {
+    await inStateAlone(options, state.state, () => dropLog(leaving))
+  }
   if (state.state === 'following') await healOldSide(options)
   await followOneWay(options, { state, pairs, source, onFlowing })
 }
@@ -236,7 +221,7 @@ export async function isFollowed(sides: Parts['sides']): Promise<boolean> {
     sides.new.pool,
     `select 1 from pg_locks where locktype = 'advisory' and granted
         and database = (select oid from pg_database where datname = current_database())
-        and (classid::bigint << 32 | objid::bigint) = hashtextextended('tidings.extract.' || $1, 0)`,
+        and (classid::bigint << 32 | objid::bigint) = ${lockKey('follow')}`,
     [sides.new.name],
   )
   return rows.length > 0

@@ -1,10 +1,8 @@
-import { change } from '../capture/session.ts'
 import { openSide } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { dropLog, patiently } from './log.ts'
+import { dropLog, inStateAlone } from './log.ts'
 import { guarded, type Parts } from './parts.ts'
-import { loadSide, type Side } from './side.ts'
-import type { State } from './states.ts'
+import { loadSide } from './side.ts'
 import type { ExtractionState } from './store.ts'
 
 const limitMs = 60_000
@@ -22,7 +20,7 @@ export async function giveUp(parts: Parts, state: ExtractionState): Promise<bool
       await openSide(session, guarded(parts, 'new', state), token)
       return true
     })
-    if (isGivenUp) await dropLogIn(parts, 'switched', sides.old)
+    if (isGivenUp) await inStateAlone(parts, 'switched', () => dropLog(sides.old))
     return isGivenUp
   }
   const isGivenUp = await withLocks(sides.new, { environment, limitMs }, (session) =>
@@ -41,19 +39,7 @@ async function openOldAgain(parts: Parts, state: ExtractionState, token: string)
   await withLocks(sides.old, { environment, limitMs }, (session) =>
     openSide(session, guarded(parts, 'old', state), token),
   )
-  await dropLogIn(parts, 'following', sides.new)
-}
-
-/**
- * Lets a server remove its log, unless the state is another one, in which somebody may need it. (To begin to keep
- * one has to wait for every open transaction, which may be on the same server; so that is never done inside of one.)
- */
-export async function dropLogIn({ sides, store, environment }: Parts, state: State, side: Side): Promise<void> {
-  const drop = (): Promise<void> =>
-    change(sides.new.pool, async (session) => {
-      if (await store.holds(session, state)) await dropLog(side)
-    })
-  await patiently(environment, drop)
+  await inStateAlone(parts, 'following', () => dropLog(sides.new))
 }
 
 /** What a process that died between two steps has left: an old side that refuses writes although nobody switches. */

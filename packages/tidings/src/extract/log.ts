@@ -3,9 +3,12 @@ import { parseLsn, type Lsn } from '../capture/lsn.ts'
 import { dropSlot, readPublication, readSlot, explainedSlot } from '../capture/server.ts'
 import { change, read, run } from '../capture/session.ts'
 import type { CapturedTable } from '../capture/table.ts'
-import { sleep, type Environment } from '../environment/index.ts'
+import { sleep } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
+import { inTurn } from './locks.ts'
+import type { Parts } from './parts.ts'
 import { loadSide, type Side } from './side.ts'
+import type { State } from './states.ts'
 
 /**
  * Makes the server keep this side's log from here on, unless it does already. That has to wait for every transaction that
@@ -73,18 +76,33 @@ const inUse = '55006'
 const patienceMs = 10_000
 const pauseMs = 200
 
-/** Waits for whoever follows, who lets go when the next look at the state says so. */
-export async function patiently(environment: Environment, drop: () => Promise<void>): Promise<void> {
-  const begun = environment.clock.monotonic()
+/**
+ * Makes or removes logs while nobody else does, if the extraction is in this state, so that none is made that another
+ * state has removed. Waits for whoever does, and for whoever follows a log that is to go: who lets go of it when the next
+ * look at the state says so.
+ */
+export async function inStateAlone(parts: Parts, state: State, work: () => Promise<void>): Promise<void> {
+  const begun = parts.environment.clock.monotonic()
   for (;;) {
     try {
-      return await drop()
+      const hadTurn = await inTurn(parts, 'log', async () => {
+        if ((await parts.store.load())?.state === state) await work()
+      })
+      if (hadTurn) return
+      throw othersTurn()
     } catch (error) {
       const isBusy = error instanceof TidingsError && error.code === 'database-busy'
-      if (!isBusy || environment.clock.monotonic() - begun >= patienceMs) throw error
-      await sleep(environment, pauseMs)
+      if (!isBusy || parts.environment.clock.monotonic() - begun >= patienceMs) throw error
+      await sleep(parts.environment, pauseMs)
     }
   }
+}
+
+function othersTurn(): TidingsError {
+  return new TidingsError(
+    'database-busy',
+    'Another process makes or removes a replication slot of this extraction, for which a server waits for every transaction that is open for long (see pg_stat_activity); try again when they are over.',
+  )
 }
 
 /**

@@ -7,7 +7,7 @@ import { emptyTables } from './empty.ts'
 import { giveUp } from './give-up.ts'
 import { actAsFollower, dropGuard, markPrefix, openSide, validateForeignKeys } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { dropLog, patiently } from './log.ts'
+import { dropLog, inStateAlone } from './log.ts'
 import { guarded, type Parts } from './parts.ts'
 import { isAbsent, loadSide, lockSide, type Side } from './side.ts'
 import type { ExtractionState } from './store.ts'
@@ -36,7 +36,7 @@ export async function finish(
     )
     if (!isDecided) throw changed()
   }
-  await dropLogs(parts)
+  await dropLogs(parts, 'finishing')
   await withLocks(sides.new, { environment, limitMs }, (session) =>
     dropGuard(session, guarded(parts, 'new', state).tables),
   )
@@ -57,7 +57,7 @@ export async function abandon(parts: Parts): Promise<void> {
     if (guard !== undefined) await openSide(session, old, guard)
     await dropGuard(session, old.tables)
   })
-  await dropLogs(parts)
+  await dropLogs(parts, 'abandoning')
   await withLocks(sides.new, { environment, limitMs }, (session) => emptyNew(session, parts, state))
   await forget(parts)
 }
@@ -74,8 +74,11 @@ async function emptyNew(session: Session, parts: Parts, state: ExtractionState):
   await dropGuard(session, present.tables)
 }
 
-async function dropLogs({ sides, environment }: Parts): Promise<void> {
-  for (const side of [sides.old, sides.new]) await patiently(environment, () => dropLog(side))
+/** Whoever was about to make one finds that the extraction ends. */
+async function dropLogs(parts: Parts, state: 'finishing' | 'abandoning'): Promise<void> {
+  await inStateAlone(parts, state, async () => {
+    for (const side of [parts.sides.old, parts.sides.new]) await dropLog(side)
+  })
 }
 
 /** Removes what the extraction keeps, the state at last, so that what is interrupted is found again. */

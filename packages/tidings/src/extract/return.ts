@@ -3,7 +3,7 @@ import { drained } from './drain.ts'
 import { giveUp } from './give-up.ts'
 import { guardSide, openSide } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { keepLog, lostLog } from './log.ts'
+import { inStateAlone, keepLog, lostLog } from './log.ts'
 import { guarded, tablesOf, type Parts } from './parts.ts'
 import { beginPosition } from './position.ts'
 import { advanceSequences, reachedNumbers } from './sequences.ts'
@@ -60,7 +60,7 @@ async function stopNew(parts: Parts, { state, pairs, token }: Attempt, { limitMs
     store.move(session, { from: ['switched'], to: 'returning', token, limitMs: 2 * prepareMs + graceMs }),
   )
   if (!isBegun) throw changed()
-  await keepLog(sides.old, tablesOf(pairs, 'old'), signal)
+  await inStateAlone(parts, 'returning', () => keepLog(sides.old, tablesOf(pairs, 'old'), signal))
   signal.throwIfAborted()
   await withLocks(sides.new, { environment, limitMs: prepareMs, signal }, async (session) => {
     const step = { from: ['returning'], to: 'returning', under: token } as const
@@ -75,7 +75,7 @@ export async function reopenOld(parts: Parts, state: ExtractionState): Promise<v
   const { sides, store, environment, notice } = parts
   const pairs = await inspectPairs(sides, state.tables)
   const guard = (await loadSide(sides.old))?.guard
-  await keepLog(sides.old, tablesOf(pairs, 'old'))
+  await inStateAlone(parts, 'reopening', () => keepLog(sides.old, tablesOf(pairs, 'old')))
   if (guard !== undefined) {
     const reached = await read(sides.new.pool, async (session) => {
       const all = []

@@ -107,15 +107,6 @@ export class ExtractionStore {
     return rows.length > 0
   }
 
-  /** Whether it is in this state, and stays in it until the transaction ends. */
-  async holds(session: Session, state: State): Promise<boolean> {
-    const rows = await session.rows('select 1 from tidings.extraction where name = $1 and state = $2 for update', [
-      this.#side.name,
-      state,
-    ])
-    return rows.length > 0
-  }
-
   /** Both sides were found equal, in this state. */
   async noteCompared(state: State): Promise<void> {
     await run(

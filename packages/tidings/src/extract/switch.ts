@@ -2,10 +2,10 @@ import { messageOf } from '../capture/client.ts'
 import { change, read } from '../capture/session.ts'
 import { TidingsError } from '../errors.ts'
 import { drained } from './drain.ts'
-import { dropLogIn, giveUp, healOldSide } from './give-up.ts'
+import { giveUp, healOldSide } from './give-up.ts'
 import { guardSide, openSide, validateForeignKeys } from './guard.ts'
 import { withLocks } from './locks.ts'
-import { keepLog, lostLog } from './log.ts'
+import { dropLog, inStateAlone, keepLog, lostLog } from './log.ts'
 import { guarded, tablesOf, type Parts } from './parts.ts'
 import { advanceSequences, reachedNumbers } from './sequences.ts'
 import { loadSide } from './side.ts'
@@ -41,7 +41,7 @@ export async function switchWriters(parts: Parts, limits: Limits): Promise<Switc
   if (!isBegun) throw changed()
   const state = (await store.load())!
   try {
-    await keepLog(sides.new, tablesOf(pairs, 'new'), limits.signal)
+    await inStateAlone(parts, 'switching', () => keepLog(sides.new, tablesOf(pairs, 'new'), limits.signal))
     return await stopAndOpen(parts, { state, pairs, token }, limits)
   } catch (error) {
     // Where it was decided, what failed came after it.
@@ -75,7 +75,7 @@ async function stopAndOpen(parts: Parts, attempt: Attempt, { limitMs, signal }: 
   if (lost !== undefined) throw new Error(`The log of the old database may lack something, because ${lost}.`)
   await openNew(parts, attempt, { limitMs, signal })
   const stoppedMs = environment.clock.monotonic() - begun
-  await dropLogIn(parts, 'switched', sides.old).catch(() => undefined)
+  await inStateAlone(parts, 'switched', () => dropLog(sides.old)).catch(() => undefined)
   await validate(parts, state)
   return { stoppedMs }
 }
