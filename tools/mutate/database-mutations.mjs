@@ -178,4 +178,28 @@ export const databaseMutations = [
     tests: pooled,
     name: "over 'pg' and PgBouncer",
   },
+  {
+    promise: 'What comes after a statement that goes with the commit finds it done.',
+    file: 'databases/postgres/transaction.ts',
+    from: "return this.#atCommit === '' ? asked : this.#runNow()",
+    to: 'return asked',
+    tests: conformance,
+    name: 'what comes after runAtCommit',
+  },
+  {
+    promise: 'A quote in a value stays in the value.',
+    file: 'databases/postgres/literals.ts',
+    from: 'value.replaceAll("\'", "\'\'")',
+    to: 'value',
+    tests: conformance,
+    name: 'values that runAtCommit',
+  },
+  {
+    promise: 'A backslash in a value stays as it is.',
+    file: 'databases/postgres/literals.ts',
+    from: "value.includes('\\\\') ?",
+    to: "value.startsWith('E') ?",
+    tests: ['databases/postgres/database.postgres.test.ts'],
+    name: 'ends no literal',
+  },
 ]

@@ -1,1 +1,10 @@
-export type { Database, Dialect, MigrationSet, SqlRow, SqlValue, Transaction, TransactionOptions } from './port.ts'
+export type {
+  Database,
+  DatabaseTransaction,
+  Dialect,
+  MigrationSet,
+  SqlRow,
+  SqlValue,
+  Transaction,
+  TransactionOptions,
+} from './port.ts'

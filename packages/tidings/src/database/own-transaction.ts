@@ -1,4 +1,4 @@
-import type { Database, Transaction } from './port.ts'
+import type { Database, DatabaseTransaction } from './port.ts'
 
 /**
  * A transaction of the kit itself, in which each statement sees what others committed before it: where several run at
@@ -7,7 +7,7 @@ import type { Database, Transaction } from './port.ts'
  */
 export function ownTransaction<Result>(
   database: Database,
-  work: (transaction: Transaction) => Promise<Result>,
+  work: (transaction: DatabaseTransaction) => Promise<Result>,
 ): Promise<Result> {
   return database.transaction(work, { isolation: 'read committed' })
 }

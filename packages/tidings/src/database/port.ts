@@ -21,7 +21,7 @@ export interface Database {
    * Called inside a running transaction it is refused as `transaction-misuse`.
    */
   transaction<Result>(
-    work: (transaction: Transaction) => Promise<Result> | Result,
+    work: (transaction: DatabaseTransaction) => Promise<Result> | Result,
     options?: TransactionOptions,
   ): Promise<Result>
   /**
@@ -47,7 +47,7 @@ export interface Database {
    * client with parsers of its own, which some databases take, `query` answers what those leave of a value, while
    * `readRow` is exact.
    */
-  join(handle: unknown): Promise<Transaction>
+  join(handle: unknown): Promise<DatabaseTransaction>
 }
 
 export interface TransactionOptions {
@@ -68,6 +68,15 @@ export interface Transaction {
   query<Row extends SqlRow = SqlRow>(text: string, values?: readonly SqlValue[]): Promise<Row[]>
   /** The row of a table whose column has this value, as `select *` gives it, whoever began the transaction. */
   readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined>
+}
+
+/** What a database opens or joins; those who work in it need less. */
+export interface DatabaseTransaction extends Transaction {
+  /**
+   * Runs one statement before the commit, whose rows nobody asks for: in one exchange with it where the database can, at
+   * once elsewhere. What is run after it in the transaction finds it done. Where it fails, nothing is committed.
+   */
+  runAtCommit(text: string, values?: readonly SqlValue[]): Promise<void>
 }
 
 /**

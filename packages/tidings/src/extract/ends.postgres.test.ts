@@ -53,11 +53,12 @@ test('abandoned before a switch, and after one that was taken back, it leaves no
   await bench.new.writers.query("insert into buyer (name) values ('Cid')")
 }, 120_000)
 
-test.for([
+test.for<{ what: string; side: 'old' | 'new'; statement: string }>([
   { what: 'makes the log that is followed', side: 'old', statement: 'create publication' },
   { what: 'is about to', side: 'new', statement: `select pg_try_advisory_lock(${lockKey('log')})` },
-] as const)(
+])(
   'abandoned while somebody $what, it leaves none behind',
+  { timeout: 120_000 },
   async ({ side, statement }, context) => {
     const bench = await extractBench(context, { before: shop, after: shop })
     const before = [await catalogue(bench.old), await catalogue(bench.new)]
@@ -74,7 +75,6 @@ test.for([
     await stop()
     expect([await catalogue(bench.old), await catalogue(bench.new)]).toEqual(before)
   },
-  120_000,
 )
 
 type Pool = ReturnType<Database['place']>['pool']

@@ -1,6 +1,6 @@
 import type { PostgresTest } from '@tidings/tools/postgres'
 import { allowAll, createBroker, type Broker, type PositionedEvent } from '../broker/index.ts'
-import type { Database, SqlRow, Transaction } from '../database/index.ts'
+import type { Database, DatabaseTransaction, SqlRow, Transaction } from '../database/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import type { Event } from '../event/index.ts'
 import { simulatedEnvironment, type SimulatedEnvironment } from '../testing/index.ts'
@@ -124,7 +124,7 @@ async function openProcess(
 }
 
 export async function writeAndTell(
-  transaction: Transaction,
+  transaction: DatabaseTransaction,
   { database, outbox, customer }: Pick<ServiceProcess, 'database' | 'outbox' | 'customer'>,
   changes: Parameters<ServiceProcess['write']>[0],
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../database/index.ts'
+import type { Database, DatabaseTransaction, Transaction } from '../database/index.ts'
 import { ownTransaction } from '../database/own-transaction.ts'
 import { sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
@@ -167,7 +167,7 @@ class RelayedOutbox implements Outbox {
     return this.stop()
   }
 
-  async flush(transaction: Transaction, pending: Pending): Promise<number> {
+  async flush(transaction: DatabaseTransaction, pending: Pending): Promise<number> {
     this.#ensureBegun()
     return this.#writer.flush(transaction, pending)
   }

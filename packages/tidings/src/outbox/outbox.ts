@@ -1,5 +1,5 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
-import type { Database, Transaction } from '../database/index.ts'
+import type { Database, DatabaseTransaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import type { OutboxKeys } from './keys.ts'
 import type { Pending } from './pending.ts'
@@ -47,7 +47,7 @@ export interface Outbox {
    * Writes what a transaction has to tell into its outbox, just before its commit, and answers how many events that are.
    * Call `wake` after the commit.
    */
-  flush(transaction: Transaction, pending: Pending): Promise<number>
+  flush(transaction: DatabaseTransaction, pending: Pending): Promise<number>
   /** A hint that something was committed. Everything arrives without hints too, later. */
   wake(): void
   /** One round of the relay; those who call it while one runs get that one. */

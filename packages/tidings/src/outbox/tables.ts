@@ -1,4 +1,4 @@
-import type { Database, Dialect, MigrationSet, Transaction } from '../database/index.ts'
+import type { Database, DatabaseTransaction, Dialect, MigrationSet, Transaction } from '../database/index.ts'
 import { outboxMigrations as postgresMigrations } from './postgres/migrations.ts'
 import { PostgresRows } from './postgres/rows.ts'
 import { statements as postgresStatements } from './postgres/statements.ts'
@@ -30,7 +30,7 @@ export interface OutboxWriting {
    * than the present one: whoever lists everything in a newer epoch has a key before its lock is taken, or after the
    * commit, and either way the newer state must have the higher version.
    */
-  write(transaction: Transaction, told: Told): Promise<boolean>
+  write(transaction: DatabaseTransaction, told: Told): Promise<boolean>
 }
 
 export interface EntityKey {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PositionedEvent } from '../broker/index.ts'
-import type { SqlValue, Transaction } from '../database/index.ts'
+import type { DatabaseTransaction, SqlValue } from '../database/index.ts'
 import {
   caller,
   change,
@@ -127,11 +127,12 @@ describe.each(stores)('an outbox in %s:', (kind) => {
       const lockedBy = (values: readonly SqlValue[]): string[] =>
         values.filter((value) => value instanceof Uint8Array).map((key) => new TextDecoder().decode(key))
       await service.database.transaction(async (transaction) => {
-        const watched: Transaction = {
+        const watched: DatabaseTransaction = {
           query: (text, values = []) => {
             if (/insert into tidings[._]key_version/.test(text)) locked.push(...lockedBy(values))
             return transaction.query(text, values)
           },
+          runAtCommit: (...statement) => transaction.runAtCommit(...statement),
           readRow: (...row) => transaction.readRow(...row),
         }
         const told = ['e', 'b'].map((key) => ({ id: key, source: '/crm', type: `${customers}.updated`, key }))

@@ -1,4 +1,4 @@
-import type { Transaction } from '../database/index.ts'
+import type { DatabaseTransaction, Transaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import {
@@ -41,7 +41,7 @@ export class Writer {
    * with `above`, all versions are newer than that one.
    */
   async flush(
-    transaction: Transaction,
+    transaction: DatabaseTransaction,
     pending: Pending,
     options: { readonly complete?: boolean; readonly above?: EntityVersion } = {},
   ): Promise<number> {

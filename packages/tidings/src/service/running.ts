@@ -1,7 +1,7 @@
 import type { Caller } from '../broker/port/broker.ts'
 import type { Report } from '../consumer/index.ts'
 import type { ContractDefinition, ContractTopic, EventType } from '../contract/index.ts'
-import type { Transaction } from '../database/index.ts'
+import type { DatabaseTransaction, Transaction } from '../database/index.ts'
 import { Backoff } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { AttributeValue } from '../event/index.ts'
@@ -213,7 +213,7 @@ export class Running {
   }
 
   async #collect<Result>(
-    transaction: Transaction,
+    transaction: DatabaseTransaction,
     attributes: Readonly<Record<string, AttributeValue>>,
     work: (tx: CollectingTransaction) => Promise<Result> | Result,
   ): Promise<{ readonly result: Result; readonly tells: boolean }> {

@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/port/broker.ts'
-import type { Database, Transaction } from '../database/index.ts'
+import type { Database, DatabaseTransaction } from '../database/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { lineTo } from './line.ts'
 
@@ -63,12 +63,13 @@ function mortalDatabase(database: Database, signal: AbortSignal): Database {
 }
 
 async function runToTheEnd<Result>(
-  transaction: Transaction,
-  work: (transaction: Transaction) => Promise<Result> | Result,
+  transaction: DatabaseTransaction,
+  work: (transaction: DatabaseTransaction) => Promise<Result> | Result,
   signal: AbortSignal,
 ): Promise<Result> {
   const result = await work({
     query: (text, values) => whileAlive(signal, transaction.query(text, values)),
+    runAtCommit: (...statement) => whileAlive(signal, transaction.runAtCommit(...statement)),
     readRow: (...row) => whileAlive(signal, transaction.readRow(...row)),
   })
   signal.throwIfAborted()

@@ -1,3 +1,4 @@
+import { atCommitCases } from './at-commit.ts'
 import type { DatabaseCase } from './case.ts'
 import { crashCases } from './crash.ts'
 import { joiningCases } from './joining.ts'
@@ -16,6 +17,7 @@ import { transactionCases } from './transactions.ts'
 export const databaseConformance: readonly DatabaseCase[] = [
   ...lifecycleCases,
   ...transactionCases,
+  ...atCommitCases,
   ...queryCases,
   ...migrationCases,
   ...joiningCases,

@@ -46,13 +46,13 @@ export const queryCases: readonly DatabaseCase[] = [
       assert.deepEqual(await names(database), ['b', 'c'])
     },
   },
-  {
-    name: 'values come back as they were given',
+  ...(['query', 'runAtCommit'] as const).map((write): DatabaseCase => ({
+    name: `values that ${write}() wrote come back as they were given`,
     async run({ database }) {
       const { dialect } = database
-      const text = ['', 'a', "it's", 'Größe', '日本語', '🚀', ' \t\n', 'x'.repeat(100_000), null]
-      const integers = [0, 1, -1, 2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n), null]
-      const reals = [0, 1.5, -1e-300, 1e300, Number.MAX_VALUE, Number.MIN_VALUE, 0.1, 123, null]
+      const text = ['', 'a', "it's", 'Größe', '日本語', '🚀', ' \t\n', "\\' $1", 'x'.repeat(100_000), null]
+      const integers = [0, 1, -1, 2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n), 7, null]
+      const reals = [0, 1.5, -1e-300, 1e300, Number.MAX_VALUE, Number.MIN_VALUE, 0.1, 123, -0.5, null]
       const bytes = [
         new Uint8Array(),
         Uint8Array.of(0, 255, 0),
@@ -69,14 +69,14 @@ export const queryCases: readonly DatabaseCase[] = [
       }))
       await database.transaction(async (transaction) => {
         for (const row of rows)
-          await transaction.query(statement(dialect, 'insert into note values (?, ?, ?, ?, ?)'), Object.values(row))
+          await transaction[write](statement(dialect, 'insert into note values (?, ?, ?, ?, ?)'), Object.values(row))
       })
       assert.deepEqual(
         await database.query('select id, text_value, integer_value, real_value, bytes_value from note order by id'),
         rows.map((row) => ({ ...row, bytes_value: row.bytes_value && Uint8Array.from(row.bytes_value) })),
       )
     },
-  },
+  })),
   {
     name: 'values that would be changed are refused and nothing is stored',
     async run({ database }) {

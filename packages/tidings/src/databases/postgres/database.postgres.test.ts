@@ -75,3 +75,18 @@ test('the client that somebody else began a transaction on is joined, with bytes
   client.release()
   expect(await database.query('select * from entry')).toEqual([])
 })
+
+test('a value that goes with the commit ends no literal, whatever the session is set to', async (context) => {
+  const { database } = await bench(context)
+  await database.execute('create table note (content text, bytes bytea)')
+  const values = ["\\' or $1 --", Uint8Array.of(0, 92, 39)] as const
+  for (const setting of ['on', 'off']) {
+    await database.transaction(async (transaction) => {
+      await transaction.query(`set local standard_conforming_strings = ${setting}`)
+      await transaction.query('set local escape_string_warning = off')
+      await transaction.runAtCommit('insert into note values ($1, $2)', values)
+    })
+  }
+  const row = { content: values[0], bytes: values[1] }
+  expect(await database.query('select content, bytes from note')).toEqual([row, row])
+})

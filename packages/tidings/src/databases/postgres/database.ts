@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Database, MigrationSet, SqlRow, SqlValue, Transaction, TransactionOptions } from '../../database/index.ts'
+import type {
+  Database,
+  DatabaseTransaction,
+  MigrationSet,
+  SqlRow,
+  SqlValue,
+  Transaction,
+  TransactionOptions,
+} from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
@@ -113,7 +121,7 @@ class PostgresDatabase implements Database {
   }
 
   async transaction<Result>(
-    work: (transaction: Transaction) => Promise<Result> | Result,
+    work: (transaction: DatabaseTransaction) => Promise<Result> | Result,
     { isolation }: TransactionOptions = {},
   ): Promise<Result> {
     this.#ensureOutside()
@@ -133,7 +141,7 @@ class PostgresDatabase implements Database {
 
   async #transaction<Result>(
     connection: LentConnection,
-    work: (transaction: Transaction) => Promise<Result> | Result,
+    work: (transaction: DatabaseTransaction) => Promise<Result> | Result,
   ): Promise<Result> {
     const transaction = new OwnTransaction(connection)
     let result: Result
@@ -145,8 +153,7 @@ class PostgresDatabase implements Database {
       await connection.execute('rollback').catch(() => undefined)
       throw error
     }
-    transaction.end()
-    await commit(connection)
+    await commit(connection, transaction)
     return result
   }
 
@@ -203,7 +210,7 @@ class PostgresDatabase implements Database {
     })
   }
 
-  async join(handle: unknown): Promise<Transaction> {
+  async join(handle: unknown): Promise<DatabaseTransaction> {
     const connection = joinPg(handle) ?? joinPostgresJs(handle) ?? (await joinForeign(handle))
     await connection.ensureInTransaction()
     return new PostgresTransaction(connection)
@@ -275,12 +282,14 @@ function commitUnknown(cause: unknown): TidingsError {
   )
 }
 
-async function commit(connection: LentConnection): Promise<void> {
+async function commit(connection: LentConnection, transaction: OwnTransaction): Promise<void> {
   let done: string
   try {
-    done = await connection.execute('commit')
+    done = await transaction.commit()
   } catch (error) {
     if (connection.lost) throw commitUnknown(error)
+    // What came before the commit has failed, or the commit itself, after which this does nothing.
+    await connection.execute('rollback').catch(() => undefined)
     // At serializable a transaction may turn out at its end to have come too late; running it again helps.
     if (error instanceof TidingsError && error.code === 'database-busy') throw error
     throw new TidingsError('database-failed', `A transaction could not be committed: ${messageOf(error)}`, {

@@ -14,7 +14,7 @@ test.each([
   ['select /* $4 /* $5 */ ; $6 */ $1', 1],
   ['select a$1 from t', 0],
 ])('%s takes so many values', (text, placeholders) => {
-  expect(inspectText(text)).toEqual({ placeholders, controlsTransaction: false })
+  expect(inspectText(text)).toMatchObject({ placeholders, controlsTransaction: false })
 })
 
 test.each([

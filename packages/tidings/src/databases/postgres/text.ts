@@ -4,11 +4,23 @@ import { refusedStatement, type StatementText } from '../../database/statements.
 const token =
   /[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[^]*?\$\1\$|--[^\n]*|\/\*|\$\d+|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\S/g
 
-const remembered = new Map<string, StatementText>()
+/** Where a placeholder stands in a statement. */
+interface Place {
+  readonly start: number
+  readonly end: number
+  /** Of the value, from 1 on. */
+  readonly number: number
+}
+
+interface InspectedText extends StatementText {
+  readonly places: readonly Place[]
+}
+
+const remembered = new Map<string, InspectedText>()
 const remember = 1_000
 
 /** Reads a statement and refuses as `bad-request` what is not exactly one. The same few are run again and again. */
-export function inspectText(text: string): StatementText {
+export function inspectText(text: string): InspectedText {
   const known = remembered.get(text)
   if (known) return known
   const read = readText(text)
@@ -17,9 +29,9 @@ export function inspectText(text: string): StatementText {
   return read
 }
 
-function readText(text: string): StatementText {
+function readText(text: string): InspectedText {
   const words: string[] = []
-  let placeholders = 0
+  const places: Place[] = []
   let ended = false
   let end = 0
   for (const match of text.matchAll(token)) {
@@ -35,10 +47,13 @@ function readText(text: string): StatementText {
     }
     if (ended) throw refusedStatement(text, 'holds more than one statement; run them one by one')
     if (words.length < 3) words.push(found.toLowerCase())
-    if (/^\$\d/.test(found)) placeholders = Math.max(placeholders, Number(found.slice(1)))
+    if (/^\$\d/.test(found)) {
+      places.push({ start: match.index, end: match.index + found.length, number: Number(found.slice(1)) })
+    }
   }
   if (words.length === 0) throw refusedStatement(text, 'is empty')
-  return { placeholders, controlsTransaction: controlsTransaction(words) }
+  const placeholders = Math.max(0, ...places.map(({ number }) => number))
+  return { placeholders, places, controlsTransaction: controlsTransaction(words) }
 }
 
 /** Comments of this form hold others. */

@@ -1,4 +1,4 @@
-import type { Database, MigrationSet, SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type { Database, DatabaseTransaction, MigrationSet, SqlRow, SqlValue } from '../../database/index.ts'
 import { applyMigrations } from '../../database/migrate.ts'
 import { systemEnvironment, type Environment } from '../../environment/index.ts'
 import { TidingsError } from '../../errors.ts'
@@ -93,7 +93,7 @@ class SqliteDatabase implements Database {
     return this.stop()
   }
 
-  async transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
+  async transaction<Result>(work: (transaction: DatabaseTransaction) => Promise<Result> | Result): Promise<Result> {
     if (this.#queue.current) {
       throw new TidingsError(
         'transaction-misuse',
@@ -125,7 +125,7 @@ class SqliteDatabase implements Database {
     await this.transaction((transaction) => applyMigrations({ transaction, dialect, execute, set, now }))
   }
 
-  async join(handle: unknown): Promise<Transaction> {
+  async join(handle: unknown): Promise<DatabaseTransaction> {
     const [queue, writer] = [this.#queue, this.#writer]
     if (handle !== writer.client) throw misuse('the handle is not the client of this database')
     if (queue.groupIsOpen) throw misuse('the open transaction is one of the kit itself')

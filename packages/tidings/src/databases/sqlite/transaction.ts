@@ -1,11 +1,11 @@
-import type { SqlRow, SqlValue, Transaction } from '../../database/index.ts'
+import type { DatabaseTransaction, SqlRow, SqlValue } from '../../database/index.ts'
 import { rowStatement } from '../../database/statements.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Connection } from './connection.ts'
 import { dialect } from './dialect.ts'
 
 /** A running transaction: its statements run at once, each within the call. */
-export class SqliteTransaction implements Transaction {
+export class SqliteTransaction implements DatabaseTransaction {
   readonly #connection: Connection
   readonly #ensureOpen: () => void
   #ended = false
@@ -27,6 +27,10 @@ export class SqliteTransaction implements Transaction {
   async query<Row extends SqlRow = SqlRow>(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     this.#ensureUsable()
     return this.#connection.run(text, values) as Row[]
+  }
+
+  async runAtCommit(text: string, values: readonly SqlValue[] = []): Promise<void> {
+    await this.query(text, values)
   }
 
   async readRow(table: string, column: string, value: SqlValue): Promise<SqlRow | undefined> {

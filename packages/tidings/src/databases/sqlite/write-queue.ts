@@ -1,12 +1,12 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import type { Transaction } from '../../database/index.ts'
+import type { DatabaseTransaction } from '../../database/index.ts'
 import { TidingsError } from '../../errors.ts'
 import { whileBusy, type Patience } from './busy.ts'
 import { sqliteCode } from './client.ts'
 import type { Connection } from './connection.ts'
 import { SqliteTransaction } from './transaction.ts'
 
-type Work = (transaction: Transaction) => unknown
+type Work = (transaction: DatabaseTransaction) => unknown
 
 interface Waiting {
   readonly work: Work
@@ -65,7 +65,7 @@ export class WriteQueue {
     return this.#groupIsOpen
   }
 
-  transaction<Result>(work: (transaction: Transaction) => Promise<Result> | Result): Promise<Result> {
+  transaction<Result>(work: (transaction: DatabaseTransaction) => Promise<Result> | Result): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const scope = new AsyncResource('TidingsTransaction')
       this.#waiting.push({ work, scope, resolve: resolve as (value: unknown) => void, reject })

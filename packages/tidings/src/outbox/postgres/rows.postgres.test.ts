@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Transaction } from '../../database/index.ts'
 import { createBench, customers, ids, mailEvent, mails, type Bench, type ServiceProcess } from '../bench.fixture.ts'
 import { restoredAlarms, settle } from '../restore.fixture.ts'
 import { outboxMigrations } from './migrations.ts'
@@ -23,9 +22,11 @@ async function holdOpen(id: string): Promise<{ end(): Promise<void> }> {
   const held = new Promise<void>((resolve) => (end = resolve))
   let written = (): void => {}
   const writes = new Promise<void>((resolve) => (written = resolve))
-  const transaction = service.database.transaction(async (transaction: Transaction) => {
+  const transaction = service.database.transaction(async (transaction) => {
     const event = mailEvent({ id, key: id[0]! })
     await service.outbox.flush(transaction, { events: [{ topic: mails, kind: 'event', event }], changes: [] })
+    // Written now, not with the commit.
+    await transaction.query('select 1')
     written()
     await held
   })

@@ -1,4 +1,4 @@
-import type { SqlValue, Transaction } from '../../database/index.ts'
+import type { DatabaseTransaction, SqlValue, Transaction } from '../../database/index.ts'
 import type { Environment } from '../../environment/index.ts'
 import type { EntityKey, Locked, LockedKey, NewRow, OutboxWriting, Told } from '../tables.ts'
 import { statements, tables } from './statements.ts'
@@ -10,7 +10,7 @@ const atOnce = 500
 
 /**
  * A transaction waits for the server once for all of its keys, and once for all of its rows with their versions, in
- * plain inserts: nothing is cheaper there.
+ * plain inserts: nothing is cheaper there. Events without versions go with its commit.
  */
 export class PostgresWriting implements OutboxWriting {
   readonly #environment: Environment
@@ -36,19 +36,19 @@ export class PostgresWriting implements OutboxWriting {
     }
   }
 
-  async write(transaction: Transaction, { rows, versions, unused, sourceepoch }: Told): Promise<boolean> {
+  async write(transaction: DatabaseTransaction, { rows, versions, unused, sourceepoch }: Told): Promise<boolean> {
     const table = tables[await this.#tableOf(transaction)]
     // What versions are for comes first, and their epoch is sure from the first statement on.
     const [first = [], ...others] = chunks(rows)
     const [saved = [], ...more] = chunks(versions)
     if (saved.length === 0 && first.length > 0) {
-      await transaction.query(statements.write(table, first.length), valuesOf(first))
+      await transaction.runAtCommit(statements.write(table, first.length), valuesOf(first))
     } else if (first.length > 0) {
       const values = [sourceepoch, ...valuesOf(first), ...saved.flatMap(versionValues)]
       const written = await transaction.query(statements.writeIn(table, first.length, saved.length), values)
       if (written.length === 0) return false
     }
-    for (const some of others) await transaction.query(statements.write(table, some.length), valuesOf(some))
+    for (const some of others) await transaction.runAtCommit(statements.write(table, some.length), valuesOf(some))
     for (const some of more) await transaction.query(statements.saveKeys(some.length), some.flatMap(versionValues))
     for (const { topic, key } of unused) await transaction.query(statements.forgetUnusedKey, [topic, key])
     return true
