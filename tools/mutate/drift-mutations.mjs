@@ -39,15 +39,36 @@ export const driftMutations = [
   {
     promise: 'An edit of a copy is told from an older state that was applied last.',
     file: 'drift/cause.ts',
-    from: '(said ? sameValues(said.values, copy.values) : versionIn(version))',
+    from: 'said && areComparable(said, copy) ? sameValues(said.values, copy.values) : versionIn(version)',
     to: 'versionIn(version)',
     tests: causes,
   },
   {
     promise: 'What a copy invented is passed by what is published again.',
-    file: 'drift/cause.ts',
+    file: 'drift/mend.ts',
     from: 'if (versionIn(highest)) return publishAgain(highest)',
     to: 'if (versionIn(highest)) return publishAgain()',
+    tests: causes,
+  },
+  {
+    promise: 'An event of an older schema is compared as the copy reads it.',
+    file: 'drift/reading.ts',
+    from: 'if (this.#entity) {',
+    to: 'if (false) {',
+    tests: ['drift/schema-versions.test.ts'],
+  },
+  {
+    promise: 'What is in different versions of a schema is not compared.',
+    file: 'drift/cause.ts',
+    from: 'if (owner.values !== undefined && !areComparable(owner, newest)) return sameVersion(owner.version, newest.version)',
+    to: '',
+    tests: causes,
+  },
+  {
+    promise: 'A copy that could not read an event is told from one that was written to.',
+    file: 'drift/cause.ts',
+    from: 'if (copy.unread && copy.unread.version >= newest.version) {',
+    to: 'if (copy.unread && !newest) {',
     tests: causes,
   },
   {

@@ -1,6 +1,6 @@
 import type { Explanation } from '../broker/port/standing.ts'
-import type { EntityVersion } from '../event/index.ts'
 import { sameValues, type CopyHop, type Hops, type OwnerHop, type TopicEvent, type TopicHop } from './hops.ts'
+import { againAbove, decide, nothing, publishAgain, redrive, wait, type Mend } from './mend.ts'
 import { sameVersion, shownVersion, versionIn } from './version-text.ts'
 
 /** Why a copy is different at a key. */
@@ -26,6 +26,8 @@ export type CauseKind =
   | 'not-wanted'
   /** It was removed before it could arrive. */
   | 'beyond-retention'
+  /** The contract of the copy's service cannot read it. */
+  | 'unreadable'
   /** It was acknowledged, and the table of the handler does not show it. */
   | 'effect-missing'
   /** The copy holds what an older event said, although a newer one was acknowledged. */
@@ -36,19 +38,6 @@ export type CauseKind =
   | 'deleted-behind'
   | 'changing'
   | 'unknown'
-
-/** What mends a difference. */
-export type Mend = {
-  /** In a sentence. */
-  readonly text: string
-} & (
-  | { readonly action: 'none' | 'wait' | 'decide' | 'rebuild' }
-  /** The owner publishes it again, newer than all before, and newer than `above` where its own counter is behind that. */
-  | { readonly action: 'publish-again'; readonly above?: EntityVersion }
-  /** The same; what is held of the key is given back to the relay before. */
-  | { readonly action: 'release' }
-  | { readonly action: 'redrive'; readonly position: string }
-)
 
 export interface Verdict {
   readonly kind: CauseKind
@@ -77,11 +66,18 @@ function hasSame(owner: OwnerHop, copy: CopyHop): boolean {
   return owner.isPresent ? sameValues(owner.values, copy.values) : copy.values === undefined
 }
 
+/** Whether what two hops have is in one version of the schema, so that it can be compared. */
+function areComparable(left: { readonly schema?: number }, right: { readonly schema?: number }): boolean {
+  return left.schema === right.schema
+}
+
 /** Whether the newest event says what the owner has. */
 function isTold(owner: OwnerHop, { newest, isTrimmed }: TopicHop): boolean {
   if (!newest) return !owner.isPresent && (owner.version === undefined || isTrimmed)
   if (newest.isDeleted) return !owner.isPresent
-  return owner.isPresent && newest.values !== undefined && sameValues(owner.values, newest.values)
+  if (!owner.isPresent || newest.values === undefined) return false
+  if (owner.values !== undefined && !areComparable(owner, newest)) return sameVersion(owner.version, newest.version)
+  return sameValues(owner.values, newest.values)
 }
 
 // ------------------------------------------------------------------------------------------- between owner and topic
@@ -151,6 +147,10 @@ function unarrived(hops: Hops): Verdict {
   const { owner, topic, subscription, copy } = hops
   const { newest } = topic
   if (!newest) return unheardOf(hops)
+  if (copy.unread && copy.unread.version >= newest.version) {
+    const mend = wait('Bring the contract of its service up to date; when it starts, it reads what it could not.')
+    return verdict('unreadable', `The service of the copy cannot read it: ${copy.unread.reason}`, mend)
+  }
   if (!owner && isApplied(newest, copy)) {
     return unknown('The copy has what was published last; what the owner has was not asked.')
   }
@@ -193,7 +193,9 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
         wait('Mend what it fails at; it is tried again.'),
       )
     case 'dead':
-      return verdict('dead-lettered', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
+      return explanation.reason.startsWith('unreadable')
+        ? verdict('unreadable', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
+        : verdict('dead-lettered', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
     case 'parked':
       return verdict(
         'parked',
@@ -237,7 +239,9 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
       wait('The service that keeps the copy notices when it starts, and fills it again.'),
     )
   }
+  const isComparable = newest.values === undefined || areComparable(newest, copy)
   if (!copy.keepsVersions) {
+    if (!isComparable) return otherSchema(newest, copy)
     const text = 'It was acknowledged, and the table does not show it: its handler did something else, or somebody did.'
     return verdict('effect-missing', text, publishAgain())
   }
@@ -247,45 +251,20 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
   }
   const { version = '' } = copy
   const said = topic.earlier.find((event) => event.version === version)
-  if (version < newest.version && (said ? sameValues(said.values, copy.values) : versionIn(version))) {
+  const isSaid = said && areComparable(said, copy) ? sameValues(said.values, copy.values) : versionIn(version)
+  if (version < newest.version && isSaid) {
     const text = `The copy holds version ${shownVersion(version)}, although ${shownVersion(newest.version)} was acknowledged.`
     return verdict('out-of-order', text, mend)
   }
+  if (version === newest.version && !isComparable) return otherSchema(newest, copy)
   const text = `The copy says version ${shownVersion(version)} and has values that no event of it had: somebody wrote them there.`
   return verdict('written-locally', text, mend)
 }
 
-// ------------------------------------------------------------------------------------------------------------ mending
-
-const nothing: Mend = { action: 'none', text: 'There is nothing to do.' }
-
-function publishAgain(above?: string): Mend {
-  const version = above === undefined ? undefined : versionIn(above)
-  return { action: 'publish-again', text: 'Have the owner publish it again.', ...(version && { above: version }) }
-}
-
-/** A copy takes what is newer than what it says that it has; nobody can publish anything newer than what is no version. */
-function againAbove({ version, deletedVersion }: CopyHop, newest: TopicEvent | undefined): Mend {
-  const highest = [newest?.version, version, deletedVersion]
-    .filter((text) => text !== undefined)
-    .sort()
-    .at(-1)
-  if (highest === undefined || highest === newest?.version) return publishAgain()
-  if (versionIn(highest)) return publishAgain(highest)
-  const text = 'Rebuild the copy: its version is none, so that nothing is newer. Removing its subscription does that.'
-  return { action: 'rebuild', text }
-}
-
-function redrive(position: string): Mend {
-  return { action: 'redrive', position, text: 'Mend what it fails at; then redrive it.' }
-}
-
-function wait(text: string): Mend {
-  return { action: 'wait', text }
-}
-
-function decide(text: string): Mend {
-  return { action: 'decide', text }
+function otherSchema(newest: TopicEvent, copy: CopyHop): Verdict {
+  return unknown(
+    `What was published last is in version ${newest.schema} of its schema, and what is compared with it in ${copy.schema}: it takes the entity with its upcasts to compare them.`,
+  )
 }
 
 function verdict(kind: CauseKind, text: string, mend: Mend): Verdict {

@@ -24,6 +24,8 @@ export interface OwnerHop {
   readonly isPresent: boolean
   /** Of the state as it would be published; absent where there is none, or `refusal`. */
   readonly values?: Values
+  /** The version of the schema in which they are read. */
+  readonly schema?: number
   readonly refusal?: string
   /** The newest version that was given. */
   readonly version?: string
@@ -52,6 +54,8 @@ export interface TopicEvent {
   readonly isErased: boolean
   /** Absent for a deletion, and where the payload is gone or cannot be copied. */
   readonly values?: Values
+  /** The version of the schema in which they are read. */
+  readonly schema?: number
   /** Milliseconds since 1970. */
   readonly appendedAt: number
 }
@@ -67,11 +71,15 @@ export interface SubscriptionHop {
 export interface CopyHop {
   /** Absent where it has no row. */
   readonly values?: Values
+  /** The version of the schema that its contract has, as far as somebody says. */
+  readonly schema?: number
   /** Whether it stores which version a row is of, as replicas do and tables of handlers do not. */
   readonly keepsVersions: boolean
   readonly version?: string
   /** The version in which it deleted the row, as long as it remembers that. */
   readonly deletedVersion?: string
+  /** The newest state that its contract could not read. */
+  readonly unread?: { readonly version: string; readonly reason: string }
 }
 
 export function sameValues(left: Values | undefined, right: Values | undefined): boolean {

@@ -1,13 +1,12 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { HistoricEvent, HistoryAnswer } from '../broker/port/events.ts'
-import { parseExactJson } from '../contract/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
-import { changeAsWritten, type Change } from '../replica/change.ts'
-import { canonicalValues } from '../verify/canonical.ts'
+import type { ReadEntity } from '../replica/change.ts'
 import { causeOf, type Verdict } from './cause.ts'
 import type { InspectedCopy } from './copy.ts'
 import type { CopyHop, Hops, OwnerHop, SubscriptionHop, TopicEvent, TopicHop } from './hops.ts'
+import { StateReader } from './reading.ts'
 import { seenAt, type Seen } from './seen.ts'
 import { versionText } from './version-text.ts'
 
@@ -17,6 +16,11 @@ export interface InspectOptions {
   readonly copy: InspectedCopy
   /** Without it only what happened behind the topic can be found. */
   readonly owner?: EntityOwner
+  /**
+   * The entity in the contract with which the copy's service reads its events. Without it events of an older version of the
+   * schema are not upcast: what they say cannot be compared with what is in a newer one.
+   */
+  readonly entity?: ReadEntity
   /** How many events of the topic are looked through for older versions of the keys: 10,000. */
   readonly scan?: number
 }
@@ -60,23 +64,28 @@ async function lookOnce(
   options: InspectOptions,
   keys: readonly string[],
 ): Promise<{ readonly hops: readonly Hops[]; readonly changed: ReadonlySet<string> }> {
-  const { broker, caller, copy, owner, scan } = options
+  const { broker, caller, copy, owner, entity, scan } = options
   const { topic } = copy
+  const reader = new StateReader(copy, entity)
   const before = await owner?.standing(keys)
   const history = await broker.history(caller, { topic, keys, ...(scan !== undefined && { scan }) })
-  const topics = new Map(keys.map((key) => [key, topicHop(history, key, copy)]))
+  const topics = new Map(keys.map((key) => [key, topicHop(history, key, reader)]))
   const subscriptions = await subscriptionHops(options, topics)
   const copies = await copy.find(keys)
   const after = await owner?.standing(keys)
   const changed = keys.filter((_, index) => JSON.stringify(before?.[index]) !== JSON.stringify(after?.[index]))
   const hops = keys.map((key, index): Hops => {
     const subscription = subscriptions.get(key)
+    const has = before && ownerHop(before[index]!, reader)
+    const told = topics.get(key)!
+    // A copy of whose contract nothing is known has most likely that of the owner.
+    const schema = entity?.version ?? has?.schema ?? told.newest?.schema
     return {
       key,
-      ...(before && { owner: ownerHop(before[index]!, copy) }),
-      topic: topics.get(key)!,
+      ...(has && { owner: has }),
+      topic: told,
       ...(subscription && { subscription }),
-      copy: copies.get(key) ?? ({ keepsVersions: false } satisfies CopyHop),
+      copy: { keepsVersions: false, ...copies.get(key), ...(schema !== undefined && { schema }) } satisfies CopyHop,
     }
   })
   return { hops, changed: new Set(changed) }
@@ -84,13 +93,11 @@ async function lookOnce(
 
 // --------------------------------------------------------------------------------------------------------- single hops
 
-function ownerHop(
-  { isPresent, state, refusal, version, unsent, held, isListing }: OwnerStanding,
-  { columns }: InspectedCopy,
-): OwnerHop {
+function ownerHop(standing: OwnerStanding, reader: StateReader): OwnerHop {
+  const { isPresent, refusal, version, unsent, held, isListing } = standing
   return {
     isPresent,
-    ...(state !== undefined && { values: canonicalValues(parseExactJson(state) as Record<string, unknown>, columns) }),
+    ...reader.owner(standing),
     ...(refusal !== undefined && { refusal }),
     ...(version && { version: versionText(version, version.isPresent) }),
     unsent,
@@ -99,10 +106,10 @@ function ownerHop(
   }
 }
 
-function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: InspectedCopy): TopicHop {
+function topicHop({ events, trimmed }: HistoryAnswer, key: string, reader: StateReader): TopicHop {
   const ofKey = events
     .filter(({ event }) => event.key === key)
-    .map((event) => ({ stale: event.stale, ...topicEvent(event, copy) }))
+    .map((event) => ({ stale: event.stale, ...topicEvent(event, reader) }))
   const [newest, ...earlier] = ofKey.filter(({ stale }) => !stale)
   const [last] = ofKey
   return {
@@ -113,32 +120,9 @@ function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: Inspect
   }
 }
 
-function topicEvent(found: HistoricEvent, { key, columns }: InspectedCopy): TopicEvent {
+function topicEvent(found: HistoricEvent, reader: StateReader): TopicEvent {
   const { position, appendedAt, erased = false } = found
-  const change = changeIn(found, key)
-  return {
-    position,
-    version: change.version,
-    isDeleted: change.isDeleted,
-    isErased: erased,
-    ...(change.data && { values: canonicalValues(change.data, columns) }),
-    appendedAt,
-  }
-}
-
-function changeIn(
-  found: HistoricEvent,
-  keyProperty: string,
-): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
-  // A payload that no copy takes, or that is gone, is no state; its version counts all the same.
-  const withoutPayload = { ...found, event: { ...found.event, type: `${found.event.type}.deleted` } }
-  const { version } = changeAsWritten(withoutPayload, keyProperty)
-  try {
-    const change = changeAsWritten(found, keyProperty)
-    return { version: change.version, isDeleted: change.data === undefined, ...(change.data && { data: change.data }) }
-  } catch {
-    return { version: version.replace('~', ''), isDeleted: false }
-  }
+  return { position, ...reader.event(found), isErased: erased, appendedAt }
 }
 
 async function subscriptionHops(

@@ -2,7 +2,7 @@ import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { EntityVersion } from '../event/index.ts'
 import type { EntityOwner, PublishedAgain } from '../outbox/index.ts'
-import type { Mend } from './cause.ts'
+import type { Mend } from './mend.ts'
 import { chunks, type Cause } from './inspect.ts'
 
 export interface RepairOptions {
