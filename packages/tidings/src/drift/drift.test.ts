@@ -199,6 +199,14 @@ describe('traceKey()', () => {
     expect(trace.events.map(({ event, at }) => [event.type, at])).toMatchObject([
       [`${topic}.created`, [{ subscription, state: 'settled' }]],
     ])
-    expect(trace.copies).toMatchObject([{ subscription, version: '0000000000.00000000000000000001' }])
+    expect(trace.copies).toEqual([
+      {
+        subscription,
+        isPresent: true,
+        values: { email: '"a@x"' },
+        keepsVersions: true,
+        version: { sourceepoch: 0, sequence: '00000000000000000001' },
+      },
+    ])
   })
 })
