@@ -181,6 +181,33 @@ const cases: readonly Case[] = [
   ['no version was written there', { copy: { ...copy(2, 'Eve'), version: 'x' } }, 'written-locally', 'rebuild'],
   ['the row was deleted in the copy', { copy: copy(undefined, undefined) }, 'deleted-behind', 'publish-again'],
   [
+    'a handler of the first event alone gave it up, and there is a newer one',
+    { subscription: at('dead', { position: 'life.1', reason: 'no' }), copy: table(undefined) },
+    'dead-lettered',
+    'redrive',
+  ],
+  [
+    'a handler of the first event alone has handled it, and there is a newer one',
+    { subscription: at('settled', { position: 'life.1' }), copy: table('Ann') },
+    'not-wanted',
+    'decide',
+  ],
+  [
+    'a handler that takes no changes did nothing',
+    { subscription: { ...settled, types: ['crm.customer.created'] }, copy: table(undefined) },
+    'effect-missing',
+    'decide',
+  ],
+  [
+    'a handler that takes changes as well did nothing',
+    {
+      subscription: { ...settled, types: ['crm.customer.created', 'crm.customer.updated'] },
+      copy: table(undefined),
+    },
+    'effect-missing',
+    'publish-again',
+  ],
+  [
     'the copy was restored',
     { copy: copy(1, 'Ann'), subscription: { ...settled, isAheadOfCopy: true } },
     'restored',

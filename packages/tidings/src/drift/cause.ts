@@ -1,5 +1,13 @@
 import type { Explanation } from '../broker/port/standing.ts'
-import { sameValues, type CopyHop, type Hops, type OwnerHop, type TopicEvent, type TopicHop } from './hops.ts'
+import {
+  sameValues,
+  type CopyHop,
+  type Hops,
+  type OwnerHop,
+  type SubscriptionHop,
+  type TopicEvent,
+  type TopicHop,
+} from './hops.ts'
 import { againAbove, decide, nothing, publishAgain, redrive, wait, type Mend } from './mend.ts'
 import { sameVersion, shownVersion, versionIn } from './version-text.ts'
 
@@ -156,7 +164,10 @@ function unarrived(hops: Hops): Verdict {
   }
   const explanation = subscription?.explanation
   if (!explanation) return unknown('Nobody knows which subscription brings its events, or it is not there.')
-  return notSettled(subscription.subscription, explanation, copy) ?? settled(hops, newest)
+  const left = notSettled(subscription, explanation, copy)
+  if (left) return left
+  if (explanation.position !== newest.position) return leftOut(subscription)
+  return settled(hops, newest)
 }
 
 function isApplied(newest: TopicEvent, copy: CopyHop): boolean {
@@ -175,7 +186,8 @@ function unheardOf({ owner, topic, copy }: Hops): Verdict {
 }
 
 /** What the subscription says of an event that its consumer has not finished with; nothing where it has. */
-function notSettled(subscription: string, explanation: Explanation, copy: CopyHop): Verdict | undefined {
+function notSettled(hop: SubscriptionHop, explanation: Explanation, copy: CopyHop): Verdict | undefined {
+  const { subscription } = hop
   const { position } = explanation
   switch (explanation.state) {
     case 'settled':
@@ -185,7 +197,7 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
       if (copy.keepsVersions) return undefined
       return verdict('not-wanted', `${subscription} began after it.`, decide('Move the subscription back.'))
     case 'filtered':
-      return verdict('not-wanted', `The filter of ${subscription} leaves it out.`, decide('Change the filter.'))
+      return leftOut(hop)
     case 'retrying':
       return verdict(
         'retrying',
@@ -224,6 +236,10 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
   }
 }
 
+function leftOut({ subscription }: SubscriptionHop): Verdict {
+  return verdict('not-wanted', `The filter of ${subscription} leaves it out.`, decide('Change the filter.'))
+}
+
 function inFlight(explanation: Explanation): Mend {
   if (explanation.state === 'ready' && explanation.heldBack === 'paused') return decide('Resume the subscription.')
   return wait('See to it that its consumer runs.')
@@ -243,7 +259,7 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
   if (!copy.keepsVersions) {
     if (!isComparable) return otherSchema(newest, copy)
     const text = 'It was acknowledged, and the table does not show it: its handler did something else, or somebody did.'
-    return verdict('effect-missing', text, publishAgain())
+    return verdict('effect-missing', text, takesAgain(subscription, newest) ? publishAgain() : againByHand)
   }
   const mend = againAbove(copy, newest)
   if (copy.values === undefined) {
@@ -260,6 +276,16 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
   const text = `The copy says version ${shownVersion(version)} and has values that no event of it had: somebody wrote them there.`
   return verdict('written-locally', text, mend)
 }
+
+/** Whether a handler gets what is published again, which is a change, or a deletion. */
+function takesAgain(subscription: SubscriptionHop | undefined, { isDeleted }: TopicEvent): boolean {
+  const end = isDeleted ? '.deleted' : '.updated'
+  return subscription?.types?.some((type) => type.endsWith(end)) ?? true
+}
+
+const againByHand = decide(
+  'Its handler does not take what is published again, which is a change: move its subscription back to the event, or mend the table by hand.',
+)
 
 function otherSchema(newest: TopicEvent, copy: CopyHop): Verdict {
   return unknown(

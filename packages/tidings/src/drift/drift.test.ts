@@ -9,6 +9,7 @@ import { ownerHandler } from '../verify/index.ts'
 import {
   explainDrift,
   inspectReplica,
+  inspectTable,
   ownerRoutes,
   remoteOwner,
   repairDrift,
@@ -110,6 +111,40 @@ describe('explainDrift()', () => {
     const keys = ['b', ...Array.from({ length: 250 }, (_, index) => `never ${index}`), 'a']
     const causes = await explained({}, ...keys)
     expect(causes.map(({ key }) => key)).toEqual(keys)
+  })
+
+  it('has the first event of a key redriven for a handler that takes no other', async () => {
+    const asMail = { namespace: 'default', principal: 'mail' }
+    const { broker } = bench
+    const greet = 'mail.greet'
+    const filter = { types: [crm.customer.created.type] }
+    await broker.putSubscription(asMail, { subscription: greet, topic, from: 'beginning', filter })
+    const letters: Libsql.Database = new Libsql(':memory:')
+    letters.exec('create table letters (id text primary key, email text)')
+    const settle = async (action: 'ack' | 'dead-letter') => {
+      const { deliveries } = await broker.pull(asMail, { subscription: greet, max: 10 })
+      const outcomes = deliveries.map(({ lease }) => ({ lease, action, reason: 'no address' }))
+      await broker.settle(asMail, { subscription: greet, outcomes })
+    }
+    await settle('dead-letter')
+    await change('a', 'newer@x')
+    await bench.environment.advance(20_000)
+    const database = sqliteDatabase({ client: letters, allowVolatile: true, environment: bench.environment })
+    await database.start()
+    const table = inspectTable({
+      database,
+      topic,
+      subscription: greet,
+      table: 'letters',
+      key: 'id',
+      columns: ['email'],
+    })
+    const causes = await explained({ copy: table }, 'a')
+    expect(causes).toMatchObject([{ kind: 'dead-lettered', mend: { action: 'redrive' } }])
+    await repairDrift({ broker, caller: operator, owner, subscription: greet }, causes)
+    await settle('ack')
+    expect(await explained({ copy: table }, 'a')).toMatchObject([{ kind: 'not-wanted' }])
+    await database.stop()
   })
 
   it('knows a copy whose database is older than what was acknowledged', async () => {

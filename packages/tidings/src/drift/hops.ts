@@ -62,8 +62,13 @@ export interface TopicEvent {
 
 export interface SubscriptionHop {
   readonly subscription: string
-  /** Where the newest event stands; absent where the topic has none, or the subscription is not there. */
+  /**
+   * Where the newest event stands that its filter lets through, or the newest one where there is none; absent where the
+   * topic has nothing, or the subscription is not there.
+   */
   readonly explanation?: Explanation
+  /** The types that it gets; all where it is absent. */
+  readonly types?: readonly string[]
   /** It has acknowledged more than the copy's database knows of. */
   readonly isAheadOfCopy: boolean
 }

@@ -1,4 +1,5 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Explanation } from '../broker/port/standing.ts'
 import type { HistoricEvent, HistoryAnswer } from '../broker/port/events.ts'
 import { TidingsError } from '../errors.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
@@ -34,6 +35,8 @@ export interface Cause extends Verdict {
 const keysAtOnce = 100
 const questionsAtOnce = 8
 const mostLooks = 3
+/** So many events of a key that a filter leaves out are passed on the way to one that it lets through. */
+const mostLeftOut = 100
 
 /** Finds out for each key why the copy is different there, in the order given. Reads only. */
 export async function explainDrift(options: InspectOptions, keys: readonly string[]): Promise<readonly Cause[]> {
@@ -136,16 +139,31 @@ async function subscriptionHops(
   // The watermark first: the copy's database knew of it before it was told.
   const applied = await copy.applied()
   const isAheadOfCopy = applied !== undefined && description.watermark > applied
+  const { types } = description.filter ?? {}
   for (const some of chunks([...topics], questionsAtOnce)) {
     await Promise.all(
-      some.map(async ([key, { newest }]) => {
-        const event = newest && { position: newest.position }
-        const explanation = event && (await broker.explain(caller, { subscription, event }).catch(unlessUnknown))
-        hops.set(key, { subscription, isAheadOfCopy, ...(explanation && { explanation }) })
+      some.map(async ([key, topic]) => {
+        const explanation = await explanationOf({ broker, caller, subscription }, topic)
+        hops.set(key, { subscription, isAheadOfCopy, ...(types && { types }), ...(explanation && { explanation }) })
       }),
     )
   }
   return hops
+}
+
+/** A subscription that leaves the newest event out has had to do with an older one, such as the first of its key. */
+async function explanationOf(
+  { broker, caller, subscription }: Pick<InspectOptions, 'broker' | 'caller'> & { readonly subscription: string },
+  { newest, earlier }: TopicHop,
+): Promise<Explanation | undefined> {
+  let first: Explanation | undefined
+  for (const { position } of newest ? [newest, ...earlier.slice(0, mostLeftOut)] : []) {
+    const event = { position }
+    const explanation = await broker.explain(caller, { subscription, event }).catch(unlessUnknown)
+    first ??= explanation
+    if (explanation?.state !== 'filtered') return explanation ?? first
+  }
+  return first
 }
 
 function unlessUnknown(error: unknown): undefined {
