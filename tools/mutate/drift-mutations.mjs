@@ -122,7 +122,7 @@ export const driftMutations = [
   {
     promise: 'What is repaired stands in the audit before it is done.',
     file: 'drift/repair.ts',
-    from: 'await broker.noteRepair(caller, { topic: owner.topic, repairs })',
+    from: 'await broker.noteRepair(caller, { topic, repairs })',
     to: '',
     tests: drift,
     name: 'the audit has it',

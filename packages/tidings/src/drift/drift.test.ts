@@ -107,9 +107,9 @@ describe('explainDrift()', () => {
     expect([changing?.kind, other?.kind]).toEqual(['changing', 'none'])
   })
 
-  it('asks for many keys, and answers in their order', async () => {
+  it('asks for many keys, once for each, and answers in their order', async () => {
     const keys = ['b', ...Array.from({ length: 250 }, (_, index) => `never ${index}`), 'a']
-    const causes = await explained({}, ...keys)
+    const causes = await explained({}, ...keys, 'b')
     expect(causes.map(({ key }) => key)).toEqual(keys)
   })
 
@@ -127,6 +127,7 @@ describe('explainDrift()', () => {
       await broker.settle(asMail, { subscription: greet, outcomes })
     }
     await settle('dead-letter')
+    writeAround('b')
     await change('a', 'newer@x')
     await bench.environment.advance(20_000)
     const database = sqliteDatabase({ client: letters, allowVolatile: true, environment: bench.environment })
@@ -141,7 +142,9 @@ describe('explainDrift()', () => {
     })
     const causes = await explained({ copy: table }, 'a')
     expect(causes).toMatchObject([{ kind: 'dead-lettered', mend: { action: 'redrive' } }])
-    await repairDrift({ broker, caller: operator, owner, subscription: greet }, causes)
+    const [around] = await explained({}, 'b')
+    const handedBack = await repairDrift({ broker, caller: operator, subscription: greet }, [...causes, around!])
+    expect(handedBack).toMatchObject([{ outcome: 'redriven' }, { key: 'b', outcome: 'left' }])
     await settle('ack')
     expect(await explained({ copy: table }, 'a')).toMatchObject([{ kind: 'not-wanted' }])
     await database.stop()

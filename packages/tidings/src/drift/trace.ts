@@ -1,7 +1,7 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { HistoricEvent } from '../broker/port/events.ts'
 import type { Explanation } from '../broker/port/standing.ts'
-import { TidingsError } from '../errors.ts'
+import { TidingsError, type ErrorCode } from '../errors.ts'
 import type { EntityVersion, Position } from '../event/index.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
 import type { InspectedCopy } from './copy.ts'
@@ -35,6 +35,8 @@ export interface Trace {
   readonly trimmed?: Position
   readonly copies: readonly TracedCopy[]
 }
+
+const removed = new Set<ErrorCode>(['subscription-unknown', 'position-unknown'])
 
 /** What a copy has of the key. It keeps no times. */
 export interface TracedCopy {
@@ -105,7 +107,7 @@ function given<Name extends string>(name: Name, text: string | undefined): { rea
   return (version ? { [name]: version } : {}) as { readonly [Key in Name]?: EntityVersion }
 }
 
-/** Nothing where the subscription was removed meanwhile. */
+/** Nothing where the subscription, or the event, was removed meanwhile. */
 async function standingAt(
   { broker, caller }: Pick<TraceOptions, 'broker' | 'caller'>,
   subscription: string,
@@ -114,7 +116,7 @@ async function standingAt(
   try {
     return { subscription, ...(await broker.explain(caller, { subscription, event: { position } })) }
   } catch (error) {
-    if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
+    if (error instanceof TidingsError && removed.has(error.code)) return undefined
     throw error
   }
 }
