@@ -1,4 +1,4 @@
-const causes = ['drift/cause.test.ts']
+const causes = ['drift/cause.test.ts', 'drift/mend.test.ts']
 const keys = ['outbox/keys.test.ts']
 const drift = ['../../server/src/drift/drift.postgres.test.ts']
 
