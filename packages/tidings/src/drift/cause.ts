@@ -1,5 +1,6 @@
 import type { Explanation } from '../broker/port/standing.ts'
 import {
+  areComparable,
   sameValues,
   type CopyHop,
   type Hops,
@@ -72,11 +73,6 @@ export function causeOf(hops: Hops): Verdict {
 
 function hasSame(owner: OwnerHop, copy: CopyHop): boolean {
   return owner.isPresent ? sameValues(owner.values, copy.values) : copy.values === undefined
-}
-
-/** Whether what two hops have is in one version of the schema, so that it can be compared. */
-function areComparable(left: { readonly schema?: number }, right: { readonly schema?: number }): boolean {
-  return left.schema === right.schema
 }
 
 /** Whether the newest event says what the owner has. */

@@ -91,3 +91,8 @@ export function sameValues(left: Values | undefined, right: Values | undefined):
   if (!left || !right) return left === right
   return left.size === right.size && [...left].every(([column, text]) => right.get(column) === text)
 }
+
+/** Whether what two hops have is in one version of the schema, so that it can be compared. */
+export function areComparable(left: { readonly schema?: number }, right: { readonly schema?: number }): boolean {
+  return left.schema === right.schema
+}

@@ -61,7 +61,7 @@ export async function planContract(
           type,
           setting,
           before,
-          key: registered?.key,
+          keyBefore: registered?.key,
           known,
           schemas,
           compared,
@@ -137,8 +137,7 @@ interface TypeParts {
   readonly type: ContractTypeDefinition
   readonly setting: CompatibilitySetting
   readonly before: StoredContractType | undefined
-  /** The property that was the key of the topic. */
-  readonly key: string | undefined
+  readonly keyBefore: string | undefined
   readonly known: Known
   readonly schemas: Map<string, JsonSchema>
   /** What came of comparing schemas: types of one entity have the same. */
@@ -228,9 +227,10 @@ class TypePlanner {
 
   /** An entity with another key is another entity: what is stored, and every copy, has the keys of before. */
   #otherKey(): readonly ContractFinding[] {
-    const { topic, setting, key } = this.#parts
-    if (topic.kind !== 'entity' || key === undefined || topic.key === key || setting.mode === 'none') return []
-    const message = `The key of ${topic.topic} was "${key}" and is "${topic.key}" in this contract: an entity with another key is another entity, so give it another name; or set its compatibility to none, where nobody keeps a copy of it.`
+    const { topic, setting, keyBefore } = this.#parts
+    if (topic.kind !== 'entity' || keyBefore === undefined || topic.key === keyBefore || setting.mode === 'none')
+      return []
+    const message = `The key of ${topic.topic} was "${keyBefore}" and is "${topic.key}" in this contract: an entity with another key is another entity, so give it another name; or set its compatibility to none, where nobody keeps a copy of it.`
     return [{ rule: 'key-changed', path: '', message }]
   }
 

@@ -192,10 +192,7 @@ class PostgresDatabase implements Database {
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
         await createSchema(transaction)
         const grants = new FunctionGrants(transaction)
-        const execute = async (script: string): Promise<void> => {
-          await grants.keep()
-          await connection.execute(script)
-        }
+        const execute = (script: string): Promise<string> => grants.keep().then(() => connection.execute(script))
         await applyMigrations({ transaction, dialect, execute, set, now })
         await grants.restore()
       }),
