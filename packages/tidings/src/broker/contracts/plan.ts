@@ -225,7 +225,6 @@ class TypePlanner {
     return { ...base, current: newestTakesIt && current !== undefined ? current : index + 1, revisions }
   }
 
-  /** An entity with another key is another entity: what is stored, and every copy, has the keys of before. */
   #otherKey(): readonly ContractFinding[] {
     const { topic, setting, keyBefore } = this.#parts
     if (topic.kind !== 'entity' || keyBefore === undefined || topic.key === keyBefore || setting.mode === 'none')
