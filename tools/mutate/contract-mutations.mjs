@@ -38,6 +38,13 @@ export const contractMutations = [
     tests: ['broker/contracts/contracts.test.ts'],
   },
   {
+    promise: 'An entity does not get another key behind the back of its copies.',
+    file: 'broker/contracts/plan.ts',
+    from: '[...this.#otherKey(), ',
+    to: '[',
+    tests: ['broker/contracts/contracts.test.ts'],
+  },
+  {
     promise: 'Only the owner registers a contract.',
     file: 'broker/contracts/contracts.ts',
     from: "entrance.allow(caller, 'define', { service })\n    for (const {",

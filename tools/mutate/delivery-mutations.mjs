@@ -125,6 +125,13 @@ export const deliveryMutations = [
     tests: delivery,
   },
   {
+    promise: 'What a consumer cannot read is counted apart after a crash as before it.',
+    file: 'delivery/recovery.ts',
+    from: 'for (const { key } of stored.unreadable) state.unreadable.add(offsetOf(key))',
+    to: '',
+    tests: ['delivery/aside.test.ts'],
+  },
+  {
     promise: 'A dead letter that is redriven comes once.',
     file: 'delivery/aside.ts',
     from: 'unsaved.write(deadKey(offset), null)',

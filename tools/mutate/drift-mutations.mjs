@@ -1,4 +1,4 @@
-const causes = ['drift/cause.test.ts']
+const causes = ['drift/cause.test.ts', 'drift/mend.test.ts']
 const keys = ['outbox/keys.test.ts']
 const drift = ['../../server/src/drift/drift.postgres.test.ts']
 
@@ -39,15 +39,36 @@ export const driftMutations = [
   {
     promise: 'An edit of a copy is told from an older state that was applied last.',
     file: 'drift/cause.ts',
-    from: '(said ? sameValues(said.values, copy.values) : versionIn(version))',
+    from: 'said && areComparable(said, copy) ? sameValues(said.values, copy.values) : versionIn(version)',
     to: 'versionIn(version)',
     tests: causes,
   },
   {
     promise: 'What a copy invented is passed by what is published again.',
-    file: 'drift/cause.ts',
+    file: 'drift/mend.ts',
     from: 'if (versionIn(highest)) return publishAgain(highest)',
     to: 'if (versionIn(highest)) return publishAgain()',
+    tests: causes,
+  },
+  {
+    promise: 'An event of an older schema is compared as the copy reads it.',
+    file: 'drift/reading.ts',
+    from: 'if (this.#entity) {',
+    to: 'if (false) {',
+    tests: ['drift/schema-versions.test.ts'],
+  },
+  {
+    promise: 'What is in different versions of a schema is not compared.',
+    file: 'drift/cause.ts',
+    from: 'if (owner.values !== undefined && !areComparable(owner, newest)) return sameVersion(owner.version, newest.version)',
+    to: '',
+    tests: causes,
+  },
+  {
+    promise: 'A copy that could not read an event is told from one that was written to.',
+    file: 'drift/cause.ts',
+    from: 'if (copy.unread && copy.unread.version >= newest.version) {',
+    to: 'if (copy.unread && !newest) {',
     tests: causes,
   },
   {
@@ -101,7 +122,7 @@ export const driftMutations = [
   {
     promise: 'What is repaired stands in the audit before it is done.',
     file: 'drift/repair.ts',
-    from: 'await broker.noteRepair(caller, { topic: owner.topic, repairs })',
+    from: 'await broker.noteRepair(caller, { topic, repairs })',
     to: '',
     tests: drift,
     name: 'the audit has it',

@@ -58,9 +58,9 @@ afterEach(() => broker.stop())
 const publish = () =>
   broker.publish(caller, { topic, events: [{ event: { id: '1', source: 'shop', type: 'order', key: 'a' } }] })
 
-async function settle(action: 'ack' | 'dead-letter'): Promise<void> {
+async function settle(action: 'ack' | 'dead-letter', reason = 'no'): Promise<void> {
   const { deliveries } = await broker.pull(caller, { subscription })
-  const outcomes = deliveries.map(({ lease }) => ({ lease, action, reason: 'no' }))
+  const outcomes = deliveries.map(({ lease }) => ({ lease, action, reason }))
   await broker.settle(caller, { subscription, outcomes })
 }
 
@@ -91,6 +91,17 @@ describe('an alarm', () => {
     await settle('dead-letter')
     await alarms.tick()
     expect(raised()).toEqual(['dead-letters'])
+    await broker.redrive(caller, { subscription, positions: 'all' })
+    await settle('ack')
+    await alarms.tick()
+    expect(raised()).toEqual([])
+  })
+
+  it('is raised of its own while there are events that consumers cannot read', async () => {
+    await publish()
+    await settle('dead-letter', 'unreadable: order has version 2 here')
+    await alarms.tick()
+    expect(raised()).toEqual(['dead-letters', 'unreadable'])
     await broker.redrive(caller, { subscription, positions: 'all' })
     await settle('ack')
     await alarms.tick()

@@ -9,6 +9,7 @@ export interface Alarm {
   readonly alarm:
     | 'oldest-unacked'
     | 'dead-letters'
+    | 'unreadable'
     | 'outage'
     | 'push-disabled'
     | 'topic-held'
@@ -169,7 +170,7 @@ export class Alarms {
   }
 
   #judgeSubscription(namespace: string, stats: SubscriptionStats): readonly Found[] {
-    const { subscription, oldestPendingMs, dead, outage } = stats
+    const { subscription, oldestPendingMs, dead, unreadable, outage } = stats
     const { oldestUnackedMs = 300_000 } = this.#parts
     const found: Found[] = []
     if (oldestPendingMs > oldestUnackedMs) {
@@ -183,6 +184,10 @@ export class Alarms {
     if (dead > 0) {
       const message = `${subscription} has dead letters; look why, then redrive or discard them: tidings dead-letters list ${subscription}`
       found.push({ alarm: 'dead-letters', namespace, subscription, message })
+    }
+    if (unreadable > 0) {
+      const message = `The consumers of ${subscription} cannot read events that were published to it; bring their contract up to date, then: tidings redrives start ${subscription} --reason unreadable`
+      found.push({ alarm: 'unreadable', namespace, subscription, message })
     }
     return found
   }

@@ -180,6 +180,7 @@ export const componentSchemas: Readonly<Record<string, JsonSchemaObject>> = {
         'skipped',
         'discarded',
         'dead',
+        'unreadable',
         'carried',
         'pending',
         'ready',

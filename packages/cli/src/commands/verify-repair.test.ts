@@ -124,10 +124,55 @@ test('verify --repair leaves what mends itself', async () => {
   await bench.broker.resume(bench.caller, 'sales.replica.crm.customer.1')
 })
 
-test('verify --repair wants the owner, and --dry-run a repair', async () => {
+function trace(...words: readonly string[]): Promise<Result> {
+  const variables = { TIDINGS_SECRET: secret, TIDINGS_URL: bench.server.url, HOME: bench.folder }
+  return runAtTerminal(['trace', 'crm.customer', ...words], { variables })
+}
+
+test('trace goes from the row of the owner to each copy, with what waits in between', async () => {
+  const copy = ['--copy', join(bench.folder, 'sales.db')]
+  const whole = await trace('c1', '--owner', server.url, ...copy, ...copy)
+  expect(whole).toMatchObject({ code: 0, stderr: '' })
+  const [none, instant] = [' {24}', String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`]
+  const lines = [
+    `${none}  owner      has the row, version 2 was given last`,
+    ...['created  version 1', 'updated  version 2'].flatMap((what) => [
+      `${instant}  committed  crm\\.customer\\.${what}`,
+      `${instant}  stored     \\S+`,
+      `${none}  settled    sales\\.replica\\.crm\\.customer\\.1: .*`,
+    ]),
+    ...['', ''].map(() => `${none}  copy       sales\\.replica\\.crm\\.customer\\.1: has a row of version 2`),
+  ]
+  expect(whole.stdout).toMatch(new RegExp(`^${lines.join('\n')}\n$`))
+  const json = await trace('c3', '--owner', server.url, ...copy, '--json')
+  expect(jsonLines(json.stdout)).toMatchObject([
+    {
+      owner: { isPresent: false, unsent: [], held: [] },
+      events: [{ event: { type: 'crm.customer.deleted' } }, { event: { type: 'crm.customer.created' } }],
+      copies: [
+        {
+          subscription: 'sales.replica.crm.customer.1',
+          isPresent: false,
+          deletedVersion: { sequence: expect.stringMatching(/2$/) },
+        },
+      ],
+    },
+  ])
+})
+
+test('trace refuses a copy of something else', async () => {
+  const copy = ['--copy', join(bench.folder, 'sales.db'), '--copy-table', 'crm_customer']
+  const { code, stderr } = await runAtTerminal(['trace', 'crm.other', 'c1', ...copy], {
+    variables: { TIDINGS_URL: bench.server.url, HOME: bench.folder },
+  })
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is a copy of crm.customer, not of crm.other'),
+  })
+})
+
+test('verify --dry-run wants a repair', async () => {
   const words = ['verify', '--source', 'postgres://x@localhost/x', '--table', 't', '--copy', 'x.db']
-  const repair = await runAtTerminal([...words, '--repair'], { variables: {} })
-  expect(repair).toMatchObject({ code: 2, stderr: expect.stringContaining('--owner') })
   const dry = await runAtTerminal([...words, '--dry-run'], { variables: {} })
   expect(dry).toMatchObject({ code: 2, stderr: expect.stringContaining('--repair') })
 })

@@ -61,7 +61,7 @@ export function addVerify(program: TidingsCommand): void {
     )
     .option('--resume <file>', 'keeps there how far it has come, goes on from there, and removes it at the end')
     .option('--explain', 'say why, for each difference, by what the owner, the server and the copy know')
-    .option('--repair', 'the same, and have the owner publish again what that mends')
+    .option('--repair', 'the same, and have the --owner publish again what that mends, and hand dead letters back')
     .option('-n, --dry-run', 'with --repair: show what would be done')
     .option('-y, --yes', "with --repair: don't ask")
     .runs<[], VerifyOptions>(async (session, _, options) => {

@@ -13,12 +13,12 @@ export interface ExplainOptions extends Confirmation {
 }
 
 /** What is wrong with the options is said before anything is compared. */
-export function checkExplainOptions({ owner, repair, dryRun, yes }: ExplainOptions): void {
-  if (repair && owner === undefined) {
-    throw new UsageError('A repair needs the owner, who publishes its rows again: --owner <url>.')
-  }
+export function checkExplainOptions({ repair, dryRun, yes }: ExplainOptions): void {
   if (!repair && (dryRun || yes)) throw new UsageError('--dry-run and --yes belong to --repair.')
 }
+
+const withoutOwner =
+  'Nobody was named who could publish rows again: --owner <url>. Those of a captured table are, when they are written once more: update customers set name = name where id = …'
 
 /** Finds out why the copy is different at these keys, and mends what can be mended where that is asked for. */
 export async function explainDifferences(
@@ -31,7 +31,7 @@ export async function explainDifferences(
   const owner = await ownerFor(session, options, copy)
   const causes = await explainDrift({ broker, caller, copy, ...(owner && { owner }) }, keys)
   for (const cause of causes) await output.show(cause, () => causeText(cause))
-  return options.repair && owner ? repair(session, options, { copy, owner, causes }) : exitCodes.different
+  return options.repair ? repair(session, options, { copy, owner, causes }) : exitCodes.different
 }
 
 async function ownerFor(
@@ -51,7 +51,7 @@ async function repair(
     copy,
     owner,
     causes,
-  }: { readonly copy: InspectedCopy; readonly owner: EntityOwner; readonly causes: readonly Cause[] },
+  }: { readonly copy: InspectedCopy; readonly owner: EntityOwner | undefined; readonly causes: readonly Cause[] },
 ): Promise<ExitCode> {
   const { broker, caller, output } = session
   const { isRepairable, repairDrift } = await import('tidings/drift')
@@ -62,10 +62,12 @@ async function repair(
     }
     return exitCodes.different
   }
-  const repairable = causes.filter(isRepairable)
-  if (repairable.length > 0) await confirm(session, `This ${summary(causes)}`, options)
+  const mended = causes.filter(isRepairable)
+  const repairable = mended.filter(({ mend }) => owner || mend.action === 'redrive')
+  if (repairable.length < mended.length) output.warn(withoutOwner)
+  if (repairable.length > 0) await confirm(session, `This ${summary(repairable)}`, options)
   const { subscription } = copy
-  const done = await repairDrift({ broker, caller, owner, subscription }, causes)
+  const done = await repairDrift({ broker, caller, ...(owner && { owner }), subscription }, causes)
   for (const repaired of done) await output.show(repaired, () => repairedText(repaired))
   const isDone = done.every(({ outcome }) => outcome === 'published' || outcome === 'redriven')
   output.note(

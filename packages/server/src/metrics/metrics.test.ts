@@ -106,7 +106,8 @@ describe('/metrics', () => {
     for (const id of ['7', '8', '9']) await publish(id, undefined, { extensions: { deliverat: tomorrow } })
     await take()
     const { lease } = await take()
-    await broker.settle(caller, { subscription, outcomes: [{ lease, action: 'dead-letter', reason: 'no' }] })
+    const reason = 'unreadable: too new'
+    await broker.settle(caller, { subscription, outcomes: [{ lease, action: 'dead-letter', reason }] })
     for (const holder of ['one', 'two'])
       await broker.stream(caller, { subscription, holder, onDeliveries: nothing, onClosed: nothing })
     const standing = async (name: string): Promise<number | undefined> =>
@@ -117,6 +118,7 @@ describe('/metrics', () => {
     expect(await standing('backlog_messages')).toBe(8)
     expect(await standing('inflight_messages')).toBe(1)
     expect(await standing('dead_letters_messages')).toBe(1)
+    expect(await standing('unreadable_messages')).toBe(1)
     expect(await standing('parked_messages')).toBe(4)
     expect(await standing('scheduled_messages')).toBe(3)
     expect(await standing('consumers')).toBe(2)

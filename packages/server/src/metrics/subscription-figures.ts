@@ -12,6 +12,7 @@ const readings: readonly Reading[] = [
   ],
   ['tidings_inflight_messages', 'Deliveries that are leased.', ({ leased }) => leased],
   ['tidings_dead_letters_messages', 'Dead letters that wait for an operator.', ({ dead }) => dead],
+  ['tidings_unreadable_messages', 'Dead letters that a consumer could not read.', ({ unreadable }) => unreadable],
   ['tidings_parked_messages', 'Events that wait behind a dead letter of their key.', ({ parked }) => parked],
   ['tidings_scheduled_messages', 'Events that wait for their time.', ({ scheduled }) => scheduled],
   ['tidings_consumers', 'Consumers that wait for deliveries.', ({ consumers }) => consumers],

@@ -131,3 +131,53 @@ describe('dead letters', () => {
     expect(drain(bench)).toEqual([2, 3, 4])
   })
 })
+
+describe('unreadable dead letters', () => {
+  const unreadable = { action: 'dead-letter', reason: 'unreadable: t has version 2 here' } as const
+  const counts = (bench: Bench) => {
+    const { dead, unreadable: counted } = shardCounts(bench.machine)
+    return { dead, unreadable: counted }
+  }
+  const given = (...reasons: readonly { readonly action: 'dead-letter'; readonly reason: string }[]): Bench => {
+    const bench = new Bench()
+    bench.publish(...reasons.map((_, place) => `key ${place}`))
+    for (const [place, entry] of bench.claim('h').entries()) bench.settle(entry, reasons[place]!)
+    return bench
+  }
+
+  it('are counted apart, also after a crash', () => {
+    const bench = given(unreadable, noUse, unreadable)
+    bench.commit()
+    bench.crash()
+    expect(counts(bench)).toEqual({ dead: 3, unreadable: 2 })
+  })
+
+  it('count until they go on or are given up, and leave nothing behind', () => {
+    const bench = given(unreadable, unreadable)
+    bench.redrive(1)
+    bench.discard(2)
+    expect(counts(bench)).toEqual({ dead: 0, unreadable: 0 })
+    expect(drain(bench)).toEqual([1])
+    bench.commit()
+    expect(bench.places()).toEqual(['state'])
+  })
+
+  it('count until a seek brings them again, and leave nothing behind', () => {
+    const bench = given(unreadable, unreadable)
+    bench.seek(1, 'skip')
+    expect(counts(bench)).toEqual({ dead: 1, unreadable: 1 })
+    bench.discard(1)
+    expect(drain(bench)).toEqual([2])
+    bench.commit()
+    expect(bench.places()).toEqual(['state'])
+  })
+
+  it('count until a newer state of their key ends them', () => {
+    const bench = new Bench({ onDeadLetter: 'supersede' })
+    bench.publish('a')
+    bench.settle(bench.claim('h')[0]!, unreadable)
+    expect(counts(bench)).toEqual({ dead: 1, unreadable: 1 })
+    bench.publish('a')
+    expect(counts(bench)).toEqual({ dead: 0, unreadable: 0 })
+  })
+})

@@ -13,6 +13,7 @@ import {
   storeException,
   storeHeldKey,
   storeUntried,
+  unreadableKey,
   type StoredEdit,
   type StoredException,
 } from './ledger-form.ts'
@@ -135,6 +136,10 @@ export class Aside {
     this.#state.remove(entry)
     unsaved.write(deadKey(offset), storeException({ ...entry, state: 'ready', suspect: false, counted: false }, at))
     counts.dead++
+    if (isUnreadable(entry.reason)) {
+      unsaved.write(unreadableKey(offset), '1')
+      this.#state.unreadable.add(offset)
+    }
     if (crashed) {
       unsaved.write(crashedKey(offset), '1')
       this.#state.crashed.add(offset)
@@ -149,11 +154,12 @@ export class Aside {
 
   /** A dead letter is one no longer: it goes on, or ends. */
   #exhume(offset: number, key: string | undefined): void {
-    const { unsaved, counts, crashed, queues } = this.#state
+    const { unsaved, counts, crashed, unreadable, queues } = this.#state
     unsaved.write(deadKey(offset), null)
     counts.dead--
     this.#state.returns++
     if (crashed.delete(offset)) unsaved.write(crashedKey(offset), null)
+    if (unreadable.delete(offset)) unsaved.write(unreadableKey(offset), null)
     const queue = key === undefined ? undefined : queues.get(key)
     if (!queue?.dead.includes(offset)) return
     queue.removeDead(offset)
@@ -248,4 +254,9 @@ export class Aside {
       }
     }
   }
+}
+
+/** How every consumer begins to say that it cannot read an event, in whichever language it is written. */
+function isUnreadable(reason: string | undefined): boolean {
+  return reason?.startsWith('unreadable') ?? false
 }

@@ -25,6 +25,7 @@ export {
   scheduledRange,
   stateKey,
   unacknowledgedRange,
+  unreadableRange,
   type StoredEdit,
   type StoredException,
   type StoredState,

@@ -12,6 +12,7 @@ export interface ShardCounts {
   readonly discarded: number
   readonly carried: number
   readonly dead: number
+  readonly unreadable: number
   readonly ready: number
   readonly leased: number
   readonly retrying: number
@@ -26,6 +27,7 @@ export function shardCounts({ state }: DeliveryMachine): ShardCounts {
   return {
     ...state.counts,
     ...atHand,
+    unreadable: state.unreadable.size,
     filtered: state.counts.filtered + state.passed.waiting('filtered'),
     skipped: state.counts.skipped + state.passed.waiting('skipped'),
   }

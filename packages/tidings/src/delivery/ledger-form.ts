@@ -14,6 +14,7 @@ import type { Entry, Moment } from './entry.ts'
  * | `x/<offset>`                 | an event at hand with a story                     | at start                |
  * | `k/<place>`                  | a key that is held up: its dead letters           | at start                |
  * | `c/<offset>`                 | a dead letter whose consumer never answered       | at start                |
+ * | `u/<offset>`                 | a dead letter that its consumer cannot read       | at start                |
  * | `d/<offset>`                 | a dead letter                                     | when somebody asks      |
  * | `p/<place>/<offset>`         | a parked event                                    | when its key moves      |
  * | `t/<due>/<offset>`           | a scheduled event                                 | an hour before it is due |
@@ -27,6 +28,7 @@ export const stateKey = 'state'
 export const exceptionRange = { from: 'x/', to: 'x0' } as const
 export const heldKeyRange = { from: 'k/', to: 'k0' } as const
 export const crashedRange = { from: 'c/', to: 'c0' } as const
+export const unreadableRange = { from: 'u/', to: 'u0' } as const
 export const deadRange = { from: 'd/', to: 'd0' } as const
 export const parkedRange = { from: 'p/', to: 'p0' } as const
 export const scheduledRange = { from: 't/', to: 't0' } as const
@@ -43,6 +45,7 @@ const pad = (number: number): string => String(number).padStart(16, '0')
 export const exceptionKey = (offset: number): string => `x/${pad(offset)}`
 export const heldKeyKey = (place: number): string => `k/${pad(place)}`
 export const crashedKey = (offset: number): string => `c/${pad(offset)}`
+export const unreadableKey = (offset: number): string => `u/${pad(offset)}`
 export const deadKey = (offset: number): string => `d/${pad(offset)}`
 export const parkedKey = (place: number, offset: number): string => `p/${pad(place)}/${pad(offset)}`
 export const scheduledKey = (due: number, offset: number): string => `t/${pad(due)}/${pad(offset)}`

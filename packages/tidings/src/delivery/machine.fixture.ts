@@ -24,6 +24,7 @@ import {
   stateKey,
   sweptRanges,
   unacknowledgedRange,
+  unreadableRange,
   type DeliveryPolicy,
   type ReplayEffects,
   type SettleAction,
@@ -74,6 +75,7 @@ export class Bench {
       exceptions: this.entries(exceptionRange),
       heldKeys: this.entries(heldKeyRange),
       crashed: this.entries(crashedRange),
+      unreadable: this.entries(unreadableRange),
       unacknowledged: this.entries(unacknowledgedRange),
       filters: this.entries(filterRange),
     }

@@ -19,6 +19,7 @@ export interface Stored {
   readonly exceptions: readonly LedgerEntry[]
   readonly heldKeys: readonly LedgerEntry[]
   readonly crashed: readonly LedgerEntry[]
+  readonly unreadable: readonly LedgerEntry[]
   readonly unacknowledged: readonly LedgerEntry[]
   readonly filters: readonly LedgerEntry[]
   /** The records of the events that `state.open` names. */
@@ -39,6 +40,7 @@ export function recover(stored: Stored, now: Moment): ShardState {
     state.crashed.add(offset)
     state.holdFloor({ offset })
   }
+  for (const { key } of stored.unreadable) state.unreadable.add(offsetOf(key))
   for (const exception of stored.exceptions.map(readException)) restoreException(state, exception, now)
   const records = new Map(stored.open.map((record) => [record.offset, record]))
   for (const offset of stored.state.open) {

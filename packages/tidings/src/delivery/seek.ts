@@ -11,6 +11,7 @@ import {
   parkedRange,
   placeOf,
   scheduledRange,
+  unreadableRange,
 } from './ledger-form.ts'
 import type { ReplayEffects } from './policy.ts'
 import type { Schedule } from './schedule.ts'
@@ -19,7 +20,7 @@ import type { ShardState } from './shard-state.ts'
 /** Where in the ledger the offsets of what is aside are found. */
 export const asideRanges = [deadRange, parkedRange, dueRange] as const
 /** What a seek has to sweep. */
-export const sweptRanges = [deadRange, crashedRange, parkedRange, scheduledRange, editRange] as const
+export const sweptRanges = [deadRange, crashedRange, unreadableRange, parkedRange, scheduledRange, editRange] as const
 
 /**
  * Moves a shard to another place of the log, in steps, because what is aside is read from the ledger:
@@ -69,7 +70,7 @@ export class Seek {
 
   /** Removes what a page of one of `sweptRanges` holds and that comes again. */
   sweep(keys: readonly string[]): void {
-    const { start, unsaved, counts, crashed } = this.#state
+    const { start, unsaved, counts, crashed, unreadable } = this.#state
     this.#places ??= new Map([...this.#state.queues.values()].map((queue) => [queue.place, queue]))
     for (const key of keys) {
       const offset = offsetOf(key)
@@ -78,6 +79,10 @@ export class Seek {
       if (key.startsWith('r/')) continue
       if (key.startsWith('c/')) {
         crashed.delete(offset)
+        continue
+      }
+      if (key.startsWith('u/')) {
+        unreadable.delete(offset)
         continue
       }
       if (key.startsWith('t/')) unsaved.write(dueKey(offset), null)

@@ -63,6 +63,8 @@ export class ShardState {
   readonly unsaved: Unsaved
   /** Dead letters whose consumer never answered: nobody knows whether they were applied, so they hold the floor. */
   readonly crashed = new Set<number>()
+  /** Dead letters that their consumer cannot read: they wait for its contract to be brought up to date. */
+  readonly unreadable = new Set<number>()
 
   /** What holds the floor beside events in memory alone: stored entries and crashed dead letters; checked lazily. */
   readonly #holdingFloor = new DueTimes<{ readonly offset: number; readonly gone?: boolean }>()

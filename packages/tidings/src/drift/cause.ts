@@ -1,6 +1,15 @@
 import type { Explanation } from '../broker/port/standing.ts'
-import type { EntityVersion } from '../event/index.ts'
-import { sameValues, type CopyHop, type Hops, type OwnerHop, type TopicEvent, type TopicHop } from './hops.ts'
+import {
+  areComparable,
+  sameValues,
+  type CopyHop,
+  type Hops,
+  type OwnerHop,
+  type SubscriptionHop,
+  type TopicEvent,
+  type TopicHop,
+} from './hops.ts'
+import { againAbove, decide, nothing, publishAgain, redrive, wait, type Mend } from './mend.ts'
 import { sameVersion, shownVersion, versionIn } from './version-text.ts'
 
 /** Why a copy is different at a key. */
@@ -26,6 +35,8 @@ export type CauseKind =
   | 'not-wanted'
   /** It was removed before it could arrive. */
   | 'beyond-retention'
+  /** The contract of the copy's service cannot read it. */
+  | 'unreadable'
   /** It was acknowledged, and the table of the handler does not show it. */
   | 'effect-missing'
   /** The copy holds what an older event said, although a newer one was acknowledged. */
@@ -36,19 +47,6 @@ export type CauseKind =
   | 'deleted-behind'
   | 'changing'
   | 'unknown'
-
-/** What mends a difference. */
-export type Mend = {
-  /** In a sentence. */
-  readonly text: string
-} & (
-  | { readonly action: 'none' | 'wait' | 'decide' | 'rebuild' }
-  /** The owner publishes it again, newer than all before, and newer than `above` where its own counter is behind that. */
-  | { readonly action: 'publish-again'; readonly above?: EntityVersion }
-  /** The same; what is held of the key is given back to the relay before. */
-  | { readonly action: 'release' }
-  | { readonly action: 'redrive'; readonly position: string }
-)
 
 export interface Verdict {
   readonly kind: CauseKind
@@ -81,7 +79,9 @@ function hasSame(owner: OwnerHop, copy: CopyHop): boolean {
 function isTold(owner: OwnerHop, { newest, isTrimmed }: TopicHop): boolean {
   if (!newest) return !owner.isPresent && (owner.version === undefined || isTrimmed)
   if (newest.isDeleted) return !owner.isPresent
-  return owner.isPresent && newest.values !== undefined && sameValues(owner.values, newest.values)
+  if (!owner.isPresent || newest.values === undefined) return false
+  if (owner.values !== undefined && !areComparable(owner, newest)) return sameVersion(owner.version, newest.version)
+  return sameValues(owner.values, newest.values)
 }
 
 // ------------------------------------------------------------------------------------------- between owner and topic
@@ -151,12 +151,19 @@ function unarrived(hops: Hops): Verdict {
   const { owner, topic, subscription, copy } = hops
   const { newest } = topic
   if (!newest) return unheardOf(hops)
+  if (copy.unread && copy.unread.version >= newest.version) {
+    const mend = wait('Bring the contract of its service up to date; when it starts, it reads what it could not.')
+    return verdict('unreadable', `The service of the copy cannot read it: ${copy.unread.reason}`, mend)
+  }
   if (!owner && isApplied(newest, copy)) {
     return unknown('The copy has what was published last; what the owner has was not asked.')
   }
   const explanation = subscription?.explanation
   if (!explanation) return unknown('Nobody knows which subscription brings its events, or it is not there.')
-  return notSettled(subscription.subscription, explanation, copy) ?? settled(hops, newest)
+  const left = notSettled(subscription, explanation, copy)
+  if (left) return left
+  if (explanation.position !== newest.position) return leftOut(subscription)
+  return settled(hops, newest)
 }
 
 function isApplied(newest: TopicEvent, copy: CopyHop): boolean {
@@ -175,7 +182,8 @@ function unheardOf({ owner, topic, copy }: Hops): Verdict {
 }
 
 /** What the subscription says of an event that its consumer has not finished with; nothing where it has. */
-function notSettled(subscription: string, explanation: Explanation, copy: CopyHop): Verdict | undefined {
+function notSettled(hop: SubscriptionHop, explanation: Explanation, copy: CopyHop): Verdict | undefined {
+  const { subscription } = hop
   const { position } = explanation
   switch (explanation.state) {
     case 'settled':
@@ -185,7 +193,7 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
       if (copy.keepsVersions) return undefined
       return verdict('not-wanted', `${subscription} began after it.`, decide('Move the subscription back.'))
     case 'filtered':
-      return verdict('not-wanted', `The filter of ${subscription} leaves it out.`, decide('Change the filter.'))
+      return leftOut(hop)
     case 'retrying':
       return verdict(
         'retrying',
@@ -193,7 +201,9 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
         wait('Mend what it fails at; it is tried again.'),
       )
     case 'dead':
-      return verdict('dead-lettered', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
+      return explanation.reason.startsWith('unreadable')
+        ? verdict('unreadable', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
+        : verdict('dead-lettered', `${subscription} gave it up: ${explanation.reason}`, redrive(position))
     case 'parked':
       return verdict(
         'parked',
@@ -222,6 +232,10 @@ function notSettled(subscription: string, explanation: Explanation, copy: CopyHo
   }
 }
 
+function leftOut({ subscription }: SubscriptionHop): Verdict {
+  return verdict('not-wanted', `The filter of ${subscription} leaves it out.`, decide('Change the filter.'))
+}
+
 function inFlight(explanation: Explanation): Mend {
   if (explanation.state === 'ready' && explanation.heldBack === 'paused') return decide('Resume the subscription.')
   return wait('See to it that its consumer runs.')
@@ -237,9 +251,11 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
       wait('The service that keeps the copy notices when it starts, and fills it again.'),
     )
   }
+  const isComparable = newest.values === undefined || areComparable(newest, copy)
   if (!copy.keepsVersions) {
+    if (!isComparable) return otherSchema(newest, copy)
     const text = 'It was acknowledged, and the table does not show it: its handler did something else, or somebody did.'
-    return verdict('effect-missing', text, publishAgain())
+    return verdict('effect-missing', text, takesAgain(subscription, newest) ? publishAgain() : againByHand)
   }
   const mend = againAbove(copy, newest)
   if (copy.values === undefined) {
@@ -247,45 +263,30 @@ function settled({ topic, subscription, copy }: Hops, newest: TopicEvent): Verdi
   }
   const { version = '' } = copy
   const said = topic.earlier.find((event) => event.version === version)
-  if (version < newest.version && (said ? sameValues(said.values, copy.values) : versionIn(version))) {
+  const isSaid = said && areComparable(said, copy) ? sameValues(said.values, copy.values) : versionIn(version)
+  if (version < newest.version && isSaid) {
     const text = `The copy holds version ${shownVersion(version)}, although ${shownVersion(newest.version)} was acknowledged.`
     return verdict('out-of-order', text, mend)
   }
+  if (version === newest.version && !isComparable) return otherSchema(newest, copy)
   const text = `The copy says version ${shownVersion(version)} and has values that no event of it had: somebody wrote them there.`
   return verdict('written-locally', text, mend)
 }
 
-// ------------------------------------------------------------------------------------------------------------ mending
-
-const nothing: Mend = { action: 'none', text: 'There is nothing to do.' }
-
-function publishAgain(above?: string): Mend {
-  const version = above === undefined ? undefined : versionIn(above)
-  return { action: 'publish-again', text: 'Have the owner publish it again.', ...(version && { above: version }) }
+/** Whether a handler gets what is published again, which is a change, or a deletion. */
+function takesAgain(subscription: SubscriptionHop | undefined, { isDeleted }: TopicEvent): boolean {
+  const end = isDeleted ? '.deleted' : '.updated'
+  return subscription?.types?.some((type) => type.endsWith(end)) ?? true
 }
 
-/** A copy takes what is newer than what it says that it has; nobody can publish anything newer than what is no version. */
-function againAbove({ version, deletedVersion }: CopyHop, newest: TopicEvent | undefined): Mend {
-  const highest = [newest?.version, version, deletedVersion]
-    .filter((text) => text !== undefined)
-    .sort()
-    .at(-1)
-  if (highest === undefined || highest === newest?.version) return publishAgain()
-  if (versionIn(highest)) return publishAgain(highest)
-  const text = 'Rebuild the copy: its version is none, so that nothing is newer. Removing its subscription does that.'
-  return { action: 'rebuild', text }
-}
+const againByHand = decide(
+  'Its handler does not take what is published again, which is a change: move its subscription back to the event, or mend the table by hand.',
+)
 
-function redrive(position: string): Mend {
-  return { action: 'redrive', position, text: 'Mend what it fails at; then redrive it.' }
-}
-
-function wait(text: string): Mend {
-  return { action: 'wait', text }
-}
-
-function decide(text: string): Mend {
-  return { action: 'decide', text }
+function otherSchema(newest: TopicEvent, copy: CopyHop): Verdict {
+  return unknown(
+    `What was published last is in version ${newest.schema} of its schema, and what is compared with it in ${copy.schema}: it takes the entity with its upcasts to compare them.`,
+  )
 }
 
 function verdict(kind: CauseKind, text: string, mend: Mend): Verdict {

@@ -72,8 +72,9 @@ class ReplicaCopy implements InspectedCopy {
     }
     for (const key of keys) {
       const deletedVersion = await this.#deletedVersion(key)
+      const unread = await this.#unread(key)
       const hop = found.get(key) ?? { keepsVersions: true }
-      found.set(key, { ...hop, ...(deletedVersion !== undefined && { deletedVersion }) })
+      found.set(key, { ...hop, ...(deletedVersion !== undefined && { deletedVersion }), ...(unread && { unread }) })
     }
     return found
   }
@@ -86,6 +87,16 @@ class ReplicaCopy implements InspectedCopy {
       new TextEncoder().encode(key),
     ])
     return row?.version
+  }
+
+  async #unread(key: string): Promise<CopyHop['unread']> {
+    const { name, number } = this.#build
+    const values = [name, number, new TextEncoder().encode(key)]
+    const [row] = await this.#database.query<{ version: string; reason: string }>(
+      this.#tables.statements.unreadOf,
+      values,
+    )
+    return row && { version: row.version, reason: row.reason }
   }
 
   async applied(): Promise<number | undefined> {

@@ -9,6 +9,7 @@ import { ownerHandler } from '../verify/index.ts'
 import {
   explainDrift,
   inspectReplica,
+  inspectTable,
   ownerRoutes,
   remoteOwner,
   repairDrift,
@@ -106,10 +107,47 @@ describe('explainDrift()', () => {
     expect([changing?.kind, other?.kind]).toEqual(['changing', 'none'])
   })
 
-  it('asks for many keys, and answers in their order', async () => {
+  it('asks for many keys, once for each, and answers in their order', async () => {
     const keys = ['b', ...Array.from({ length: 250 }, (_, index) => `never ${index}`), 'a']
-    const causes = await explained({}, ...keys)
+    const causes = await explained({}, ...keys, 'b')
     expect(causes.map(({ key }) => key)).toEqual(keys)
+  })
+
+  it('has the first event of a key redriven for a handler that takes no other', async () => {
+    const asMail = { namespace: 'default', principal: 'mail' }
+    const { broker } = bench
+    const greet = 'mail.greet'
+    const filter = { types: [crm.customer.created.type] }
+    await broker.putSubscription(asMail, { subscription: greet, topic, from: 'beginning', filter })
+    const letters: Libsql.Database = new Libsql(':memory:')
+    letters.exec('create table letters (id text primary key, email text)')
+    const settle = async (action: 'ack' | 'dead-letter') => {
+      const { deliveries } = await broker.pull(asMail, { subscription: greet, max: 10 })
+      const outcomes = deliveries.map(({ lease }) => ({ lease, action, reason: 'no address' }))
+      await broker.settle(asMail, { subscription: greet, outcomes })
+    }
+    await settle('dead-letter')
+    writeAround('b')
+    await change('a', 'newer@x')
+    await bench.environment.advance(20_000)
+    const database = sqliteDatabase({ client: letters, allowVolatile: true, environment: bench.environment })
+    await database.start()
+    const table = inspectTable({
+      database,
+      topic,
+      subscription: greet,
+      table: 'letters',
+      key: 'id',
+      columns: ['email'],
+    })
+    const causes = await explained({ copy: table }, 'a')
+    expect(causes).toMatchObject([{ kind: 'dead-lettered', mend: { action: 'redrive' } }])
+    const [around] = await explained({}, 'b')
+    const handedBack = await repairDrift({ broker, caller: operator, subscription: greet }, [...causes, around!])
+    expect(handedBack).toMatchObject([{ outcome: 'redriven' }, { key: 'b', outcome: 'left' }])
+    await settle('ack')
+    expect(await explained({ copy: table }, 'a')).toMatchObject([{ kind: 'not-wanted' }])
+    await database.stop()
   })
 
   it('knows a copy whose database is older than what was acknowledged', async () => {
@@ -199,6 +237,14 @@ describe('traceKey()', () => {
     expect(trace.events.map(({ event, at }) => [event.type, at])).toMatchObject([
       [`${topic}.created`, [{ subscription, state: 'settled' }]],
     ])
-    expect(trace.copies).toMatchObject([{ subscription, version: '0000000000.00000000000000000001' }])
+    expect(trace.copies).toEqual([
+      {
+        subscription,
+        isPresent: true,
+        values: { email: '"a@x"' },
+        keepsVersions: true,
+        version: { sourceepoch: 0, sequence: '00000000000000000001' },
+      },
+    ])
   })
 })

@@ -24,6 +24,8 @@ export interface OwnerHop {
   readonly isPresent: boolean
   /** Of the state as it would be published; absent where there is none, or `refusal`. */
   readonly values?: Values
+  /** The version of the schema in which they are read. */
+  readonly schema?: number
   readonly refusal?: string
   /** The newest version that was given. */
   readonly version?: string
@@ -52,14 +54,21 @@ export interface TopicEvent {
   readonly isErased: boolean
   /** Absent for a deletion, and where the payload is gone or cannot be copied. */
   readonly values?: Values
+  /** The version of the schema in which they are read. */
+  readonly schema?: number
   /** Milliseconds since 1970. */
   readonly appendedAt: number
 }
 
 export interface SubscriptionHop {
   readonly subscription: string
-  /** Where the newest event stands; absent where the topic has none, or the subscription is not there. */
+  /**
+   * Where the newest event stands that its filter lets through, or the newest one where there is none; absent where the
+   * topic has nothing, or the subscription is not there.
+   */
   readonly explanation?: Explanation
+  /** The types that it gets; all where it is absent. */
+  readonly types?: readonly string[]
   /** It has acknowledged more than the copy's database knows of. */
   readonly isAheadOfCopy: boolean
 }
@@ -67,14 +76,23 @@ export interface SubscriptionHop {
 export interface CopyHop {
   /** Absent where it has no row. */
   readonly values?: Values
+  /** The version of the schema that its contract has, as far as somebody says. */
+  readonly schema?: number
   /** Whether it stores which version a row is of, as replicas do and tables of handlers do not. */
   readonly keepsVersions: boolean
   readonly version?: string
   /** The version in which it deleted the row, as long as it remembers that. */
   readonly deletedVersion?: string
+  /** The newest state that its contract could not read. */
+  readonly unread?: { readonly version: string; readonly reason: string }
 }
 
 export function sameValues(left: Values | undefined, right: Values | undefined): boolean {
   if (!left || !right) return left === right
   return left.size === right.size && [...left].every(([column, text]) => right.get(column) === text)
+}
+
+/** Whether what two hops have is in one version of the schema, so that it can be compared. */
+export function areComparable(left: { readonly schema?: number }, right: { readonly schema?: number }): boolean {
+  return left.schema === right.schema
 }

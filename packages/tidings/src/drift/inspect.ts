@@ -1,13 +1,13 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
+import type { Explanation } from '../broker/port/standing.ts'
 import type { HistoricEvent, HistoryAnswer } from '../broker/port/events.ts'
-import { parseExactJson } from '../contract/index.ts'
 import { TidingsError } from '../errors.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
-import { changeAsWritten, type Change } from '../replica/change.ts'
-import { canonicalValues } from '../verify/canonical.ts'
+import type { ReadEntity } from '../replica/change.ts'
 import { causeOf, type Verdict } from './cause.ts'
 import type { InspectedCopy } from './copy.ts'
 import type { CopyHop, Hops, OwnerHop, SubscriptionHop, TopicEvent, TopicHop } from './hops.ts'
+import { StateReader } from './reading.ts'
 import { seenAt, type Seen } from './seen.ts'
 import { versionText } from './version-text.ts'
 
@@ -17,6 +17,11 @@ export interface InspectOptions {
   readonly copy: InspectedCopy
   /** Without it only what happened behind the topic can be found. */
   readonly owner?: EntityOwner
+  /**
+   * The entity in the contract with which the copy's service reads its events. Without it events of an older version of the
+   * schema are not upcast: what they say cannot be compared with what is in a newer one.
+   */
+  readonly entity?: ReadEntity
   /** How many events of the topic are looked through for older versions of the keys: 10,000. */
   readonly scan?: number
 }
@@ -30,11 +35,14 @@ export interface Cause extends Verdict {
 const keysAtOnce = 100
 const questionsAtOnce = 8
 const mostLooks = 3
+/** So many events of a key that a filter leaves out are passed on the way to one that it lets through. */
+const mostLeftOut = 100
 
-/** Finds out for each key why the copy is different there, in the order given. Reads only. */
+/** Finds out for each key, once, why the copy is different there, in the order given. Reads only. */
 export async function explainDrift(options: InspectOptions, keys: readonly string[]): Promise<readonly Cause[]> {
   const causes: Cause[] = []
-  for (const some of chunks(keys, keysAtOnce)) {
+  // A comparison meets a row twice whose key was changed meanwhile.
+  for (const some of chunks([...new Set(keys)], keysAtOnce)) {
     const hops = await lookAt(options, some)
     causes.push(...some.map((key) => ({ key, ...causeOf(hops.get(key)!), seen: seenAt(hops.get(key)!) })))
   }
@@ -60,23 +68,28 @@ async function lookOnce(
   options: InspectOptions,
   keys: readonly string[],
 ): Promise<{ readonly hops: readonly Hops[]; readonly changed: ReadonlySet<string> }> {
-  const { broker, caller, copy, owner, scan } = options
+  const { broker, caller, copy, owner, entity, scan } = options
   const { topic } = copy
+  const reader = new StateReader(copy, entity)
   const before = await owner?.standing(keys)
   const history = await broker.history(caller, { topic, keys, ...(scan !== undefined && { scan }) })
-  const topics = new Map(keys.map((key) => [key, topicHop(history, key, copy)]))
+  const topics = new Map(keys.map((key) => [key, topicHop(history, key, reader)]))
   const subscriptions = await subscriptionHops(options, topics)
   const copies = await copy.find(keys)
   const after = await owner?.standing(keys)
   const changed = keys.filter((_, index) => JSON.stringify(before?.[index]) !== JSON.stringify(after?.[index]))
   const hops = keys.map((key, index): Hops => {
     const subscription = subscriptions.get(key)
+    const has = before && ownerHop(before[index]!, reader)
+    const told = topics.get(key)!
+    // A copy of whose contract nothing is known has most likely that of the owner.
+    const schema = entity?.version ?? has?.schema ?? told.newest?.schema
     return {
       key,
-      ...(before && { owner: ownerHop(before[index]!, copy) }),
-      topic: topics.get(key)!,
+      ...(has && { owner: has }),
+      topic: told,
       ...(subscription && { subscription }),
-      copy: copies.get(key) ?? ({ keepsVersions: false } satisfies CopyHop),
+      copy: { keepsVersions: false, ...copies.get(key), ...(schema !== undefined && { schema }) } satisfies CopyHop,
     }
   })
   return { hops, changed: new Set(changed) }
@@ -84,13 +97,11 @@ async function lookOnce(
 
 // --------------------------------------------------------------------------------------------------------- single hops
 
-function ownerHop(
-  { isPresent, state, refusal, version, unsent, held, isListing }: OwnerStanding,
-  { columns }: InspectedCopy,
-): OwnerHop {
+function ownerHop(standing: OwnerStanding, reader: StateReader): OwnerHop {
+  const { isPresent, refusal, version, unsent, held, isListing } = standing
   return {
     isPresent,
-    ...(state !== undefined && { values: canonicalValues(parseExactJson(state) as Record<string, unknown>, columns) }),
+    ...reader.owner(standing),
     ...(refusal !== undefined && { refusal }),
     ...(version && { version: versionText(version, version.isPresent) }),
     unsent,
@@ -99,10 +110,10 @@ function ownerHop(
   }
 }
 
-function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: InspectedCopy): TopicHop {
+function topicHop({ events, trimmed }: HistoryAnswer, key: string, reader: StateReader): TopicHop {
   const ofKey = events
     .filter(({ event }) => event.key === key)
-    .map((event) => ({ stale: event.stale, ...topicEvent(event, copy) }))
+    .map((event) => ({ stale: event.stale, ...topicEvent(event, reader) }))
   const [newest, ...earlier] = ofKey.filter(({ stale }) => !stale)
   const [last] = ofKey
   return {
@@ -113,32 +124,9 @@ function topicHop({ events, trimmed }: HistoryAnswer, key: string, copy: Inspect
   }
 }
 
-function topicEvent(found: HistoricEvent, { key, columns }: InspectedCopy): TopicEvent {
+function topicEvent(found: HistoricEvent, reader: StateReader): TopicEvent {
   const { position, appendedAt, erased = false } = found
-  const change = changeIn(found, key)
-  return {
-    position,
-    version: change.version,
-    isDeleted: change.isDeleted,
-    isErased: erased,
-    ...(change.data && { values: canonicalValues(change.data, columns) }),
-    appendedAt,
-  }
-}
-
-function changeIn(
-  found: HistoricEvent,
-  keyProperty: string,
-): Pick<Change, 'version' | 'data'> & { isDeleted: boolean } {
-  // A payload that no copy takes, or that is gone, is no state; its version counts all the same.
-  const withoutPayload = { ...found, event: { ...found.event, type: `${found.event.type}.deleted` } }
-  const { version } = changeAsWritten(withoutPayload, keyProperty)
-  try {
-    const change = changeAsWritten(found, keyProperty)
-    return { version: change.version, isDeleted: change.data === undefined, ...(change.data && { data: change.data }) }
-  } catch {
-    return { version: version.replace('~', ''), isDeleted: false }
-  }
+  return { position, ...reader.event(found), isErased: erased, appendedAt }
 }
 
 async function subscriptionHops(
@@ -152,16 +140,31 @@ async function subscriptionHops(
   // The watermark first: the copy's database knew of it before it was told.
   const applied = await copy.applied()
   const isAheadOfCopy = applied !== undefined && description.watermark > applied
+  const { types } = description.filter ?? {}
   for (const some of chunks([...topics], questionsAtOnce)) {
     await Promise.all(
-      some.map(async ([key, { newest }]) => {
-        const event = newest && { position: newest.position }
-        const explanation = event && (await broker.explain(caller, { subscription, event }).catch(unlessUnknown))
-        hops.set(key, { subscription, isAheadOfCopy, ...(explanation && { explanation }) })
+      some.map(async ([key, topic]) => {
+        const explanation = await explanationOf({ broker, caller, subscription }, topic)
+        hops.set(key, { subscription, isAheadOfCopy, ...(types && { types }), ...(explanation && { explanation }) })
       }),
     )
   }
   return hops
+}
+
+/** A subscription that leaves the newest event out has had to do with an older one, such as the first of its key. */
+async function explanationOf(
+  { broker, caller, subscription }: Pick<InspectOptions, 'broker' | 'caller'> & { readonly subscription: string },
+  { newest, earlier }: TopicHop,
+): Promise<Explanation | undefined> {
+  let first: Explanation | undefined
+  for (const { position } of newest ? [newest, ...earlier.slice(0, mostLeftOut)] : []) {
+    const event = { position }
+    const explanation = await broker.explain(caller, { subscription, event }).catch(unlessUnknown)
+    first ??= explanation
+    if (explanation?.state !== 'filtered') return explanation ?? first
+  }
+  return first
 }
 
 function unlessUnknown(error: unknown): undefined {

@@ -25,6 +25,7 @@ const standing = object({
   key,
   isPresent: boolean(),
   state: optional(anything),
+  dataschema: optional(anything),
   refusal: optional(anything),
   version: optional(object({ ...entityVersion, isPresent: boolean() })),
   unsent: list(object({ version: optional(object(entityVersion)), writtenAt: time }), 1_000_000),

@@ -2,14 +2,15 @@ import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { EntityVersion } from '../event/index.ts'
 import type { EntityOwner, PublishedAgain } from '../outbox/index.ts'
-import type { Mend } from './cause.ts'
+import type { Mend } from './mend.ts'
 import { chunks, type Cause } from './inspect.ts'
 
 export interface RepairOptions {
   readonly broker: Broker
   /** On whose behalf: an operator, or the owner itself. The audit names it. */
   readonly caller: Caller
-  readonly owner: EntityOwner
+  /** Without it nothing is published again, and dead letters alone are handed back. */
+  readonly owner?: EntityOwner
   /** The subscription that brings the copy its events, of which dead letters are handed back. */
   readonly subscription: string
 }
@@ -30,7 +31,7 @@ export type Repaired = { readonly key: string } & (
 
 const keysAtOnce = 100
 
-/** Whether a repair does something about a cause. */
+/** Whether a repair does something about a cause; without the owner it only hands dead letters back. */
 export function isRepairable({ mend }: Pick<Cause, 'mend'>): boolean {
   return mend.action === 'publish-again' || mend.action === 'release' || mend.action === 'redrive'
 }
@@ -43,9 +44,11 @@ export function isRepairable({ mend }: Pick<Cause, 'mend'>): boolean {
 export async function repairDrift(options: RepairOptions, causes: readonly Cause[]): Promise<readonly Repaired[]> {
   const { broker, caller, owner, subscription } = options
   const done = new Map<string, Repaired>()
-  for (const some of chunks(causes.filter(isRepairable), keysAtOnce)) {
+  const repairable = causes.filter((cause) => isRepairable(cause) && (owner || cause.mend.action === 'redrive'))
+  for (const some of chunks(repairable, keysAtOnce)) {
+    const topic = owner?.topic ?? (await broker.subscription(caller, subscription)).topic
     const repairs = some.map(({ key, kind, mend }) => ({ key, cause: kind, action: mend.action }))
-    await broker.noteRepair(caller, { topic: owner.topic, repairs })
+    await broker.noteRepair(caller, { topic, repairs })
     for (const { key, ...answer } of await publishAgain(owner, some)) done.set(key, { key, ...answer })
     for (const { key, ...answer } of await redrive({ broker, caller, subscription }, some))
       done.set(key, { key, ...answer })
@@ -53,13 +56,13 @@ export async function repairDrift(options: RepairOptions, causes: readonly Cause
   return causes.map(({ key, mend }) => done.get(key) ?? { key, outcome: 'left', mend })
 }
 
-async function publishAgain(owner: EntityOwner, causes: readonly Cause[]): Promise<readonly Repaired[]> {
+async function publishAgain(owner: EntityOwner | undefined, causes: readonly Cause[]): Promise<readonly Repaired[]> {
   const requests = causes.flatMap(({ key, mend }) => {
     if (mend.action === 'release') return { key }
     if (mend.action !== 'publish-again') return []
     return { key, ...(mend.above && { above: mend.above }) }
   })
-  if (requests.length === 0) return []
+  if (!owner || requests.length === 0) return []
   return (await owner.publishAgain(requests)).map(outcomeOf)
 }
 

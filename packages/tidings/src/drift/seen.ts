@@ -49,11 +49,12 @@ function subscriptionText({ subscription, explanation, isAheadOfCopy }: Subscrip
   return `${subscription}: ${state}${isAheadOfCopy ? '; it has acknowledged more than the copy knows of' : ''}`
 }
 
-function copyText({ values, keepsVersions, version, deletedVersion }: CopyHop): string {
+function copyText({ values, keepsVersions, version, deletedVersion, unread }: CopyHop): string {
   const row = values ? 'has a row' : 'has no row'
   const told = version === undefined ? '' : ` of version ${shownVersion(version)}`
   const gone = deletedVersion === undefined ? '' : `; it deleted version ${shownVersion(deletedVersion)}`
-  return `${row}${told}${gone}${keepsVersions ? '' : '; it keeps no versions'}`
+  const missed = unread === undefined ? '' : `; it could not read version ${shownVersion(unread.version)}`
+  return `${row}${told}${gone}${missed}${keepsVersions ? '' : '; it keeps no versions'}`
 }
 
 function seen(hop: Seen['hop'], text: string): Seen {

@@ -1,11 +1,12 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
 import type { HistoricEvent } from '../broker/port/events.ts'
 import type { Explanation } from '../broker/port/standing.ts'
-import { TidingsError } from '../errors.ts'
-import type { Position } from '../event/index.ts'
+import { TidingsError, type ErrorCode } from '../errors.ts'
+import type { EntityVersion, Position } from '../event/index.ts'
 import type { EntityOwner, OwnerStanding } from '../outbox/index.ts'
 import type { InspectedCopy } from './copy.ts'
 import type { CopyHop } from './hops.ts'
+import { versionIn } from './version-text.ts'
 
 export interface TraceOptions {
   readonly broker: Broker
@@ -32,7 +33,26 @@ export interface Trace {
   readonly isPartial: boolean
   /** Retention has removed events up to here. */
   readonly trimmed?: Position
-  readonly copies: readonly (CopyHop & { readonly subscription: string })[]
+  readonly copies: readonly TracedCopy[]
+}
+
+const removed = new Set<ErrorCode>(['subscription-unknown', 'position-unknown'])
+
+/** What a copy has of the key. It keeps no times. */
+export interface TracedCopy {
+  /** The subscription that brings its events. */
+  readonly subscription: string
+  readonly isPresent: boolean
+  /** Of its row: the canonical JSON of each column beside the key. */
+  readonly values?: Readonly<Record<string, string>>
+  /** Whether it stores which version a row is of, as replicas do and tables of handlers do not. */
+  readonly keepsVersions: boolean
+  /** Of its row; absent as well where what is stored there is no version. */
+  readonly version?: EntityVersion
+  /** The version in which it deleted the row, as long as it remembers that. */
+  readonly deletedVersion?: EntityVersion
+  /** The newest state that its contract could not read. */
+  readonly unread?: { readonly version?: EntityVersion; readonly reason: string }
 }
 
 /** One event. Its own `time` is when the owner made it; the broker keeps when it was stored, and no time of a settle. */
@@ -56,8 +76,8 @@ export async function traceKey(options: TraceOptions): Promise<Trace> {
     events.push({ ...event, at: at.filter((each) => each !== undefined) })
   }
   const copied = copies.map(async (copy) => {
-    const found = (await copy.find([key])).get(key)
-    return { subscription: copy.subscription, ...(found ?? { keepsVersions: false }) }
+    const found = (await copy.find([key])).get(key) ?? { keepsVersions: false }
+    return tracedCopy(copy.subscription, found)
   })
   return {
     topic,
@@ -70,7 +90,24 @@ export async function traceKey(options: TraceOptions): Promise<Trace> {
   }
 }
 
-/** Nothing where the subscription was removed meanwhile. */
+function tracedCopy(subscription: string, { values, keepsVersions, unread, ...texts }: CopyHop): TracedCopy {
+  return {
+    subscription,
+    isPresent: values !== undefined,
+    ...(values && { values: Object.fromEntries(values) }),
+    keepsVersions,
+    ...given('version', texts.version),
+    ...given('deletedVersion', texts.deletedVersion),
+    ...(unread && { unread: { ...given('version', unread.version), reason: unread.reason } }),
+  }
+}
+
+function given<Name extends string>(name: Name, text: string | undefined): { readonly [Key in Name]?: EntityVersion } {
+  const version = text === undefined ? undefined : versionIn(text)
+  return (version ? { [name]: version } : {}) as { readonly [Key in Name]?: EntityVersion }
+}
+
+/** Nothing where the subscription, or the event, was removed meanwhile. */
 async function standingAt(
   { broker, caller }: Pick<TraceOptions, 'broker' | 'caller'>,
   subscription: string,
@@ -79,7 +116,7 @@ async function standingAt(
   try {
     return { subscription, ...(await broker.explain(caller, { subscription, event: { position } })) }
   } catch (error) {
-    if (error instanceof TidingsError && error.code === 'subscription-unknown') return undefined
+    if (error instanceof TidingsError && removed.has(error.code)) return undefined
     throw error
   }
 }

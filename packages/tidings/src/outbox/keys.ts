@@ -17,6 +17,8 @@ export interface OwnerStanding {
   readonly isPresent: boolean
   /** The state as it would be published now: JSON, with every digit. Absent where there is none, or `refusal`. */
   readonly state?: string
+  /** The schema in which it is: that of the events. */
+  readonly dataschema?: string
   /** Why the row cannot be published as it is. */
   readonly refusal?: string
   /** The newest version that was given; absent where none ever was. */
@@ -143,14 +145,14 @@ async function stateOf(
   transaction: Transaction,
   entity: OwnedEntity,
   key: string,
-): Promise<Pick<OwnerStanding, 'isPresent' | 'state' | 'refusal'>> {
+): Promise<Pick<OwnerStanding, 'isPresent' | 'state' | 'dataschema' | 'refusal'>> {
   const row = await entity.readRow(transaction, key)
   if (!row) return { isPresent: false }
   try {
-    const { data } = await entity.eventFor({ change: 'updated', key, row })
+    const { data, dataschema } = await entity.eventFor({ change: 'updated', key, row })
     const state = new TextDecoder('utf-8', { fatal: true }).decode(data)
     parseExactJson(state)
-    return { isPresent: true, state }
+    return { isPresent: true, state, ...(dataschema !== undefined && { dataschema }) }
   } catch (error) {
     return { isPresent: true, refusal: error instanceof Error ? error.message : String(error) }
   }

@@ -130,6 +130,7 @@ export const statements: ReplicaStatements = {
   forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
   forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
   unread: 'select key, version from tidings.replica_unread where name = $1 and build = $2 limit $3',
+  unreadOf: 'select version, reason from tidings.replica_unread where name = $1 and build = $2 and key = $3',
   countUnread: 'select count(*) as count from tidings.replica_unread where name = $1 and build = $2',
   keepUnread: `
     insert into tidings.replica_unread (name, build, key, version, reason) values ($1, $2, $3, $4, $5)

@@ -79,6 +79,7 @@ export const statements: ReplicaStatements = {
   forgetTombstones: 'delete from tidings_replica_tombstones where name = ? and build = ? and number <= ?',
   forgetEveryTombstone: 'delete from tidings_replica_tombstones where name = ? and build = ?',
   unread: 'select key, version from tidings_replica_unread where name = ? and build = ? limit ?',
+  unreadOf: 'select version, reason from tidings_replica_unread where name = ? and build = ? and key = ?',
   countUnread: 'select count(*) as count from tidings_replica_unread where name = ? and build = ?',
   keepUnread: `
     insert into tidings_replica_unread (name, build, key, version, reason) values (?, ?, ?, ?, ?)

@@ -76,6 +76,8 @@ export interface ReplicaStatements {
   readonly forgetEveryTombstone: string
   /** Name, build, most rows: key and version of what could not be read. */
   readonly unread: string
+  /** Name, build, key: version and reason of the state that could not be read. */
+  readonly unreadOf: string
   /** Name, build. */
   readonly countUnread: string
   /** Name, build, key, version, reason: a row where there was none of the key. */

@@ -156,14 +156,18 @@ class Attempt {
     if (this.counter === undefined) await this.#transact(() => returned)
   }
 
-  /** Where a handler does what no proxy bears, it gets the data as it is, from here on and at once. */
+  /**
+   * Where a handler does what no proxy bears, it gets the data as it is from here on, and at once unless its transaction
+   * is committed: then it fails like any other that fails there.
+   */
   async #observe(event: EventOf<EventType>, observing: ObservedDelivery): Promise<unknown> {
     const { handler } = this.#parts
     try {
       return await handler.run(this.#context(observing.event(event)))
     } catch (error) {
-      if (!isCloneError(error) || this.counter !== undefined) throw error
+      if (!isCloneError(error)) throw error
       handler.reads.giveUp()
+      if (this.counter !== undefined) throw error
       this.#called = false
       return await handler.run(this.#context(event))
     } finally {

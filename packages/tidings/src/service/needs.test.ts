@@ -149,6 +149,21 @@ it('a handler that clones its data gets it as it is, at once, and counts as read
   expect(needs()).toEqual([{ ...handler, fields: [''] }])
 })
 
+it('a handler that clones its data after its transaction fails once, and gets it as it is from then on', async () => {
+  const service = marketingService('always')
+  const seen: unknown[] = []
+  service.on('thank-buyer', sales.returned, { from: 'beginning' }, async ({ event, transaction }) => {
+    await transaction(() => undefined)
+    seen.push(structuredClone(event.data))
+  })
+  await service.start()
+  await publish('o1')
+  await publish('o2')
+  expect(seen).toEqual([{ orderId: 'o2' }])
+  await stop(service)
+  expect(needs()).toEqual([{ ...handler, fields: [''] }])
+})
+
 it('a handler that is not looked at tells nothing', async () => {
   const service = marketingService('never')
   service.on('thank-buyer', sales.returned, { from: 'beginning' }, ({ event }) => event.data.orderId)

@@ -61,12 +61,18 @@ export interface TypeChange {
   readonly after: JsonSchema
 }
 
-/** Whoever reads what the changes remove or alter, and whoever is not known not to. */
+/**
+ * Whoever reads what the changes remove or alter, and whoever is not known not to. Of a type that the contract names no
+ * more everything is removed: it stays registered, and nobody says that it goes on being published.
+ */
 export function affectedBy(
-  changes: readonly TypeChange[],
+  { changes, types }: { readonly changes: readonly TypeChange[]; readonly types: readonly ContractTypePlan[] },
   consumers: ReadonlyMap<string, readonly ContractConsumer[]>,
 ): readonly AffectedConsumer[] {
-  const breaking = changes.filter(({ plan }) => plan.fields.some(({ change }) => change !== 'added'))
+  const removed = types
+    .filter(({ change }) => change === 'absent')
+    .map((plan) => ({ plan, before: true, after: false }))
+  const breaking = [...changes.filter(({ plan }) => plan.fields.some(({ change }) => change !== 'added')), ...removed]
   const topics = new Set(breaking.map(({ plan }) => plan.topic))
   return [...topics].flatMap((topic) =>
     (consumers.get(topic) ?? []).flatMap((consumer) => {

@@ -99,6 +99,59 @@ it('a new type of a topic that another process has made stands beside the others
   expect(answers.map(({ status }) => status)).toEqual(['stored', 'refused'])
 })
 
+it('whoever reads a type that the contract names no more is named in the plan', async () => {
+  await using broker = await openBroker(checkCompatibility)
+  await broker.registerContract(caller, contractOf({ id: text, note: text }))
+  const mail = { namespace: 'default', principal: 'mail' }
+  const needs = { consumer: 'mail.thank', as: 'handler', topic, observed: true, fields: ['/note'] } as const
+  await broker.reportNeeds(mail, { service: 'mail', needs: [needs] })
+  await broker.putSubscription(mail, { subscription: 'audit.all', topic, from: 'beginning' })
+  const { affected } = await broker.planContract(caller, { service: 'shop', topics: [] })
+  expect(affected).toEqual([
+    {
+      topic,
+      consumer: 'audit.all',
+      service: 'audit',
+      as: 'subscription',
+      types: [topic],
+      fields: [],
+      known: 'nothing',
+    },
+    {
+      topic,
+      consumer: 'mail.thank',
+      service: 'mail',
+      as: 'handler',
+      types: [topic],
+      fields: ['/note'],
+      known: 'observed',
+    },
+  ])
+})
+
+it('an entity cannot get another key, unless nothing is promised of it', async () => {
+  await using broker = await openBroker(checkCompatibility)
+  const customers = (key: string, mode: 'full-transitive' | 'none'): RegisterContractRequest => ({
+    service: 'shop',
+    topics: [
+      {
+        topic: 'shop.customer',
+        kind: 'entity',
+        key,
+        compatibility: { mode },
+        types: [{ type: 'shop.customer.created' }],
+      },
+    ],
+  })
+  await broker.registerContract(caller, customers('id', 'full-transitive'))
+  await expect(broker.registerContract(caller, customers('email', 'full-transitive'))).rejects.toMatchObject({
+    code: 'contract-incompatible',
+    message: expect.stringMatching(/The key of shop.customer was "id" and is "email".*\(rule key-changed/),
+  })
+  const plan = await broker.registerContract(caller, customers('email', 'none'))
+  expect(plan.verdict).toBe('unchanged')
+})
+
 it('an older schema that is registered again holds where the newest does not promise to take it', async () => {
   await using broker = await openBroker(checkCompatibility)
   const compatibility = { mode: 'none' } as const

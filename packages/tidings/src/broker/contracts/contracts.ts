@@ -104,8 +104,8 @@ export class Contracts {
     const schema = (digest: string) => catalog.known('schema', digest)?.schema
     const by = { at: environment.clock.now(), by: principal }
     const planned = await planContract(request, { contract: present, topic, schema, check }, by)
-    const { changes } = planned
-    const affected = changes.length === 0 ? [] : affectedBy(changes, await consumersByTopic(catalog))
+    const isUnchanged = planned.changes.length === 0 && planned.types.every(({ change }) => change !== 'absent')
+    const affected = isUnchanged ? [] : affectedBy(planned, await consumersByTopic(catalog))
     const verdict = verdicts[Math.max(0, ...planned.types.map((type) => verdicts.indexOf(type.verdict)))]!
     return { present, planned, plan: { service: request.service, verdict, types: planned.types, affected } }
   }

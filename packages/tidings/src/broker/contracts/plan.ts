@@ -51,12 +51,22 @@ export async function planContract(
   const compared = new Map<string, Promise<readonly ContractFinding[]>>()
   for (const topic of request.topics) {
     const setting = compatibilityOf(request, topic)
-    const registered = known.contract?.topics.find((each) => each.topic === topic.topic)?.types
-    const present = registered ?? adopted(known.topic(topic.topic), schemas, by)
+    const registered = known.contract?.topics.find((each) => each.topic === topic.topic)
+    const present = registered?.types ?? adopted(known.topic(topic.topic), schemas, by)
     const planned = await Promise.all(
       topic.types.map((type) => {
         const before = present.find((each) => each.type === type.type)
-        return new TypePlanner({ topic, type, setting, before, known, schemas, compared, by }).plan()
+        return new TypePlanner({
+          topic,
+          type,
+          setting,
+          before,
+          keyBefore: registered?.key,
+          known,
+          schemas,
+          compared,
+          by,
+        }).plan()
       }),
     )
     types.push(...planned.map(({ plan }) => plan))
@@ -127,6 +137,7 @@ interface TypeParts {
   readonly type: ContractTypeDefinition
   readonly setting: CompatibilitySetting
   readonly before: StoredContractType | undefined
+  readonly keyBefore: string | undefined
   readonly known: Known
   readonly schemas: Map<string, JsonSchema>
   /** What came of comparing schemas: types of one entity have the same. */
@@ -155,7 +166,7 @@ class TypePlanner {
     const digest = type.schema === undefined ? undefined : this.#keep(type.schema)
     const result = type.result === undefined ? undefined : this.#keep(type.result)
     const change = this.#change(digest)
-    const findings = [...this.#unreadable(), ...(await this.#broken(change, digest))]
+    const findings = [...this.#otherKey(), ...this.#unreadable(), ...(await this.#broken(change, digest))]
     const version = this.#nextVersion(digest)
     const versions = [...(before?.versions ?? []).filter((each) => each.version !== this.#version), version]
     const next = {
@@ -212,6 +223,14 @@ class TypePlanner {
     // An older process registers what it knows. Where the newest schema takes what is written by an older one, it stays.
     const newestTakesIt = setting.mode.startsWith('backward') || setting.mode.startsWith('full')
     return { ...base, current: newestTakesIt && current !== undefined ? current : index + 1, revisions }
+  }
+
+  #otherKey(): readonly ContractFinding[] {
+    const { topic, setting, keyBefore } = this.#parts
+    if (topic.kind !== 'entity' || keyBefore === undefined || topic.key === keyBefore || setting.mode === 'none')
+      return []
+    const message = `The key of ${topic.topic} was "${keyBefore}" and is "${topic.key}" in this contract: an entity with another key is another entity, so give it another name; or set its compatibility to none, where nobody keeps a copy of it.`
+    return [{ rule: 'key-changed', path: '', message }]
   }
 
   /** Stored events of earlier versions must stay readable. */

@@ -73,6 +73,8 @@ export interface SubscriptionStats {
   /** Dead letters and scheduled events that an operator gave up. */
   readonly discarded: number
   readonly dead: number
+  /** Dead letters whose consumer says that it cannot read them: its contract has to be brought up to date. */
+  readonly unreadable: number
   /** Dead, parked and scheduled events from before the start, which the seek left where they were. */
   readonly carried: number
   /** Not settled: `ready` + `leased` + `retrying` + `waiting` + `parked` + `scheduled` + those not looked at yet. */

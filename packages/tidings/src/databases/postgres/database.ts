@@ -26,6 +26,7 @@ import { checkPostgresJs, joinPostgresJs, postgresJsClient, type PostgresJs } fr
 import { commit, once } from './commit.ts'
 import { readFailure, type BeginOptions, type Client, type LentConnection } from './connection.ts'
 import { dialect } from './dialect.ts'
+import { FunctionGrants } from './grants.ts'
 import { OwnTransaction, PostgresTransaction } from './transaction.ts'
 
 /** What the kit takes its connections from; it stays its owner's to end. */
@@ -198,8 +199,10 @@ class PostgresDatabase implements Database {
       this.#transaction(connection, async (transaction) => {
         await transaction.query('select pg_advisory_xact_lock($1)', [migrationLock])
         await createSchema(transaction)
-        const execute = (script: string): Promise<string> => connection.execute(script)
+        const grants = new FunctionGrants(transaction)
+        const execute = (script: string): Promise<string> => grants.keep().then(() => connection.execute(script))
         await applyMigrations({ transaction, dialect, execute, set, now })
+        await grants.restore()
       }),
     ).catch((error: unknown) => {
       if (postgresCode(error) !== '42501') throw error
