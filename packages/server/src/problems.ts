@@ -28,7 +28,6 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'lease-out-of-order': 409,
   'position-unknown': 410,
   'payload-too-large': 413,
-  'range-too-large': 413,
   'schema-violation': 422,
   internal: 500,
   'store-failed': 500,

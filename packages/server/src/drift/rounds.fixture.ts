@@ -42,7 +42,6 @@ const mostRepairs = 10
 export async function playFaults(test: PostgresTest, options: RoundOptions): Promise<Round> {
   await using world = await openWorld(test, options)
   const { chosen, others } = choose(options)
-  const T0 = performance.now(),
   for (const [fault, keys] of chosen) await fault.prepare?.(world, keys)
   await allApplied(world)
   await refuseNames(world, '^Bad')

@@ -54,19 +54,10 @@ export async function openWorld(test: PostgresTest, { rows }: { readonly rows: n
   await fill(pools.owner, rows)
   const startCrm = (): Promise<Service<'crm'>> => openCrm(pools.owner, holding(connect(server.url), held))
   const present = { crm: await startCrm() }
-  console.time('publishAll')
   await publishAll(pools.owner, local)
-  console.timeEnd('publishAll')
-  console.time('relay')
-  while ((await present.crm.stats()).outbox.pending > 0) await new Promise((r) => setTimeout(r, 100))
-  console.timeEnd('relay')
-  console.time('mail')
   const misdeeds = new Map<string, Misdeed>()
   const mailing = await openMail(join(folder, 'mail.db'), connect(server.url), { misdeeds, rows })
-  console.timeEnd('mail')
-  console.time('stats')
   const counting = await openStats(pools.stats, connect(server.url))
-  console.timeEnd('stats')
   const handler = ownerHandler({
     secret,
     entities: [entityOf(() => present.crm)],
