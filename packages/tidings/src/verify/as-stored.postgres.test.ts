@@ -80,7 +80,7 @@ async function everyType({ pool }: PostgresBench): Promise<z.ZodObject> {
   })
   return z.object({
     id: text,
-    ...(Object.fromEntries(shape) as Record<string, z.ZodType<unknown>>),
+    ...(Object.fromEntries(shape) as Record<string, z.ZodType>),
     absent: text.optional(),
   })
 }
