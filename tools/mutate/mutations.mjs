@@ -9,6 +9,7 @@ import { compatibilityMutations } from './compatibility-mutations.mjs'
 import { databaseMutations } from './database-mutations.mjs'
 import { deliveryMutations } from './delivery-mutations.mjs'
 import { descriptionMutations } from './description-mutations.mjs'
+import { digestMutations } from './digest-mutations.mjs'
 import { driftMutations } from './drift-mutations.mjs'
 import { eventMutations } from './event-mutations.mjs'
 import { exampleMutations } from './example-mutations.mjs'
@@ -75,6 +76,7 @@ export const mutations = [
     ...contractMutations,
     ...retentionMutations,
     ...verifyMutations,
+    ...digestMutations,
     ...compatibilityMutations,
     ...driftMutations,
     ...extractMutations,

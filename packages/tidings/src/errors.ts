@@ -8,6 +8,7 @@ const errorTable = {
   'key-invalid': { retryable: false },
   'event-invalid': { retryable: false },
   'payload-too-large': { retryable: false },
+  'range-too-large': { retryable: false },
   'schema-violation': { retryable: false },
   unreadable: { retryable: false },
   'id-conflict': { retryable: false },

@@ -26,6 +26,9 @@ export interface Copy {
   run(text: string, values?: readonly string[]): Promise<void>
 }
 
+/** What there is in the beginning, by the number `n` of a customer. */
+export const customers = `select 'c' || n, 'Name ' || n, 'City ' || (n % 100)`
+
 /** What the handler does wrong with a key, as long as it stands here. */
 export type Misdeed = 'fails' | 'refuses' | 'forgets'
 
@@ -37,10 +40,15 @@ export interface Copying {
 export async function openMail(
   file: string,
   broker: Broker,
-  misdeeds: ReadonlyMap<string, Misdeed>,
+  { misdeeds, rows }: { readonly misdeeds: ReadonlyMap<string, Misdeed>; readonly rows: number },
 ): Promise<Copying & { readonly client: Libsql.Database }> {
   const client = new Libsql(file)
-  client.exec('pragma journal_mode = wal; create table notes (id text primary key, name text, city text)')
+  // Whoever keeps notes by hand began with what there was, and follows what changes.
+  client.exec(`
+    pragma journal_mode = wal;
+    create table notes (id text primary key, name text, city text);
+    with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${rows})
+      insert into notes ${customers} from numbers`)
   const database = sqliteDatabase({ client })
   const service = createService({ contract: mail, broker, database, report: () => undefined })
   const replica = service.replicate(crm.customer, { columns: ['name', 'city'], table: 'customers' })
@@ -51,7 +59,7 @@ export async function openMail(
     maxDelayMs: 3_000,
     maxAttempts: 1_000_000,
   }
-  service.on('note', [created, updated, deleted], { from: 'beginning', retry }, async ({ event, transaction }) => {
+  service.on('note', [created, updated, deleted], { from: 'end', retry }, async ({ event, transaction }) => {
     const { key = '', data } = event
     const misdeed = misdeeds.get(key)
     if (misdeed === 'fails') throw new Error('the notes are out of order')

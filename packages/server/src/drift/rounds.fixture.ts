@@ -16,10 +16,14 @@ export interface RoundOptions {
 }
 
 export interface Round {
-  /** In how many copies at how many keys a fault was found. */
+  /** How many faults were done. */
+  readonly done: number
+  /** In how many copies at how many keys one was found, with its cause; nothing else was. */
   readonly found: number
   /** Of the full pass over each copy. */
   readonly passMs: readonly number[]
+  /** Of the repair of each copy, until a pass over it found nothing. */
+  readonly repairMs: readonly number[]
   /** What was written meanwhile. */
   readonly written: number
 }
@@ -61,11 +65,18 @@ export async function playFaults(test: PostgresTest, options: RoundOptions): Pro
     expect(byKey(causes), `what is different in ${copy.name}`).toEqual(expected.get(copy.name))
   }
   await reform(world)
-  for (const copy of world.copies) await repaired(world, copy)
+  const repairMs: number[] = []
+  for (const copy of world.copies) {
+    const begunAt = performance.now()
+    await repaired(world, copy)
+    repairMs.push(performance.now() - begunAt)
+  }
   const written = await writers.stop()
   await allApplied(world)
   for (const copy of world.copies) expect(await differences(world, copy), `${copy.name} at the end`).toEqual([])
-  return { found: [...expected.values()].reduce((sum, keys) => sum + keys.size, 0), passMs, written }
+  const done = faults.length * options.faultsOfEach
+  const found = [...expected.values()].reduce((sum, keys) => sum + keys.size, 0)
+  return { done, found, passMs, repairMs, written }
 }
 
 /** Which keys get which fault: all over the table, by the seed; and those that are left for the writers. */

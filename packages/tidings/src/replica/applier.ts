@@ -3,7 +3,7 @@ import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
 import { Unreadable, type Change, type UnreadState } from './change.ts'
 import { encodeRow } from './row-form.ts'
-import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
+import { tablesOf, type BuildRow, type BuildStatements, type ReplicaTables } from './tables.ts'
 import { Unread } from './unread.ts'
 
 const longestBatch = 1_000
@@ -115,7 +115,7 @@ export class Applier {
     const { counter, kept, more } = await ownTransaction(this.#database, async (transaction) => {
       const raised = await this.#raiseCounter(transaction)
       await transaction.query(statements.makeWritable)
-      for (const change of changes) await this.#applyOne(transaction, change)
+      await this.#write(transaction, newestOf(changes))
       await transaction.query(statements.makeReadOnly)
       const keeping = await this.unread.keep(transaction, changes, states)
       await transaction.query(statements.forgetTombstones, [name, number, this.settledThrough])
@@ -143,17 +143,28 @@ export class Applier {
     )
   }
 
-  async #applyOne(transaction: Transaction, change: Change): Promise<void> {
-    const { key, number, version, data } = change
+  async #write(transaction: Transaction, changes: readonly Change[]): Promise<void> {
     const { name, number: build, columns } = this.#build
     const { keyValues, statements } = this.#tables
-    const keyBytes = encoder.encode(key)
-    if (!data) {
-      await transaction.query(statements.keepTombstone, [name, build, keyBytes, version, number])
+    const rows: BuildRow[] = []
+    for (const { key, number, version, data } of changes) {
+      if (data) {
+        rows.push({ key, version, ...encodeRow(this.#tables, data, columns) })
+        continue
+      }
+      await transaction.query(statements.keepTombstone, [name, build, encoder.encode(key), version, number])
       await transaction.query(this.#statements.remove, [...keyValues(key), version])
-      return
     }
-    const { values, encoded } = encodeRow(this.#tables, data, columns)
-    await transaction.query(this.#statements.upsert, [...values, version, encoded, name, build, keyBytes, version])
+    for (const { text, values } of this.#statements.upsert(rows, this.#build)) await transaction.query(text, values)
   }
+}
+
+/** The newest change of each key, which is all that is left of them. */
+function newestOf(changes: readonly Change[]): readonly Change[] {
+  const newest = new Map<string, Change>()
+  for (const change of changes) {
+    const other = newest.get(change.key)
+    if (!other || change.version > other.version) newest.set(change.key, change)
+  }
+  return [...newest.values()]
 }

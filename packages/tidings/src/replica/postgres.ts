@@ -1,6 +1,6 @@
 import { formatExactJson, parseExactJson } from '../contract/index.ts'
 import type { MigrationSet, SqlValue } from '../database/index.ts'
-import type { BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
+import type { BuildRow, BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
 
 /**
  * `tidings.replicas`: one row for each build of a replica, so one while nothing changes and two during a rebuild.
@@ -149,16 +149,22 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
   const [key = '', ...others] = columns.map(quoted)
   const all = [key, ...others, 'tidings_version', 'tidings_encoded']
   const assignments = all.slice(1).map((column) => `${column} = excluded.${column}`)
-  const [name, build, tombstoneKey, version] = [1, 2, 3, 4].map((number) => `$${all.length + number}`)
+  const fields = all.map((_, place) => `c${place}`)
+  const [version, name, number] = [fields.length - 2, `$${fields.length + 1}`, `$${fields.length + 2}`]
+  const upsert = `
+    insert into ${quoted(table)} as copied (${all.join(', ')})
+    select r.* from unnest(${fields.map((_, place) => `$${place + 1}::text[]`).join(', ')}) as r (${fields.join(', ')})
+    where not exists (
+      select 1 from tidings.replica_tombstones t
+      where t.name = ${name} and t.build = ${number} and t.key = convert_to(r.c0, 'UTF8') and t.version >= r.c${version})
+    on conflict (${key}) do update set ${assignments.join(', ')}
+    where excluded.tidings_version > copied.tidings_version`
   return {
-    upsert: `
-      insert into ${quoted(table)} as copied (${all.join(', ')})
-      select ${all.map((_, index) => `$${index + 1}`).join(', ')}
-      where not exists (
-        select 1 from tidings.replica_tombstones
-        where name = ${name} and build = ${build} and key = ${tombstoneKey} and version >= ${version})
-      on conflict (${key}) do update set ${assignments.join(', ')}
-      where excluded.tidings_version > copied.tidings_version`,
+    upsert: (rows, build) =>
+      portions(rows).map((portion) => {
+        const lists = portion.map(({ values, version: text, encoded }) => [...values, text, encoded])
+        return { text: upsert, values: [...fields.map((_, place) => listOf(lists, place)), build.name, build.number] }
+      }),
     remove: `delete from ${quoted(table)} where ${key} in ($1, $2) and tidings_version < $3`,
     versionOf: `
       select tidings_version as version from ${quoted(table)} where ${key} in ($1, $2) union all
@@ -171,10 +177,25 @@ export function createTable(table: string, columns: readonly string[]): readonly
   const definitions = [`${key} text primary key`, ...others.map((column) => `${column} text`), hidden]
   return [
     `create table ${quoted(table)} (${definitions.join(', ')})`,
+    indexByBytes(table, key),
     `create trigger tidings_read_only before insert or update or delete or truncate on ${quoted(table)}
      for each statement execute function tidings.refuse_replica_write()`,
     `select tidings.protect_replica(${tableOf(table)})`,
   ]
+}
+
+/**
+ * The order in which copies are compared, where the primary key has another one. The column itself keeps the collation of
+ * the database: a join with a column of the service would not use the index of another one.
+ */
+function indexByBytes(table: string, key: string): string {
+  const body = `begin
+    if not (select datcollate in ('C', 'POSIX') and coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+        from pg_database d where datname = current_database()) then
+      create index on ${quoted(table)} (${key} collate "C");
+    end if;
+  end`
+  return `do '${body.replaceAll("'", "''")}'`
 }
 
 export function switchTables({ before, from, to }: TableSwitch): readonly string[] {
@@ -237,6 +258,32 @@ export function keyValues(key: string): readonly [SqlValue, SqlValue] {
 /** Whether a column of the type text can hold it. */
 function isText(value: string): boolean {
   return !value.includes('\0') && !/\p{Surrogate}/u.test(value)
+}
+
+const mostCharacters = 1_048_576
+
+/** As many rows as one statement should have, one at least. */
+function portions(rows: readonly BuildRow[]): readonly (readonly BuildRow[])[] {
+  const found: BuildRow[][] = []
+  let characters = mostCharacters
+  for (const row of rows) {
+    characters += row.values.reduce<number>((sum, value) => sum + String(value).length, 0)
+    if (characters > mostCharacters) {
+      found.push([])
+      characters = 0
+    }
+    found.at(-1)!.push(row)
+  }
+  return found
+}
+
+/** One column of rows as PostgreSQL reads a list of texts: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+function listOf(rows: readonly (readonly SqlValue[])[], place: number): string {
+  const elements = rows.map((row) => {
+    const value = row[place]!
+    return value === null ? 'NULL' : `"${String(value).replaceAll(/["\\]/g, '\\$&')}"`
+  })
+  return `{${elements.join(',')}}`
 }
 
 function quoted(name: string): string {

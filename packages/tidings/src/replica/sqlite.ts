@@ -98,13 +98,18 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
   const [key = '', ...others] = columns.map(quoted)
   const all = [key, ...others, 'tidings_version', 'tidings_encoded']
   const assignments = all.slice(1).map((column) => `${column} = excluded.${column}`)
+  const upsert = `
+    insert into ${name} (${all.join(', ')}) select ${all.map(() => '?').join(', ')}
+    where not exists (
+      select 1 from tidings_replica_tombstones where name = ? and build = ? and key = ? and version >= ?)
+    on conflict (${key}) do update set ${assignments.join(', ')}
+    where excluded.tidings_version > tidings_version`
   return {
-    upsert: `
-      insert into ${name} (${all.join(', ')}) select ${all.map(() => '?').join(', ')}
-      where not exists (
-        select 1 from tidings_replica_tombstones where name = ? and build = ? and key = ? and version >= ?)
-      on conflict (${key}) do update set ${assignments.join(', ')}
-      where excluded.tidings_version > tidings_version`,
+    upsert: (rows, build) =>
+      rows.map(({ key: text, values, version, encoded }) => ({
+        text: upsert,
+        values: [...values, version, encoded, build.name, build.number, encoder.encode(text), version],
+      })),
     remove: `delete from ${name} where ${key} in (?, ?) and tidings_version < ?`,
     versionOf: `
       select tidings_version as version from ${name} where ${key} in (?, ?) union all

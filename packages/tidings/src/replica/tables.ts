@@ -32,10 +32,25 @@ export interface TableSwitch {
   readonly to: string
 }
 
+/** A row as a build stores it. */
+export interface BuildRow {
+  /** The key as events have it. */
+  readonly key: string
+  /** In the order of the columns. */
+  readonly values: readonly SqlValue[]
+  readonly version: string
+  readonly encoded: string | null
+}
+
+export interface Statement {
+  readonly text: string
+  readonly values: readonly SqlValue[]
+}
+
 /** Of one build of a replica. */
 export interface BuildStatements {
-  /** The columns in order, version, encoded, and for the tombstone: name, build, key, version. */
-  readonly upsert: string
+  /** Writes rows of different keys, each unless the build has something newer of it, tombstones included. */
+  upsert(rows: readonly BuildRow[], build: { readonly name: string; readonly number: number }): readonly Statement[]
   /** The two values of the key, version. */
   readonly remove: string
   /** The two values of the key, and for the tombstone: name, build, key. Versions that the copy has of it. */

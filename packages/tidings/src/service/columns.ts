@@ -30,9 +30,14 @@ export function propertyNames(schema: JsonSchema | undefined): readonly string[]
   return properties && Object.keys(properties)
 }
 
+/** The JSON types that a schema allows for a property; `undefined` where it does not say so plainly. */
+export function typesOfProperty(schema: JsonSchema | undefined, property: string): ReadonlySet<string> | undefined {
+  return typesOf(propertiesOf(schema)?.[property])
+}
+
 /** Whether a property holds numbers and no texts. */
 export function isNumeric(schema: JsonSchema | undefined, property: string): boolean {
-  return areNumeric(typesOf(propertiesOf(schema)?.[property]))
+  return areNumeric(typesOfProperty(schema, property))
 }
 
 function areNumeric(types: ReadonlySet<string> | undefined): boolean {

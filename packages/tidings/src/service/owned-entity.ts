@@ -3,7 +3,7 @@ import type { Dialect, SqlRow, SqlValue, Transaction } from '../database/index.t
 import type { Environment } from '../environment/index.ts'
 import type { AttributeValue, Event } from '../event/index.ts'
 import type { EntityChange, Listing, OwnedEntity } from '../outbox/index.ts'
-import { fromColumns, isNumeric, propertyNames } from './columns.ts'
+import { fromColumns, isNumeric, propertyNames, typesOfProperty } from './columns.ts'
 import type { OwnsOptions } from './types.ts'
 
 export interface Owned {
@@ -22,6 +22,10 @@ export interface OwnedRows {
   readonly keyValue: (key: string) => SqlValue
   /** The properties that are known to be published; `undefined` where the schema does not say. */
   readonly properties: readonly string[] | undefined
+  /** The JSON types that the schema allows for a property; `undefined` where it does not say so plainly. */
+  readonly typesOf: (property: string) => ReadonlySet<string> | undefined
+  /** The state of a row before the schema sees it; absent where `fromRow` makes it. */
+  readonly state?: (row: SqlRow) => Readonly<Record<string, unknown>>
   /** What would be published of a row: its payload, as the schema leaves it. */
   readonly payload: (row: SqlRow) => Promise<Uint8Array | undefined>
 }
@@ -70,6 +74,8 @@ export function ownedEntity(
     keyColumn: options.keyColumn ?? entity.key,
     keyValue,
     properties: propertyNames(schema),
+    typesOf: (property) => typesOfProperty(schema, property),
+    ...(!options.fromRow && { state: (row: SqlRow) => fromColumns(row, schema, entity.key, options.keyColumn) }),
     payload: async (row) => (await encodePayload(entity.updated, stateOf(row))).data,
   }
   return { entity, for: owned, listing: { entity: owned({}), keysAfter }, rows }

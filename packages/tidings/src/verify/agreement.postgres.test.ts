@@ -207,6 +207,7 @@ const keys: readonly (readonly [type: string, expression: string])[] = [
   ],
   ['uuid', 'md5(n::text)::uuid'],
   ['text', `case when n % 2 = 0 then n::text else chr(n % 60 + 60) || 'Ä' || n end`],
+  ['text collate "und-x-icu"', `case when n % 2 = 0 then n::text else chr(n % 60 + 60) || 'Ä' || n end`],
   ['text collate "C"', `case when n % 2 = 0 then n::text else chr(n % 60 + 60) || 'Ä' || n end`],
   ['numeric', 'n * 1.5'],
   ['timestamptz', `'2026-01-01'::timestamptz + n * interval '7 hours'`],

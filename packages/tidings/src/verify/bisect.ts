@@ -1,5 +1,8 @@
 import { compareKeys } from './key-order.ts'
-import type { KeyRange, Part, RowHash, Side } from './side.ts'
+import type { Cut, KeyRange, Part, RowHash, Side } from './side.ts'
+import { isRangeTooLarge } from './time-limit.ts'
+
+type RowsCut = Extract<Cut, { readonly rows: number }>
 
 /** Ranges of so few rows are compared row by row. */
 const fewRows = 128
@@ -42,16 +45,28 @@ export class Bisection {
     this.#signal?.throwIfAborted()
     if (Math.min(count, copy.count) <= fewRows) return this.#compareRows(range)
     const wanted = Math.min(mostParts, Math.ceil(count / fewRows))
-    const cut = { rows: Math.ceil(count / wanted), parts: wanted }
+    let cut: RowsCut = { rows: Math.ceil(count / wanted), parts: wanted }
     // The source may have more rows by now than there are in so many parts.
     for (let rest = range; ;) {
-      const parts = await this.#source.digests(rest, cut)
+      const [parts, smaller] = await this.#sourceParts(rest, cut)
+      cut = smaller
       const last = parts.at(-1)!.end
       // It has fewer.
       if (parts.length === 1 && rest === range && last === range.upTo) return this.#compareRows(range)
       await this.#compareParts(rest, parts)
       if (last === range.upTo) return
       rest = { ...range, ...(last !== undefined && { after: last }) }
+    }
+  }
+
+  /** The source's parts of the beginning of a range, of half as much until it can give them in time; and how they were cut. */
+  async #sourceParts(range: KeyRange, cut: RowsCut): Promise<readonly [readonly Part[], RowsCut]> {
+    try {
+      return [await this.#source.digests(range, cut), cut]
+    } catch (error) {
+      const rows = Math.ceil((cut.rows * cut.parts) / 2)
+      if (!isRangeTooLarge(error) || rows <= fewRows) throw error
+      return this.#sourceParts(range, { rows, parts: 1 })
     }
   }
 

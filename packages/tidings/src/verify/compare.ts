@@ -5,7 +5,8 @@ import { Doubts } from './doubts.ts'
 import { Pace } from './pace.ts'
 import { beginning, formatPlace, readPlace, type Place } from './place.ts'
 import type { Settling } from './settling.ts'
-import type { Part, Side } from './side.ts'
+import type { KeyRange, Part, Side } from './side.ts'
+import { isRangeTooLarge } from './time-limit.ts'
 
 export interface CompareOptions {
   readonly source: Side
@@ -100,11 +101,7 @@ class Run {
     if (this.#place.isAtEnd) return
     let after = this.#place.after
     const ask = (): Promise<Part> => {
-      const range = after === undefined ? {} : { after }
-      const asked = this.#pace.measured(this.#pace.rows, async () => {
-        const [part] = await this.#options.source.digests(range, { rows: this.#pace.rows, parts: 1 })
-        return part!
-      })
+      const asked = this.#ask(after === undefined ? {} : { after })
       // It may fail while nobody waits for it yet.
       asked.catch(() => undefined)
       return asked
@@ -116,6 +113,19 @@ class Run {
       await this.#pace.breathe(part.count, this.#options.signal)
       next = after === undefined ? undefined : ask()
       yield [range, part]
+    }
+  }
+
+  /** The source's digest of so many next rows as it can give one of in time. */
+  async #ask(range: KeyRange): Promise<Part> {
+    for (;;) {
+      const { rows } = this.#pace
+      try {
+        const [part] = await this.#pace.measured(rows, () => this.#options.source.digests(range, { rows, parts: 1 }))
+        return part!
+      } catch (error) {
+        if (!isRangeTooLarge(error) || !this.#pace.shrink(rows)) throw error
+      }
     }
   }
 

@@ -4,6 +4,12 @@ import { PageSize } from './page-size.ts'
 import type { KeyedRow } from './rows-side.ts'
 import type { KeyRange } from './side.ts'
 
+/** A condition with its values, for the rows behind one in the order of the pages; for all where that is absent. */
+export type Behind = (after: SqlValue | undefined) => {
+  readonly condition: string
+  readonly values: readonly SqlValue[]
+}
+
 export interface DatabaseRowsOptions {
   readonly database: Database
   readonly table: string
@@ -60,20 +66,19 @@ export class DatabaseRows {
     }
   }
 
-  /** The rows of a range for which a condition holds, in the order of the key column; the condition may let others pass. */
-  async *pages(
-    range: KeyRange,
-    condition: string,
-    values: readonly SqlValue[] = [],
-  ): AsyncGenerator<readonly KeyedRow[]> {
+  /**
+   * The rows of a range for which a condition holds, in an order of the key column; the condition may let others pass. It
+   * is asked again for what is behind the last row of each page.
+   */
+  async *pages(range: KeyRange, behind: Behind, order = this.keyColumn): AsyncGenerator<readonly KeyedRow[]> {
     const { keyColumn, read } = this.#options
     const size = new PageSize()
     for (let after: SqlValue | undefined; ;) {
       const limit = size.rows
-      const further = after === undefined ? '' : `and ${this.keyColumn} > ${this.#placeholder(values.length + 1)}`
+      const { condition, values } = behind(after)
       const rows = await this.database.query(
-        `select r.* from ${this.table} r where (${condition}) ${further} order by ${this.keyColumn} limit ${limit}`,
-        after === undefined ? values : [...values, after],
+        `select r.* from ${this.table} r where ${condition} order by ${order} limit ${limit}`,
+        values,
       )
       const page: KeyedRow[] = []
       for (const row of rows) {

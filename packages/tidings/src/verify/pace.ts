@@ -37,6 +37,13 @@ export class Pace {
     return result
   }
 
+  /** The next ones are half of what was too many; answers whether they can be fewer. */
+  shrink(rows: number): boolean {
+    if (rows <= fewestRows) return false
+    this.#rows = Math.max(fewestRows, Math.floor(rows / 2))
+    return true
+  }
+
   /** Waits where so many more rows would be too many for the time that has passed. */
   async breathe(rows: number, signal: AbortSignal | undefined): Promise<void> {
     this.#passed += rows

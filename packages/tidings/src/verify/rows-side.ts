@@ -2,6 +2,7 @@ import { canonicalValues, RowHasher } from './canonical.ts'
 import { DigestSum, hashText } from './hash.ts'
 import { compareKeys, isWithin } from './key-order.ts'
 import type { Cut, KeyRange, Part, Row, RowHashes, Side } from './side.ts'
+import { stopwatch } from './time-limit.ts'
 
 /** A row as whoever keeps it gives it to a comparison. */
 export interface KeyedRow {
@@ -97,11 +98,14 @@ interface Hashed {
 
 export class RowsSide implements Side {
   readonly #reader: RowReader
+  readonly #limitMs: number | undefined
   readonly #hasher: RowHasher
   readonly #compared: readonly string[]
 
-  constructor(reader: RowReader) {
+  /** A range whose rows are not read within `limitMs` is refused as `range-too-large`. */
+  constructor(reader: RowReader, { limitMs }: { readonly limitMs?: number } = {}) {
     this.#reader = reader
+    this.#limitMs = limitMs
     this.#hasher = new RowHasher(reader)
     this.#compared = [reader.key, ...reader.columns]
   }
@@ -153,7 +157,9 @@ export class RowsSide implements Side {
       ...(range.after !== undefined && { after: range.after }),
       ...(last !== undefined && { upTo: last }),
     }
+    const check = stopwatch(this.#limitMs)
     for await (const page of this.#reader.pages(within)) {
+      check()
       for (const { key, data } of page) sums[placeOf(key, ends)]!.add(this.#hasher.hash(key, data))
     }
     return ends.map((end, place) => partOf(end, sums[place]!))
@@ -161,7 +167,9 @@ export class RowsSide implements Side {
 
   async #sorted(range: KeyRange): Promise<readonly Hashed[]> {
     const rows: Hashed[] = []
+    const check = stopwatch(this.#limitMs)
     for await (const page of this.#reader.pages(range)) {
+      check()
       for (const { key, data } of page) {
         const { high, low } = this.#hasher.hash(key, data)
         rows.push({ key, high, low })

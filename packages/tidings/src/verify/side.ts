@@ -53,7 +53,8 @@ export interface Side {
   /**
    * The digests of consecutive parts of a range, in order, one at least. Parts that were asked for by their number of rows
    * and come to the end of the range: the last one, which may be smaller or empty, ends as the range does. Only the source
-   * is asked in that way, and a source is only given keys that it has answered with itself.
+   * is asked in that way, and a source is only given keys that it has answered with itself. A side may refuse a range as
+   * `range-too-large`, and is asked for a smaller one then.
    */
   digests(range: KeyRange, cut: Cut): Promise<readonly Part[]>
   /** The hashes of about so many first rows of a range, in order; more than one of a key where the side is damaged. */

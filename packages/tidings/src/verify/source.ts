@@ -6,8 +6,9 @@ import { parseExactJson } from '../contract/index.ts'
 import { tags } from './canonical.ts'
 import { PageSize } from './page-size.ts'
 import { hashedColumn, hashedText, tagOfForm } from './postgres/columns.ts'
-import { canHash, PostgresDigests } from './postgres/digests.ts'
+import { canHash, hashOfRow, PostgresDigests } from './postgres/digests.ts'
 import { binding, textKey, typedKey, type KeyColumn, type Run } from './postgres/keys.ts'
+import { readingRunOnPool } from './postgres/reader.ts'
 import { RowsSide, type KeyedRow, type RowReader } from './rows-side.ts'
 import type { KeyRange, Side } from './side.ts'
 
@@ -19,6 +20,8 @@ export interface OpenTableOptions {
   /** The property that is the entity's key, and the columns to compare beside it. */
   readonly key: string
   readonly columns: readonly string[]
+  /** For how long the database may work on the digests of one range; what takes longer is refused as `range-too-large`. */
+  readonly limitMs?: number
 }
 
 /**
@@ -26,7 +29,8 @@ export interface OpenTableOptions {
  * makes the digests itself, unless a column is of JSON or a list.
  */
 export async function openTable(options: OpenTableOptions): Promise<Side> {
-  const { pool, table: name, key, columns } = options
+  const { pool, table: name, key, columns, limitMs } = options
+  const limit = limitMs === undefined ? {} : { limitMs }
   const types = new ColumnTypes(pool)
   const table = await inspectTable({ pool, types, table: name, columns, keyProperty: key })
   refuseUnmapped(table)
@@ -34,19 +38,22 @@ export async function openTable(options: OpenTableOptions): Promise<Side> {
   const typed: TypedTable = { table, typeOf: (type) => loaded.get(type)! }
   const run: Run = (text, values) => read(pool, (session) => session.rows(text, values))
   const keyColumn = await keyColumnOf(run, typed)
-  const rows = new RowsSide(new TableRows({ pool, ...typed, key, columns, keyColumn }))
+  const rows = new RowsSide(new TableRows({ pool, ...typed, key, columns, keyColumn }), limit)
   const hashed = columns.map((column) => {
     const found = table.shape.find((each) => each.name === column)!
     return hashedColumn(`r.${quoted(column)}`, typed.typeOf(found.type))
   })
   if (hashed.includes(undefined) || !(await canHash(run))) return rows
   const digests = new PostgresDigests(
-    run,
+    readingRunOnPool(pool, limit),
     {
       table: table.name,
       key: keyColumn,
-      keyTag: keyTagOf(typed),
-      columns: hashed.filter((each) => each !== undefined),
+      hash: hashOfRow(
+        keyColumn,
+        keyTagOf(typed),
+        hashed.filter((each) => each !== undefined),
+      ),
     },
     rows,
   )

@@ -1,5 +1,5 @@
 import Libsql from 'libsql'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { SqlValue } from '../database/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { mulberry32 } from '../testing/index.ts'
@@ -7,6 +7,7 @@ import { DatabaseRows } from './database-rows.ts'
 import { compareKeys, isWithin } from './key-order.ts'
 import { sqliteReader } from './sqlite-rows.ts'
 
+/** With what it asks the database. */
 async function readerOf(column: string, keys: readonly SqlValue[]) {
   const client = new Libsql(':memory:')
   client.exec(`create table thing (${column}, filler text)`)
@@ -20,7 +21,8 @@ async function readerOf(column: string, keys: readonly SqlValue[]) {
     keyValues: (key) => [key],
     read: (stored) => ({ key: String(stored['id']), data: stored }),
   })
-  return sqliteReader(rows, { key: 'id', columns: ['filler'] })
+  const asked = vi.spyOn(database, 'query')
+  return { reader: await sqliteReader(rows, { key: 'id', columns: ['filler'] }), asked }
 }
 
 const random = mulberry32(3)
@@ -38,7 +40,7 @@ it.each<[string, readonly SqlValue[]]>([
   ['id primary key', [...integers, 'x', '7x', 1.5, -0.25, 1e300, 1e-9]],
 ])('a range of a table with %s has its rows once, and ends where it says', async (column, all) => {
   const keys = [...new Map(all.map((key) => [String(key), key])).values()]
-  const reader = await readerOf(column, keys)
+  const { reader } = await readerOf(column, keys)
   const names = keys.map(String).toSorted(compareKeys)
   for (let round = 0; round < 40; round++) {
     const [after, upTo] = [random(), random()].map((at) => names[Math.floor(at * names.length)]!).toSorted(compareKeys)
@@ -55,3 +57,26 @@ it.each<[string, readonly SqlValue[]]>([
     expect(within).toContain(end)
   }
 })
+
+it.each<[string, readonly SqlValue[]]>([
+  ['id integer primary key', Array.from({ length: 2_000 }, (_, place) => BigInt(place + 10_000))],
+  ['id primary key', Array.from({ length: 2_000 }, (_, place) => `k${place + 1_000}`)],
+  [
+    'id text collate nocase primary key',
+    Array.from({ length: 2_000 }, (_, place) => `${'kK'[place % 2]}${place + 1_000}`),
+  ],
+])(
+  'pages of a table with %s come one after the other, each sought by one bound at either end',
+  async (column, keys) => {
+    const { reader, asked } = await readerOf(column, keys)
+    asked.mockClear()
+    const found: string[] = []
+    const range = { after: String(keys[3]), upTo: String(keys[1_990]) }
+    for await (const page of reader.pages(range)) found.push(...page.map(({ key }) => key))
+    const within = keys.map(String).filter((key) => isWithin(key, range))
+    expect(found.toSorted(compareKeys)).toEqual(within.toSorted(compareKeys))
+    const conditions = asked.mock.calls.map(([text]) => text).filter((text) => text.includes(' > '))
+    expect(conditions.length).toBeGreaterThan(1)
+    for (const condition of conditions) expect(condition.match(/ >=? /g)).toHaveLength(1)
+  },
+)

@@ -1,13 +1,12 @@
 import type { SqlRow, SqlValue } from '../database/index.ts'
-import type { DatabaseRows } from './database-rows.ts'
+import type { Behind, DatabaseRows } from './database-rows.ts'
 import { compareKeys, spansOf } from './key-order.ts'
 import type { KeyedRow, RowReader } from './rows-side.ts'
 import type { KeyRange } from './side.ts'
 
 /** A part of the index. */
 interface Selection {
-  readonly condition: string
-  readonly values: readonly SqlValue[]
+  readonly behind: Behind
   /** Absent where the order of keys is not the one of the index. */
   readonly order?: 'asc' | 'desc'
 }
@@ -24,14 +23,15 @@ export async function sqliteReader(
     columns,
     find: (keys) => rows.find(keys),
     async *pages(range: KeyRange): AsyncGenerator<readonly KeyedRow[]> {
-      for (const { condition, values } of selections(keyColumn, range, numbers)) {
-        yield* rows.pages(range, condition, values)
+      for (const { behind } of selections(keyColumn, range, numbers)) {
+        yield* rows.pages(range, behind, `${keyColumn} collate binary`)
       }
     },
     async end(range, limit) {
       const ends: string[] = []
-      for (const { condition, values, order } of selections(keyColumn, range, numbers)) {
+      for (const { behind, order } of selections(keyColumn, range, numbers)) {
         if (!order) continue
+        const { condition, values } = behind(undefined)
         const [last] = await database.query<SqlRow & { key: SqlValue }>(
           `select ${keyColumn} as key from ${table} r where ${condition}
            order by ${keyColumn} collate binary ${order} limit 1 offset ${limit - 1}`,
@@ -60,24 +60,42 @@ async function numbersOf({ database, table, keyColumn, names }: DatabaseRows): P
   return found.length > 0 ? 'any' : 'integers'
 }
 
-/** Parts of the index that have every key of the range between them, each once; those without an order may have others. */
+/**
+ * Parts of the index that have every key of the range between them, each once; those without an order may have others.
+ * Each has one bound at either end: of two, SQLite seeks by the first that is written and reads all that is before the
+ * other.
+ */
 function selections(key: string, range: KeyRange, numbers: Numbers): readonly Selection[] {
   const spans = numbers === 'none' ? [] : spansOf(range)
   const integers = spans.map(({ low, high }): Selection => {
-    const condition = `${key} between ? and ? and typeof(${key}) = 'integer'`
-    return { condition, values: [low, high], order: high < 0n ? 'desc' : 'asc' }
+    const behind: Behind = (after) => ({
+      condition: `${key} ${after === undefined ? '>=' : '>'} ? and ${key} <= ? and typeof(${key}) = 'integer'`,
+      values: [after ?? low, high],
+    })
+    return { behind, order: high < 0n ? 'desc' : 'asc' }
   })
-  const { after, upTo } = range
-  const bounds = [
-    `${key} >= '' and ${key} < x''`,
-    ...(after === undefined ? [] : [`${key} > ? collate binary`]),
-    ...(upTo === undefined ? [] : [`${key} <= ? collate binary`]),
-  ]
-  const texts: Selection = {
-    condition: `typeof(${key}) = 'text' and ${bounds.join(' and ')}`,
-    values: [after, upTo].filter((each) => each !== undefined),
-    order: 'asc',
+  const texts: Behind = (last) => {
+    const after = last ?? range.after
+    const { upTo } = range
+    const bounds = [
+      after === undefined ? `${key} >= ''` : `${key} > ? collate binary`,
+      upTo === undefined ? `${key} < x''` : `${key} <= ? collate binary`,
+    ]
+    return {
+      condition: `typeof(${key}) = 'text' and ${bounds.join(' and ')}`,
+      values: [after, upTo].filter((each) => each !== undefined),
+    }
   }
-  const fractions = { condition: `typeof(${key}) = 'real'`, values: [] }
-  return [...integers, texts, { condition: `${key} >= x''`, values: [] }, ...(numbers === 'any' ? [fractions] : [])]
+  const bytes: Behind = (after) =>
+    after === undefined ? { condition: `${key} >= x''`, values: [] } : { condition: `${key} > ?`, values: [after] }
+  const fractions: Behind = (after) => ({
+    condition: `typeof(${key}) = 'real' ${after === undefined ? '' : `and ${key} > ?`}`,
+    values: after === undefined ? [] : [after],
+  })
+  return [
+    ...integers,
+    { behind: texts, order: 'asc' },
+    { behind: bytes },
+    ...(numbers === 'any' ? [{ behind: fractions }] : []),
+  ]
 }

@@ -31,6 +31,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   unauthenticated: 401,
   'topic-unknown': 404,
   'payload-too-large': 413,
+  'range-too-large': 413,
   internal: 500,
   unavailable: 503,
   stopped: 503,

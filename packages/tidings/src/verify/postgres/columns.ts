@@ -46,12 +46,12 @@ export function hashedColumn(column: string, { form }: Pick<ColumnType, 'form'>)
   return { text, tag: `case when ${column} is null then ${tags.null} else ${tagOfForm(column, form)} end` }
 }
 
-function isNumber(column: string): string {
+export function isNumber(column: string): string {
   return `${column} not in ('NaN', 'Infinity', '-Infinity')`
 }
 
 /** RFC 3339 where the moment has such a form, as `column-types.ts` has it; sessions are in UTC. */
-function momentText(column: string, form: 'timestamptz' | 'timestamp'): string {
+export function momentText(column: string, form: 'timestamptz' | 'timestamp'): string {
   const [zone, written] = form === 'timestamptz' ? ['+00', `'+00', 'Z'`] : ['', `'', ''`]
   const isPlain = `${column} >= '0001-01-01 00:00:00${zone}' and ${column} < '10000-01-01 00:00:00${zone}'`
   const text = `replace(${column}::text, ' ', 'T')`

@@ -4,9 +4,9 @@ import type { ReadyCopy } from '../copy.ts'
 import type { DatabaseRows } from '../database-rows.ts'
 import { RowsSide } from '../rows-side.ts'
 import type { Side } from '../side.ts'
-import { canHash, PostgresDigests, type HashedColumn } from './digests.ts'
+import { canHash, hashOfRow, PostgresDigests, type HashedColumn } from './digests.ts'
 import { isOrderedByBytes, textKey, type Run } from './keys.ts'
-import { postgresReader, runOn } from './reader.ts'
+import { postgresReader, readingRun, runOn } from './reader.ts'
 
 /** A copy in PostgreSQL, which makes the digests itself where a range has no list, object or text that is stored as JSON. */
 export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise<Side> {
@@ -16,19 +16,19 @@ export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise
   const side = new RowsSide(postgresReader(rows, key, copy))
   if (!(await canHash(run))) return side
   const forms = await commonForms(run, rows.table)
-  const hashed = (name: string): HashedColumn => hashedColumn(name, copy.database.dialect.identifier(name), forms)
+  const hashed = (form: RowForm | undefined): string => {
+    const column = (name: string): HashedColumn => hashedColumn(name, copy.database.dialect.identifier(name), form)
+    return hashOfRow(key, column(copy.key).tag, copy.columns.map(column))
+  }
   const digests = new PostgresDigests(
-    run,
+    readingRun(copy.database),
     {
       table: rows.table,
       key,
-      keyTag: hashed(copy.key).tag,
-      columns: copy.columns.map(hashed),
-      unhashed: byForm(forms, {
-        plain: 'false',
-        known: (form) => String(Object.values(form.encodings).includes('json')),
-        other: `strpos(r.tidings_encoded, '":"json"') > 0`,
-      }),
+      hash: byForm(forms, hashed),
+      unhashed: byForm(forms, (form) =>
+        form ? String(Object.values(form.encodings).includes('json')) : `strpos(r.tidings_encoded, '":"json"') > 0`,
+      ),
     },
     side,
   )
@@ -41,10 +41,11 @@ export async function postgresCopy(copy: ReadyCopy, rows: DatabaseRows): Promise
 
 /** What `tidings_encoded` says of many rows: which of their columns are no plain texts. */
 interface RowForm {
-  readonly text: string
+  readonly text: string | null
   readonly encodings: Readonly<Record<string, Encoding>>
 }
 
+const allTexts: RowForm = { text: null, encodings: {} }
 const mostForms = 3
 
 /** Most rows of a copy are of few forms, and comparing two texts is quicker than to look for each column in one. */
@@ -54,7 +55,7 @@ async function commonForms(run: Run, table: string): Promise<readonly RowForm[]>
       where tidings_encoded is not null group by tidings_encoded order by count(*) desc limit ${mostForms}`,
     [],
   )
-  return rows.flatMap(([text]) => {
+  const found = rows.flatMap(([text]) => {
     try {
       const encodings = JSON.parse(text!) as RowForm['encodings'] | null
       return encodings === null ? [] : [{ text: text!, encodings }]
@@ -63,41 +64,43 @@ async function commonForms(run: Run, table: string): Promise<readonly RowForm[]>
       return []
     }
   })
+  return [allTexts, ...found]
 }
 
-/** One expression for rows whose columns are all plain texts, one for each form that is known, and one for the others. */
-function byForm(
-  forms: readonly RowForm[],
-  texts: { readonly plain: string; readonly known: (form: RowForm) => string; readonly other: string },
-): string {
-  const known = forms.map((form) => `when r.tidings_encoded = ${literal(form.text)} then ${texts.known(form)}`)
-  return `case when r.tidings_encoded is null then ${texts.plain} ${known.join(' ')} else ${texts.other} end`
+/** An expression for the rows of each form that is known, and one for those of any other. */
+function byForm(forms: readonly RowForm[], expression: (form: RowForm | undefined) => string): string {
+  const known = forms.map((form) => {
+    const condition = form.text === null ? 'is null' : `= ${literal(form.text)}`
+    return `when r.tidings_encoded ${condition} then ${expression(form)}`
+  })
+  return `case ${known.join(' ')} else ${expression(undefined)} end`
 }
 
-/** A column of text as `replica/postgres.ts` stores values in it; what it says of a column stands in `tidings_encoded`. */
-function hashedColumn(name: string, identifier: string, forms: readonly RowForm[]): HashedColumn {
+/**
+ * A column of text as `replica/postgres.ts` stores values in it, in rows of one form; or of any, where each has to be
+ * asked what its `tidings_encoded` says of the column.
+ */
+function hashedColumn(name: string, identifier: string, form: RowForm | undefined): HashedColumn {
   const column = `r.${identifier}`
   const plainTag = `(case when ${column} is null then ${tags.null} else ${tags.text} end)`
+  // Numbers that JavaScript writes with an exponent, and its negative zero.
+  const number = `(case when (strpos(${column}, 'e') > 0 or ${column} = '-0')
+      and ${column} ~ '^-?[0-9]+([.][0-9]+)?(e[-+][0-9]{1,3})?$' then ${column}::numeric::text else ${column} end)`
+  if (form) {
+    const encoding = form.encodings[name]
+    const tag = encoding && tagsOfEncodings[encoding]
+    return { text: encoding === 'number' ? number : column, tag: tag === undefined ? plainTag : String(tag) }
+  }
   const isEncoded = (encoding: Encoding): string => {
     // Within a name a quotation mark has a backslash before it, so that no name looks like another's member.
     const member = `,${JSON.stringify(name)}:${JSON.stringify(encoding)}`
     return `strpos(',' || substr(r.tidings_encoded, 2), ${literal(member)}) > 0`
   }
-  // Numbers that JavaScript writes with an exponent, and its negative zero.
-  const number = `(case when (strpos(${column}, 'e') > 0 or ${column} = '-0')
-      and ${column} ~ '^-?[0-9]+([.][0-9]+)?(e[-+][0-9]{1,3})?$' then ${column}::numeric::text else ${column} end)`
-  const tag = byForm(forms, {
-    plain: plainTag,
-    known: ({ encodings }) => String(tagsOfEncodings[encodings[name] ?? 'json'] ?? plainTag),
-    other: `case when ${isEncoded('number')} then ${tags.number} when ${isEncoded('boolean')} then ${tags.boolean}
+  return {
+    text: `case when ${isEncoded('number')} then ${number} else ${column} end`,
+    tag: `case when ${isEncoded('number')} then ${tags.number} when ${isEncoded('boolean')} then ${tags.boolean}
       when ${isEncoded('absent')} then ${tags.absent} else ${plainTag} end`,
-  })
-  const text = byForm(forms, {
-    plain: column,
-    known: ({ encodings }) => (encodings[name] === 'number' ? number : column),
-    other: `case when ${isEncoded('number')} then ${number} else ${column} end`,
-  })
-  return { text, tag }
+  }
 }
 
 const tagsOfEncodings: Readonly<Partial<Record<Encoding, number>>> = {

@@ -13,9 +13,8 @@ export interface HashedColumn {
 export interface HashedTable {
   readonly table: Table
   readonly key: KeyColumn
-  readonly keyTag: string
-  /** In the order in which they are compared. */
-  readonly columns: readonly HashedColumn[]
+  /** The hash of a row; see `hashOfRow`. */
+  readonly hash: string
   /** Rows that the database cannot hash, where there can be some. */
   readonly unhashed?: string
 }
@@ -28,13 +27,11 @@ export class PostgresDigests implements Pick<Side, 'digests' | 'hashes'> {
   readonly #run: Run
   readonly #hashed: HashedTable
   readonly #elsewhere: Pick<Side, 'digests' | 'hashes'>
-  readonly #hash: string
 
   constructor(run: Run, hashed: HashedTable, elsewhere: Pick<Side, 'digests' | 'hashes'>) {
     this.#run = run
     this.#hashed = hashed
     this.#elsewhere = elsewhere
-    this.#hash = hashExpression(hashed)
   }
 
   async digests(range: KeyRange, cut: Cut): Promise<readonly Part[]> {
@@ -106,10 +103,10 @@ export class PostgresDigests implements Pick<Side, 'digests' | 'hashes'> {
 
   /** The keys `k` and hashes `h` of a range, and which rows are not hashed: `u`. */
   #rows(range: KeyRange): { readonly values: readonly string[]; readonly from: string; readonly bind: Bind } {
-    const { table, key, unhashed = 'false' } = this.#hashed
+    const { table, key, hash, unhashed = 'false' } = this.#hashed
     const { values, bind } = binding()
     const from = `(
-      select ${key.text} as k, ${this.#hash} as h, ${unhashed} as u from ${table} r where ${key.within(range, bind)}
+      select ${key.text} as k, ${hash} as h, ${unhashed} as u from ${table} r where ${key.within(range, bind)}
     ) hashed`
     return { values, from, bind }
   }
@@ -123,7 +120,8 @@ function read([, count, sum, unhashed]: readonly (string | null)[]): Pick<Part, 
   return unhashed === '0' ? { count: Number(count), digest: digestOfSum(sum!) } : undefined
 }
 
-function hashExpression({ key, keyTag, columns }: HashedTable): string {
+/** What `RowHasher` makes of a row whose columns are given in the order in which they are compared. */
+export function hashOfRow(key: KeyColumn, keyTag: string, columns: readonly HashedColumn[]): string {
   const first = `hashtextextended(${key.text}, ${hashForm}::int8 # (${keyTag})::int8)`
   return columns.reduce(
     (hash, { text, tag }) => `hashtextextended(coalesce((${text}), '') collate "C", ${hash} # (${tag})::int8)`,

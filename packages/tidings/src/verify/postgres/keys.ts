@@ -29,8 +29,8 @@ export function textKey(options: {
   /** Whether a text is a value of that type. */
   readonly accepts?: (key: string) => boolean
 }): KeyColumn {
-  const { ordered = options.text, cast = '', accepts = () => true } = options
   const text = `(${options.text}) collate "C"`
+  const { ordered = text, cast = '', accepts = () => true } = options
   const compared = (operator: string, key: string, bind: Bind): string =>
     accepts(key) ? `${ordered} ${operator} ${bind(key)}${cast}` : `${text} ${operator} ${bind(key)}`
   const within: KeyColumn['within'] = ({ after, upTo }, bind) =>
