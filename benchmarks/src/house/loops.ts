@@ -38,9 +38,9 @@ export async function openLoop(
   const all = Math.round(run.perSecond * run.seconds)
   const running: Promise<unknown>[] = []
   const ticks = new Worker(pacer, { eval: true, workerData: Math.max(0.25, 1_000 / run.perSecond) })
-  // The thread takes a while to begin, which is nobody's latency.
-  await once(ticks, 'message')
-  const start = performance.now()
+  // The thread takes a while to begin, which is nobody's latency; what is due then falls on its ticks.
+  const [firstTick] = (await once(ticks, 'message')) as [number]
+  const start = firstTick - performance.timeOrigin
   const dueAt = (number: number): number => start + (number * 1_000) / run.perSecond
   try {
     await new Promise<void>((resolve, reject) => {
@@ -71,7 +71,7 @@ const pacer = `
   for (let next = performance.now() + workerData; ; next += workerData) {
     const wait = next - performance.now()
     if (wait > 0) Atomics.wait(never, 0, 0, wait)
-    parentPort.postMessage(0)
+    parentPort.postMessage(performance.timeOrigin + next)
   }`
 
 /** Resolves once it is so; looks every 20 ms. */
