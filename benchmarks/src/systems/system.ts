@@ -15,7 +15,10 @@ export interface System {
   readonly form: 'server' | 'library'
   /** Why it cannot run on this machine, and what would help; `undefined` where it can. */
   missing(): Promise<string | undefined>
-  /** Starts it with nothing stored, in an empty folder. */
+  /**
+   * Starts it on what its folder holds: nothing, where the folder is empty; else what was acknowledged before it was
+   * stopped or killed. Its processes end with the calling one, however that ends.
+   */
   start(folder: string): Promise<RunningSystem>
 }
 
@@ -35,18 +38,21 @@ export interface Consumption {
   handle(message: Uint8Array): Promise<void> | void
 }
 
-/** A system that has been started; everything in it is gone with `stop()`. */
+/** A system that has been started. `stop()` ends its processes; its folder stays. */
 export interface RunningSystem {
-  /** The processes that serve it, beside the calling one. */
+  /** The processes that serve it, beside the calling one; what they have started in turn is not named. */
   readonly pids: readonly number[]
+  /** The same again, after a start on the same folder, changes nothing. */
   create(queue: Queue): Promise<void>
   /** Resolves when the system says that it has the message, in the class of its durability. */
   publish(queue: string, message: Uint8Array, key?: string): Promise<void>
-  /** Hands messages to `handle` and acknowledges each, in the way that the system itself recommends for speed. */
+  /** The same for many at once, where the system has a call for that. */
+  publishAll?(queue: string, messages: readonly Uint8Array[]): Promise<void>
+  /**
+   * Hands messages to `handle` and acknowledges each, in the way that the system itself recommends for speed; what is
+   * handled while an acknowledgement is on its way shares the next one, where the system can do that. `stop()` resolves
+   * when all that was handled is acknowledged.
+   */
   consume(queue: string, consumption: Consumption): Promise<{ stop(): Promise<void> }>
-  /** The process dies as by a power cut of its own (SIGKILL) and is started again on what it has stored. */
-  crash?(): Promise<void>
-  /** How many bytes its folder occupies. */
-  storedBytes(): Promise<number>
   stop(): Promise<void>
 }
