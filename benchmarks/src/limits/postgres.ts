@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { inFolder } from '../house/folder.ts'
-import { startPostgres } from '../house/postgres.ts'
+import { startPostgres } from '../systems/postgres.ts'
 
 type Measure = (clients: readonly Client[]) => Promise<number>
 

@@ -38,15 +38,15 @@ export async function missingPostgres(): Promise<string | undefined> {
     : 'there are no programs of PostgreSQL on this machine; apt-get install postgresql'
 }
 
-/** Starts the cluster of a folder, and makes it where there is none. */
-export async function startPostgres(folder: string): Promise<Postgres> {
+/** Starts the cluster of a folder, and makes it where there is none; with more settings (`name=value`) than every one has. */
+export async function startPostgres(folder: string, more: readonly string[] = []): Promise<Postgres> {
   const user = await unprivilegedUser()
   const data = join(folder, 'postgres')
   if (!existsSync(data)) await initialise(folder, data, user)
   const port = await freePort()
   const program = await startProgram({
     command: find('postgres')!,
-    words: ['-D', data, ...[`port=${port}`, ...settings].flatMap((setting) => ['-c', setting])],
+    words: ['-D', data, ...[`port=${port}`, ...settings, ...more].flatMap((setting) => ['-c', setting])],
     log: join(folder, 'postgres.log'),
     port,
     folder: data,
