@@ -1,11 +1,12 @@
 import { BarChart, LineChart } from 'echarts/charts'
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
+import { LegacyGridContainLabel } from 'echarts/features'
 import { SVGRenderer } from 'echarts/renderers'
 import { numberText } from './markdown.ts'
 import type { Chart } from './table.ts'
 
-use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
+use([BarChart, LineChart, GridComponent, LegacyGridContainLabel, LegendComponent, TitleComponent, SVGRenderer])
 
 const width = 760
 const text = '#1f2328'
