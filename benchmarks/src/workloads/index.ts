@@ -1,5 +1,7 @@
 import type { Workload } from './workload.ts'
+import { w12 } from './w12-copies.ts'
+import { w7 } from './w7-outbox.ts'
 import { w8 } from './w8-verifier.ts'
 
 /** In the order of the report. */
-export const workloads: readonly Workload[] = [w8]
+export const workloads: readonly Workload[] = [w7, w8, w12]
