@@ -1,4 +1,8 @@
 import type { Workload } from './workload.ts'
+import { w1 } from './w1-publish.ts'
+import { w2 } from './w2-queue.ts'
+import { w3 } from './w3-latency.ts'
+import { w4 } from './w4-fan-out.ts'
 
 /** In the order of the report. */
-export const workloads: readonly Workload[] = []
+export const workloads: readonly Workload[] = [w1, w2, w3, w4]
