@@ -53,3 +53,7 @@ export function figureOf(values: readonly number[]): Figure {
   const sorted = values.toSorted((left, right) => left - right)
   return { median: sorted[Math.floor((sorted.length - 1) / 2)]!, lowest: sorted[0]!, highest: sorted.at(-1)! }
 }
+
+export function figureBy<Result>(results: readonly Result[], of: (result: Result) => number): Figure {
+  return figureOf(results.map(of))
+}

@@ -1,5 +1,5 @@
 import type { Limit } from '../limits/limits.ts'
-import type { Figure } from './rounds.ts'
+import type { Figure, Outcome } from './rounds.ts'
 
 /** One comparison: what was measured, beside what can be at most and beside the others. */
 export interface Table {
@@ -62,6 +62,15 @@ export interface Series {
   readonly name: string
   /** One for each category; `null` where there is none. */
   readonly values: readonly (number | null)[]
+}
+
+/** A row of what all runs of a subject gave, or of why there is nothing. */
+export function rowOf<Result>(
+  name: string,
+  outcome: Outcome<Result>,
+  describe: (results: readonly Result[]) => Omit<Row, 'name'>,
+): Row {
+  return 'failure' in outcome ? { name, notMeasured: outcome.failure } : { name, ...describe(outcome.results) }
 }
 
 export function shareOf(limit: Limit, value: number): Share {

@@ -1,6 +1,5 @@
 import { Logger, makeWorkerUtils, run } from 'graphile-worker'
-import { Pool } from 'pg'
-import { missingPostgres, startPostgres } from './postgres.ts'
+import { missingPostgres, openPool, startPostgres } from './postgres.ts'
 import type { System } from './system.ts'
 
 const only = 'all'
@@ -15,7 +14,7 @@ export const graphileWorker: System = {
   missing: missingPostgres,
   async start(folder) {
     const postgres = await startPostgres(folder)
-    const pool = openPool(postgres.url, 20)
+    const pool = openPool(postgres, 20)
     const utilities = await makeWorkerUtils({ pgPool: pool, logger })
     await utilities.migrate()
     /** The tasks of each queue, one for each subscription: a job is for one of them. */
@@ -42,7 +41,7 @@ export const graphileWorker: System = {
         void (await utilities.addJobs(messages.flatMap((message) => jobsOf(queue, message)))),
       async consume(queue, { subscription = only, window, handle }) {
         const task = taskOf(queue, subscription)
-        const own = openPool(postgres.url, 10)
+        const own = openPool(postgres, 10)
         const runner = await run({
           pgPool: own,
           logger,
@@ -71,13 +70,6 @@ export const graphileWorker: System = {
       },
     }
   },
-}
-
-function openPool(url: string, size: number): Pool {
-  const pool = new Pool({ connectionString: url, max: size })
-  // It asks whoever brings a pool to listen.
-  pool.on('error', (error) => console.error(`graphile-worker: ${error.message}`))
-  return pool
 }
 
 const taskOf = (queue: string, subscription: string): string => `${queue}-${subscription}`

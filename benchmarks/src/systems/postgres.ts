@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { chmod, chown, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Client } from 'pg'
+import { Client, Pool } from 'pg'
 import { findProgram, freePort, startProgram, type User } from './program.ts'
 
 /** A PostgreSQL of one system's own. */
@@ -38,15 +38,15 @@ export async function missingPostgres(): Promise<string | undefined> {
     : 'there are no programs of PostgreSQL on this machine; apt-get install postgresql'
 }
 
-/** Starts the cluster of a folder, and makes it where there is none. */
-export async function startPostgres(folder: string): Promise<Postgres> {
+/** Starts the cluster of a folder, and makes it where there is none; with more settings (`name=value`) than every one has. */
+export async function startPostgres(folder: string, more: readonly string[] = []): Promise<Postgres> {
   const user = await unprivilegedUser()
   const data = join(folder, 'postgres')
   if (!existsSync(data)) await initialise(folder, data, user)
   const port = await freePort()
   const program = await startProgram({
     command: find('postgres')!,
-    words: ['-D', data, ...[`port=${port}`, ...settings].flatMap((setting) => ['-c', setting])],
+    words: ['-D', data, ...[`port=${port}`, ...settings, ...more].flatMap((setting) => ['-c', setting])],
     log: join(folder, 'postgres.log'),
     port,
     folder: data,
@@ -55,6 +55,14 @@ export async function startPostgres(folder: string): Promise<Postgres> {
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   await untilReady(url)
   return { url, pid: program.pid, stop: () => program.end('SIGINT') }
+}
+
+/** Its connections may still be closing when their server ends: nothing that they say then is news. */
+export function openPool({ url }: Postgres, max: number): Pool {
+  const pool = new Pool({ connectionString: url, max })
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return pool
 }
 
 async function initialise(folder: string, data: string, user: User | undefined): Promise<void> {

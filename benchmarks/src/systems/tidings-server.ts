@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'tidings'
 import { WebSocket } from 'ws'
-import { freePort, startProgram } from './program.ts'
+import { freePort, startProgram, type RunningProgram } from './program.ts'
 import type { System } from './system.ts'
 import { overBroker } from './tidings.ts'
 
@@ -20,15 +20,8 @@ export const tidingsServer: System = {
   form: 'server',
   missing: async () => undefined,
   async start(folder) {
-    const port = await freePort()
-    const program = await startProgram({
-      command: process.execPath,
-      words: ['--input-type=module', '--eval', server, join(folder, 'tidings'), String(port)],
-      log: join(folder, 'tidings.log'),
-      port,
-      folder: fileURLToPath(new URL('.', import.meta.url)),
-    })
-    const broker = connect(`http://127.0.0.1:${port}`, { WebSocket, timeoutMs: 60_000 })
+    const { url, program } = await startTidingsServer(folder)
+    const broker = connect(url, { WebSocket, timeoutMs: 60_000 })
     await broker.start()
     return overBroker(broker, {
       pids: [program.pid],
@@ -38,4 +31,17 @@ export const tidingsServer: System = {
       },
     })
   },
+}
+
+/** The process alone, on the store in this folder. */
+export async function startTidingsServer(folder: string): Promise<{ url: string; program: RunningProgram }> {
+  const port = await freePort()
+  const program = await startProgram({
+    command: process.execPath,
+    words: ['--input-type=module', '--eval', server, join(folder, 'tidings'), String(port)],
+    log: join(folder, 'tidings.log'),
+    port,
+    folder: fileURLToPath(new URL('.', import.meta.url)),
+  })
+  return { url: `http://127.0.0.1:${port}`, program }
 }
