@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
 import { missingRedis, startRedis } from './redis.ts'
 import type { System } from './system.ts'
 
@@ -12,7 +13,7 @@ export const bullmq: System = {
   missing: missingRedis,
   async start(folder) {
     const server = await startRedis(folder, 'always')
-    const connection = { port: server.port, enableAutoPipelining: true, maxRetriesPerRequest: null }
+    const connection = new Redis({ port: server.port, enableAutoPipelining: true, maxRetriesPerRequest: null })
     /** A queue of BullMQ for each subscription: it has nothing that gives a job to several. */
     const queues = new Map<string, readonly Queue[]>()
     const defaultJobOptions = { removeOnComplete: true, attempts: 100 }
@@ -40,6 +41,7 @@ export const bullmq: System = {
       },
       async stop() {
         for (const queue of [...queues.values()].flat()) await queue.close()
+        connection.disconnect()
         await server.end()
       },
     }

@@ -1,5 +1,5 @@
 import { Logger, makeWorkerUtils, run } from 'graphile-worker'
-import { missingPostgres, startPostgres } from './postgres.ts'
+import { missingPostgres, openPool, startPostgres } from './postgres.ts'
 import type { System } from './system.ts'
 
 const only = 'all'
@@ -14,7 +14,8 @@ export const graphileWorker: System = {
   missing: missingPostgres,
   async start(folder) {
     const postgres = await startPostgres(folder)
-    const utilities = await makeWorkerUtils({ connectionString: postgres.url, logger, maxPoolSize: 20 })
+    const pool = openPool(postgres, 20)
+    const utilities = await makeWorkerUtils({ pgPool: pool, logger })
     await utilities.migrate()
     /** The tasks of each queue, one for each subscription: a job is for one of them. */
     const tasks = new Map<string, readonly string[]>()
@@ -40,25 +41,31 @@ export const graphileWorker: System = {
         void (await utilities.addJobs(messages.flatMap((message) => jobsOf(queue, message)))),
       async consume(queue, { subscription = only, window, handle }) {
         const task = taskOf(queue, subscription)
+        const own = openPool(postgres, 10)
         const runner = await run({
-          connectionString: postgres.url,
+          pgPool: own,
           logger,
           noHandleSignals: true,
           taskList: { [task]: async (payload) => handle(Buffer.from((payload as { text: string }).text)) },
           preset: {
             worker: {
               concurrentJobs: Math.min(window, 24),
-              maxPoolSize: 10,
               localQueue: { size: Math.min(window, 500) },
               completeJobBatchDelay: 10,
               failJobBatchDelay: 10,
             },
           },
         })
-        return { stop: () => runner.stop() }
+        return {
+          async stop() {
+            await runner.stop()
+            await own.end()
+          },
+        }
       },
       async stop() {
         await utilities.release()
+        await pool.end()
         await postgres.stop()
       },
     }

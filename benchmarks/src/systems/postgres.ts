@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { chmod, chown, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Client } from 'pg'
+import { Client, Pool } from 'pg'
 import { findProgram, freePort, startProgram, type User } from './program.ts'
 
 /** A PostgreSQL of one system's own. */
@@ -56,6 +56,14 @@ export async function startPostgres(folder: string, more: readonly string[] = []
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   await untilReady(url)
   return { url, pid: program.pid, stop: () => program.end('SIGINT') }
+}
+
+/** Its connections may still be closing when their server ends: nothing that they say then is news. */
+export function openPool({ url }: Postgres, max: number): Pool {
+  const pool = new Pool({ connectionString: url, max })
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return pool
 }
 
 async function initialise(folder: string, data: string, user: User | undefined): Promise<void> {

@@ -57,7 +57,8 @@ async function createGroup(redis: Redis, stream: string, group: string): Promise
 }
 
 type Entry = readonly [id: Buffer, fields: readonly Buffer[]]
-type Answer = readonly (readonly [stream: Buffer, entries: readonly Entry[]])[] | null
+/** The third version of the protocol answers a map, which comes as a list. */
+type Answer = readonly [stream: Buffer, entries: readonly Entry[]] | null
 
 /** One connection waits for entries, another one acknowledges: a blocking command holds up what is behind it. */
 async function consume(
@@ -90,7 +91,7 @@ async function consume(
       const count = String(window - inHand)
       const words = ['GROUP', group, 'bench', 'COUNT', count, 'BLOCK', '1000', 'STREAMS', stream, '>']
       const answer = (await reader.callBuffer('XREADGROUP', ...words)) as Answer
-      const entries = answer?.[0]?.[1] ?? []
+      const entries = answer?.[1] ?? []
       inHand += entries.length
       for (const entry of entries) take(entry)
     }

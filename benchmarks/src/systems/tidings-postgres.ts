@@ -1,7 +1,6 @@
-import { Pool } from 'pg'
 import { allowAll, createBroker } from 'tidings/broker'
 import { postgresEngine } from 'tidings/engines/postgres'
-import { missingPostgres, startPostgres } from './postgres.ts'
+import { missingPostgres, openPool, startPostgres } from './postgres.ts'
 import type { System } from './system.ts'
 import { overBroker } from './tidings.ts'
 
@@ -13,7 +12,7 @@ export const tidingsPostgres: System = {
   missing: missingPostgres,
   async start(folder) {
     const postgres = await startPostgres(folder)
-    const pool = new Pool({ connectionString: postgres.url, max: 10 })
+    const pool = openPool(postgres, 10)
     const broker = createBroker({ engine: postgresEngine({ pool }), authorize: allowAll })
     await broker.start()
     return overBroker(broker, {

@@ -1,0 +1,243 @@
+import { inDriver } from '../house/driver.ts'
+import { inFolder, bytesOf } from '../house/folder.ts'
+import { ledger, mustBeComplete, type Account, type Ledger } from '../house/ledger.ts'
+import { identityOf, payloadOf } from '../house/payload.ts'
+import { usageOf } from '../house/usage.ts'
+import { systemNamed } from '../systems/index.ts'
+import type { RunningSystem } from '../systems/system.ts'
+
+/** Messages that are published, given out and acknowledged at the same time, for a while. */
+export interface Flow {
+  readonly system: string
+  readonly bytes: number
+  /** Messages in flight of the one producer, and in hand of each consumer. */
+  readonly window: number
+  /** How many are published in one call; 1 is a call for each. */
+  readonly batch: number
+  readonly subscriptions: number
+  /** One more, whose consumer takes as many as it may and does nothing with them until the measuring is over. */
+  readonly isOneStalled?: boolean
+  readonly warmUpSeconds: number
+  readonly seconds: number
+}
+
+export interface FlowResult extends Omit<Account, 'lost'> {
+  /** Messages handled by those that are not stalled, in each second that was measured. */
+  readonly perSecond: number
+  /** Of the whole box, for a million of those. */
+  readonly cpuSecondsPerMillion: number
+  /** Bytes that the folder has grown by, for each byte of a payload that was published. */
+  readonly storedShare: number
+}
+
+const queue = 'flow'
+/** Far more than anything here does in a run. */
+const mostMessages = 8_000_000
+/** So far the producer may be ahead of its slowest consumer: a steady state, not a backlog. */
+const mostAhead = 10_000
+const nothingComesMs = 30_000
+
+export const flow = inDriver(import.meta.url, 'flow', (run: Flow): Promise<FlowResult> =>
+  inFolder(async (folder) => {
+    const running = await systemNamed(run.system).start(folder)
+    try {
+      return await measure(running, run, folder)
+    } finally {
+      await running.stop()
+    }
+  }),
+)
+
+async function measure(running: RunningSystem, run: Flow, folder: string): Promise<FlowResult> {
+  const names = Array.from({ length: run.subscriptions }, (_, index) => `s${index}`)
+  const stalled = run.isOneStalled ? 'stalled' : undefined
+  await running.create({ name: queue, subscriptions: stalled === undefined ? names : [...names, stalled] })
+  const bytesBefore = await bytesOf(folder)
+  const room = new Room(run.subscriptions)
+  const subscribers: Subscriber[] = []
+  for (const [index, subscription] of names.entries()) {
+    subscribers.push(await subscribe(running, run, { subscription, onHandled: () => room.handled(index) }))
+  }
+  const release = new Released()
+  if (stalled !== undefined) {
+    subscribers.push(await subscribe(running, run, { subscription: stalled, onHandled: () => undefined, release }))
+  }
+  const producer = produce(running, run, { room, acknowledged: (number) => acknowledge(subscribers, number) })
+  const { perSecond, cpuSecondsPerMillion } = await rateOf(running, run, subscribers.slice(0, run.subscriptions))
+  const published = await producer.stop()
+  const storedShare = ((await bytesOf(folder)) - bytesBefore) / (published * run.bytes)
+  release.now()
+  for (const subscriber of subscribers) await subscriber.complete(published)
+  const accounts = subscribers.map(({ sent }) => mustBeComplete(sent))
+  const sum = (of: (account: Account) => number): number => accounts.reduce((total, each) => total + of(each), 0)
+  return {
+    perSecond,
+    cpuSecondsPerMillion,
+    storedShare,
+    seen: sum(({ seen }) => seen),
+    duplicated: sum(({ duplicated }) => duplicated),
+    reordered: sum(({ reordered }) => reordered),
+  }
+}
+
+function acknowledge(subscribers: readonly Subscriber[], number: number): void {
+  for (const { sent } of subscribers) sent.acknowledged(0, number)
+}
+
+async function rateOf(
+  running: RunningSystem,
+  run: Flow,
+  subscribers: readonly Subscriber[],
+): Promise<{ readonly perSecond: number; readonly cpuSecondsPerMillion: number }> {
+  const pids = [process.pid, ...running.pids]
+  const handled = (): number => subscribers.reduce((sum, subscriber) => sum + subscriber.handled(), 0)
+  await pause(run.warmUpSeconds)
+  const before = { handled: handled(), cpu: usageOf(pids).cpuSeconds, at: performance.now() }
+  await pause(run.seconds)
+  const count = handled() - before.handled
+  const seconds = (performance.now() - before.at) / 1_000
+  if (count === 0) throw new Error(`nothing was handled in ${run.seconds} s`)
+  return {
+    perSecond: count / seconds,
+    cpuSecondsPerMillion: ((usageOf(pids).cpuSeconds - before.cpu) / count) * 1_000_000,
+  }
+}
+
+interface Subscriber {
+  readonly sent: Ledger
+  handled(): number
+  /** Resolves when it has everything, or nothing has come for a long time. */
+  complete(published: number): Promise<void>
+}
+
+async function subscribe(
+  running: RunningSystem,
+  { window }: Flow,
+  options: { readonly subscription: string; readonly onHandled: () => void; readonly release?: Released },
+): Promise<Subscriber> {
+  const { subscription, onHandled, release } = options
+  const sent = ledger({ producers: 1, messages: mostMessages })
+  let handled = 0
+  const note = (message: Uint8Array): void => {
+    const { producer, number } = identityOf(message)
+    sent.saw(producer, number)
+    handled += 1
+    onHandled()
+  }
+  const handle = release ? (message: Uint8Array) => release.wait(() => note(message)) : note
+  const consumer = await running.consume(queue, { subscription, window, handle })
+  return {
+    sent,
+    handled: () => handled,
+    async complete(published) {
+      for (let last = -1, since = performance.now(); sent.account().seen < published;) {
+        if (handled !== last) since = performance.now()
+        else if (performance.now() - since > nothingComesMs) break
+        last = handled
+        await pause(0.02)
+      }
+      await consumer.stop()
+    },
+  }
+}
+
+/** Publishes until it is stopped, as fast as the window and the consumers allow; counts from 0. */
+function produce(
+  running: RunningSystem,
+  run: Flow,
+  options: { readonly room: Room; readonly acknowledged: (number: number) => void },
+): { stop(): Promise<number> } {
+  let next = 0
+  let isOver = false
+  const lane = async (): Promise<void> => {
+    while (!isOver) {
+      await options.room.for(next)
+      const from = next
+      next += run.batch
+      await send(running, run, from)
+      for (let number = from; number < from + run.batch; number++) options.acknowledged(number)
+    }
+  }
+  const lanes = Math.max(1, Math.floor(run.window / run.batch))
+  const publishing = Promise.all(Array.from({ length: lanes }, lane))
+  return {
+    async stop() {
+      isOver = true
+      options.room.open()
+      await publishing
+      return next
+    },
+  }
+}
+
+/** One message or a batch of them, from this number on. */
+export function send(
+  running: RunningSystem,
+  { bytes, batch }: { readonly bytes: number; readonly batch: number },
+  from: number,
+): Promise<void> {
+  if (batch === 1) return running.publish(queue, payloadOf({ producer: 0, number: from }, bytes))
+  const messages = Array.from({ length: batch }, (_, index) => payloadOf({ producer: 0, number: from + index }, bytes))
+  return running.publishAll!(queue, messages)
+}
+
+/** Holds the producer back while it is too far ahead of a consumer. */
+class Room {
+  readonly #handled: number[]
+  #slowest = 0
+  #isOpen = false
+  #waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+
+  constructor(subscriptions: number) {
+    this.#handled = Array.from({ length: subscriptions }, () => 0)
+  }
+
+  handled(subscription: number): void {
+    const count = this.#handled[subscription]!
+    this.#handled[subscription] = count + 1
+    if (count !== this.#slowest) return
+    this.#slowest = Math.min(...this.#handled)
+    if (this.#waiting) this.open(this.#isOpen)
+  }
+
+  /** Resolves when this message may go. */
+  for(number: number): Promise<void> | undefined {
+    if (this.#isOpen || number - this.#slowest < mostAhead) return undefined
+    if (!this.#waiting) {
+      let resolve = (): void => undefined
+      const promise = new Promise<void>((resolved) => (resolve = resolved))
+      this.#waiting = { promise, resolve }
+    }
+    return this.#waiting.promise
+  }
+
+  open(forGood = true): void {
+    this.#isOpen = forGood
+    this.#waiting?.resolve()
+    this.#waiting = undefined
+  }
+}
+
+/** What waits until the measuring is over. */
+class Released {
+  readonly #released: Promise<void>
+  #release = (): void => undefined
+  #isReleased = false
+
+  constructor() {
+    this.#released = new Promise((resolve) => (this.#release = resolve))
+  }
+
+  now(): void {
+    this.#isReleased = true
+    this.#release()
+  }
+
+  wait(work: () => void): Promise<void> | void {
+    return this.#isReleased ? work() : this.#released.then(work)
+  }
+}
+
+function pause(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1_000))
+}
