@@ -42,7 +42,10 @@ async function measure(asked: Asked, out: string): Promise<void> {
       (tables) => ({ tables }),
       (error: unknown) => ({ tables: [], failure: error instanceof Error ? error.message : String(error) }),
     )
-    if ('failure' in outcome) say(`${id} failed: ${outcome.failure}`)
+    if ('failure' in outcome) {
+      say(`${id} failed: ${outcome.failure}`)
+      process.exitCode = 1
+    }
     await storeResult(out, {
       version: resultsVersion,
       id,

@@ -8,7 +8,7 @@ import { inFolder } from '../house/folder.ts'
 import { latencies, type Percentiles } from '../house/latency.ts'
 import { until } from '../house/loops.ts'
 import { figureBy, inOneRound } from '../house/rounds.ts'
-import { rowOf } from '../house/table.ts'
+import { rowOf, type Chart } from '../house/table.ts'
 import { usageOf } from '../house/usage.ts'
 import type { Workload } from './workload.ts'
 
@@ -143,12 +143,27 @@ function anonymousBytes(): number {
   return usageOf([process.pid]).anonymousBytes
 }
 
+function chartOf({ claim, claimOfFew }: Cost): Chart {
+  const of = ({ p50, p99, p999, max }: Percentiles): readonly number[] => [p50, p99, p999, max]
+  return {
+    title: 'Taking one event, by how many wait',
+    kind: 'lines',
+    unit: 'ms',
+    isLogarithmic: true,
+    categories: ['p50', 'p99', 'p99.9', 'max'],
+    series: [
+      { name: few.toLocaleString('en'), values: of(claimOfFew) },
+      { name: 'the whole backlog', values: of(claim) },
+    ],
+  }
+}
+
 export const w10: Workload = {
   id: 'W10',
   title: 'What a large backlog costs',
   async run({ isQuick, say }) {
     const size = isQuick
-      ? { scheduled: 20_000, parkedKeys: 2_000, waiting: 200_000 }
+      ? { scheduled: 10_000, parkedKeys: 1_000, waiting: 100_000 }
       : { scheduled: 1_000_000, parkedKeys: 100_000, waiting: 10_000_000 }
     const outcomes = await inOneRound({ 'embedded, in one process': () => cost(size) }, say)
     const text = (count: number): string => count.toLocaleString('en')
@@ -187,6 +202,7 @@ export const w10: Workload = {
             }
           }),
         ),
+        charts: [...outcomes].flatMap(([, outcome]) => ('failure' in outcome ? [] : [chartOf(outcome.results[0]!)])),
       },
     ]
   },

@@ -9,6 +9,9 @@ import { inBank } from './outbox/place.ts'
 import { missingPostgres } from '../systems/postgres.ts'
 import type { Assignment, Workload } from './workload.ts'
 
+/** A service that has just started compiles what it runs. */
+const warmUp: Load = { lanes: 4, seconds: 0.5 }
+
 interface TellingRun {
   readonly way: Way
   readonly loads: Readonly<Record<string, Load>>
@@ -19,6 +22,7 @@ interface TellingRun {
 export const tell = inDriver(import.meta.url, 'tell', ({ way, loads, isStill }: TellingRun) =>
   inBank(async (bank, { serverPid }) => {
     const taken: Record<string, Taken> = {}
+    await transactions(bank, way, warmUp)
     for (const [name, load] of Object.entries(loads)) {
       if (isStill) process.kill(serverPid, 'SIGSTOP')
       try {
@@ -52,6 +56,8 @@ export const arrive = inDriver(import.meta.url, 'arrive', (run: ArrivingRun) =>
       await idle.query(`insert into bare (topic) values ('held')`)
       await idle.query(`select tidings.publish('bank.moved', '{"number": 0, "text": "held"}'::jsonb)`)
     }
+    await transactions(bank, 'tx.publish', warmUp)
+    await until(() => sent(bank))
     const result = await visible(bank, { ...run, pids })
     await idle.end()
     return result
