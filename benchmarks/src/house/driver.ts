@@ -64,6 +64,8 @@ async function drive({ module, name, input }: Order): Promise<Answer> {
 }
 
 if (process.argv[2] === 'drive' && process.send) {
+  // Whoever would have the answer is gone.
+  process.once('disconnect', () => process.exit())
   process.once('message', (order: Order) => {
     void drive(order).then((answer) => process.send!(answer))
   })

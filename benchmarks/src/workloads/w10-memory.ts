@@ -16,6 +16,8 @@ interface Backlog {
   readonly scheduled: number
   readonly parkedKeys: number
   readonly waiting: number
+  /** How many events are taken, one by one, for each measurement. */
+  readonly claimed: number
 }
 
 interface Cost {
@@ -28,7 +30,6 @@ interface Cost {
 }
 
 const few = 10_000
-const claimed = 3_000
 const caller = { namespace: 'default', principal: 'bench' }
 const topics = ['bench.later', 'bench.parked', 'bench.waiting'] as const
 type Topic = (typeof topics)[number]
@@ -36,13 +37,13 @@ const subscriptionOf = (topic: Topic): string => `reader.${topic.slice('bench.'.
 
 export const cost = inDriver(import.meta.url, 'cost', (backlog: Backlog): Promise<Cost> =>
   inFolder(async (path) => {
-    const { scheduled, parkedKeys, waiting } = backlog
+    const { scheduled, parkedKeys, waiting, claimed } = backlog
     const broker = createBroker({ engine: embeddedEngine({ path }), authorize: allowAll })
     await broker.start()
     await prepare(broker)
     await publish(broker, 'bench.waiting', few, (number) => ({ key: `k${number % 1_000}` }))
-    await claims(broker)
-    const before = { memory: anonymousBytes(), claim: await claims(broker) }
+    await claims(broker, claimed)
+    const before = { memory: anonymousBytes(), claim: await claims(broker, claimed) }
     const due = Date.now() + 7_200_000
     await publish(broker, 'bench.later', scheduled, (number) => ({
       key: `s${number}`,
@@ -55,8 +56,8 @@ export const cost = inDriver(import.meta.url, 'cost', (backlog: Backlog): Promis
       const parked = await broker.stats(caller, subscriptionOf('bench.parked'))
       return later.scheduled === scheduled && parked.parked === parkedKeys
     })
-    await claims(broker)
-    const after = { memory: anonymousBytes(), claim: await claims(broker) }
+    await claims(broker, claimed)
+    const after = { memory: anonymousBytes(), claim: await claims(broker, claimed) }
     await broker.stop()
     return {
       claim: after.claim,
@@ -111,7 +112,7 @@ async function park(broker: Broker, keys: number): Promise<void> {
 }
 
 /** One event at a time: the time of the pull, without that of its acknowledgement. */
-async function claims(broker: Broker): Promise<Percentiles> {
+async function claims(broker: Broker, claimed: number): Promise<Percentiles> {
   const subscription = subscriptionOf('bench.waiting')
   const times = latencies()
   for (let round = 0; round < claimed; round++) {
@@ -163,8 +164,8 @@ export const w10: Workload = {
   title: 'What a large backlog costs',
   async run({ isQuick, say }) {
     const size = isQuick
-      ? { scheduled: 10_000, parkedKeys: 1_000, waiting: 100_000 }
-      : { scheduled: 1_000_000, parkedKeys: 100_000, waiting: 10_000_000 }
+      ? { scheduled: 5_000, parkedKeys: 500, waiting: 50_000, claimed: 200 }
+      : { scheduled: 1_000_000, parkedKeys: 100_000, waiting: 10_000_000, claimed: 3_000 }
     const outcomes = await inOneRound({ 'embedded, in one process': () => cost(size) }, say)
     const text = (count: number): string => count.toLocaleString('en')
     return [

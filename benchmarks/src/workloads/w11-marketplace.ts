@@ -45,7 +45,7 @@ interface CopyResult {
 
 /** One instance: a process with its copy in memory. It ends when it has the last state, and says how fresh it was. */
 export const copy = inDriver(import.meta.url, 'copy', async (run: CopyRun): Promise<CopyResult> => {
-  const broker = connect(run.url, { WebSocket })
+  const broker = connect(run.url, { WebSocket, timeoutMs: 60_000 })
   await broker.start()
   const database = sqliteDatabase({ client: new Libsql(join(run.folder, `copy-${run.instance}.db`)) })
   await database.start()
@@ -91,7 +91,7 @@ export const market = inDriver(
   ({ instances, seconds }: { readonly instances: number; readonly seconds: number }): Promise<Market> =>
     inFolder(async (folder) => {
       const { url, program } = await startTidingsServer(folder)
-      const broker = connect(url, { WebSocket })
+      const broker = connect(url, { WebSocket, timeoutMs: 60_000 })
       await broker.start()
       await broker.putTopic(owner, { topic: plan.plan.topic, kind: 'entity', owner: 'market' })
       const copies = Array.from({ length: instances }, (_, instance) => copy({ url, folder, instance }))
