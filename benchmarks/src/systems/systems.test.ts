@@ -64,27 +64,31 @@ describe.each(systems)('$name', (system) => {
     await second.stop()
   })
 
-  test('publishes many in one call, gives each to every subscription, tries again what failed', { timeout }, async (context) => {
-    const folder = await newFolder(system, context)
-    const running = await system.start(folder)
-    await running.create({ name: queue, subscriptions: ['a', 'b'] })
-    const messages = Array.from({ length: 50 }, (_, number) => messageOf(number))
-    if (running.publishAll) await running.publishAll(queue, messages)
-    else await Promise.all(messages.map((message) => running.publish(queue, message)))
-    expect(sorted(await consumed(running, 50, 'a'))).toEqual(once(0, 50))
-    let failures = 0
-    const seen = new Set<number>()
-    const consumer = await running.consume(queue, {
-      subscription: 'b',
-      window: 10,
-      async handle(message) {
-        if (identityOf(message).number === 7 && failures++ === 0) throw new Error('not yet')
-        seen.add(identityOf(message).number)
-      },
-    })
-    await until(() => seen.size === 50)
-    await consumer.stop()
-    await running.stop()
-    expect(failures).toBe(2)
-  })
+  test(
+    'publishes many in one call, gives each to every subscription, tries again what failed',
+    { timeout },
+    async (context) => {
+      const folder = await newFolder(system, context)
+      const running = await system.start(folder)
+      await running.create({ name: queue, subscriptions: ['a', 'b'] })
+      const messages = Array.from({ length: 50 }, (_, number) => messageOf(number))
+      if (running.publishAll) await running.publishAll(queue, messages)
+      else await Promise.all(messages.map((message) => running.publish(queue, message)))
+      expect(sorted(await consumed(running, 50, 'a'))).toEqual(once(0, 50))
+      let failures = 0
+      const seen = new Set<number>()
+      const consumer = await running.consume(queue, {
+        subscription: 'b',
+        window: 10,
+        async handle(message) {
+          if (identityOf(message).number === 7 && failures++ === 0) throw new Error('not yet')
+          seen.add(identityOf(message).number)
+        },
+      })
+      await until(() => seen.size === 50)
+      await consumer.stop()
+      await running.stop()
+      expect(failures).toBe(2)
+    },
+  )
 })

@@ -28,7 +28,7 @@ export const bareEngine: System = {
         await engine.log.append(topicOf(queue), requests)
       },
       async consume(queue, { handle }) {
-        for (let after = 0; ; ) {
+        for (let after = 0; ;) {
           const { records, until } = await engine.log.read(topicOf(queue), { after, limit: 1_000 })
           for (const { event } of records) await handle(event.data!)
           if (records.length === 0) break

@@ -130,7 +130,7 @@ async function subscribe(
     sent,
     handled: () => handled,
     async complete(published) {
-      for (let last = -1, since = performance.now(); sent.account().seen < published;) {
+      for (let last = -1, since = performance.now(); handled < published || sent.account().seen < published;) {
         if (handled !== last) since = performance.now()
         else if (performance.now() - since > nothingComesMs) break
         last = handled

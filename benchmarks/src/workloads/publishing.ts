@@ -96,7 +96,7 @@ async function consumeAll(running: RunningSystem, sent: Ledger, count: number): 
       seen += 1
     },
   })
-  for (let last = -1, since = performance.now(); sent.account().seen < count;) {
+  for (let last = -1, since = performance.now(); seen < count || sent.account().seen < count;) {
     if (seen !== last) since = performance.now()
     else if (performance.now() - since > nothingComesMs) break
     last = seen

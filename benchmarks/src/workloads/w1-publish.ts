@@ -72,7 +72,12 @@ async function byWindow(
     rows.push(
       speedRow(system.name, outcomes, 2, {
         ...(speed && { share: shareOf(await limitOf(system, limits, headlineBytes), speed.median) }),
-        ...(isOurs(system) && { ratios: ratios(speed, peers.map((peer) => [peer.name, headline(peer)])) }),
+        ...(isOurs(system) && {
+          ratios: ratios(
+            speed,
+            peers.map((peer) => [peer.name, headline(peer)]),
+          ),
+        }),
         ...(system.name === 'tidings-server' && {
           bars: timesTheBest(2, `the best ${durability} peer`, speed, peers.map(headline)),
         }),
@@ -134,7 +139,9 @@ async function inProcess({ limits }: Assignment, embedded: readonly System[], me
     const speed = speedOf(measured({ system, bytes: 100, window: 1_024 }))
     const limit = await limits.codec(100)
     const share = speed && shareOf(limit, speed.median)
-    const bars = share && [{ promise: `≥ ${embeddedShare * 100} % of ${limit.id}`, isMet: share.share >= embeddedShare }]
+    const bars = share && [
+      { promise: `≥ ${embeddedShare * 100} % of ${limit.id}`, isMet: share.share >= embeddedShare },
+    ]
     const outcomes = windows.map((window) => measured({ system, bytes: 100, window }))
     rows.push(speedRow(system.name, outcomes, 2, { ...(share && { share }), ...(bars && { bars }) }))
   }

@@ -62,7 +62,10 @@ async function tableOf(
       speedRow(system.name, outcomes, 0, {
         ...(speed && { share: shareOf(await limitOf(system, limits, bytes), speed.median) }),
         ...(isOurs(system) && {
-          ratios: ratios(speed, peers.map((peer) => [peer.name, speedOf(measured(peer, 1))])),
+          ratios: ratios(
+            speed,
+            peers.map((peer) => [peer.name, speedOf(measured(peer, 1))]),
+          ),
           bars: barsOf(system, speed, peers, measured),
         }),
       }),

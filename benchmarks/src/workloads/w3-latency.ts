@@ -62,9 +62,11 @@ async function measure(running: RunningSystem, run: Pace, producer: number): Pro
     await running.publish(queue, payloadOf({ producer, number }, bytes))
     sent.acknowledged(producer, number)
   })
-  for (const start = performance.now(); sent.account().seen < messages;) {
+  for (const start = performance.now(); seen < messages || sent.account().seen < messages;) {
     if (performance.now() - start > patienceMs) {
-      throw new Error(`${messages - seen} of ${messages} messages were not there ${patienceMs / 1_000} s after the last`)
+      throw new Error(
+        `${messages - seen} of ${messages} messages were not there ${patienceMs / 1_000} s after the last`,
+      )
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -106,7 +108,8 @@ function tableOf(rate: number, systems: readonly System[], measured: Measured, s
   }
   const rows = systems.map((system): Row => {
     const outcome = measured(system, rate)
-    if (!outcome || 'failure' in outcome) return { name: system.name, notMeasured: outcome?.failure ?? 'it did not run' }
+    if (!outcome || 'failure' in outcome)
+      return { name: system.name, notMeasured: outcome?.failure ?? 'it did not run' }
     return {
       name: `${system.name} (${system.durability})`,
       values: quantiles.map((quantile) => figureOf(outcome.results.map((result) => result[quantile]))),

@@ -43,7 +43,10 @@ function tableOf(systems: readonly System[], durability: System['durability'], m
     const outcomes = (Object.keys(ways) as Way[]).map((way) => measured(system, way))
     const row = speedRow(system.name, outcomes, 0, {
       ...(isOurs(system) && {
-        ratios: ratios(speed(system), peers.map((peer) => [peer.name, speed(peer)])),
+        ratios: ratios(
+          speed(system),
+          peers.map((peer) => [peer.name, speed(peer)]),
+        ),
         bars: barsOf(system, measured, timesTheBest(2, 'the best peer', speed(system), peers.map(speed))),
       }),
     })
