@@ -20,7 +20,9 @@ export interface Listener {
 }
 
 export async function startInspected(system: string, folder: string, listener: Listener): Promise<Inspected> {
-  const child = fork(fileURLToPath(new URL('../../dist/audit/worker.js', import.meta.url)), [system, folder])
+  const child = fork(fileURLToPath(new URL('../../dist/audit/worker.js', import.meta.url)), [system, folder], {
+    execArgv: [],
+  })
   let onDone: (() => void) | undefined
   const started = new Promise<void>((resolve) => {
     child.on('message', (word: Word) => {
