@@ -33,8 +33,8 @@ export interface FlowResult extends Omit<Account, 'lost'> {
 const queue = 'flow'
 /** Far more than anything here does in a run. */
 const mostMessages = 8_000_000
-/** So far the producer may be ahead of its slowest consumer: a steady state, not a backlog. */
-const mostAhead = 10_000
+/** So many windows the producer may be ahead of its slowest consumer: a steady state, not a backlog. */
+const windowsAhead = 2
 const nothingComesMs = 30_000
 
 export const flow = inDriver(import.meta.url, 'flow', (run: Flow): Promise<FlowResult> =>
@@ -53,7 +53,7 @@ async function measure(running: RunningSystem, run: Flow, folder: string): Promi
   const stalled = run.isOneStalled ? 'stalled' : undefined
   await running.create({ name: queue, subscriptions: stalled === undefined ? names : [...names, stalled] })
   const bytesBefore = await bytesOf(folder)
-  const room = new Room(run.subscriptions)
+  const room = new Room(run.subscriptions, windowsAhead * run.window)
   const subscribers: Subscriber[] = []
   for (const [index, subscription] of names.entries()) {
     subscribers.push(await subscribe(running, run, { subscription, onHandled: () => room.handled(index) }))
@@ -63,7 +63,8 @@ async function measure(running: RunningSystem, run: Flow, folder: string): Promi
     subscribers.push(await subscribe(running, run, { subscription: stalled, onHandled: () => undefined, release }))
   }
   const producer = produce(running, run, { room, acknowledged: (number) => acknowledge(subscribers, number) })
-  const { perSecond, cpuSecondsPerMillion } = await rateOf(running, run, subscribers.slice(0, run.subscriptions))
+  const measuring = rateOf(running, run, subscribers.slice(0, run.subscriptions))
+  const { perSecond, cpuSecondsPerMillion } = await Promise.race([measuring, producer.failed])
   const published = await producer.stop()
   const storedShare = ((await bytesOf(folder)) - bytesBefore) / (published * run.bytes)
   release.now()
@@ -146,7 +147,7 @@ function produce(
   running: RunningSystem,
   run: Flow,
   options: { readonly room: Room; readonly acknowledged: (number: number) => void },
-): { stop(): Promise<number> } {
+): { readonly failed: Promise<never>; stop(): Promise<number> } {
   let next = 0
   let isOver = false
   const lane = async (): Promise<void> => {
@@ -160,7 +161,10 @@ function produce(
   }
   const lanes = Math.max(1, Math.floor(run.window / run.batch))
   const publishing = Promise.all(Array.from({ length: lanes }, lane))
+  const failed = new Promise<never>((_, reject) => void publishing.catch(reject))
+  failed.catch(() => undefined)
   return {
+    failed,
     async stop() {
       isOver = true
       options.room.open()
@@ -184,11 +188,13 @@ export function send(
 /** Holds the producer back while it is too far ahead of a consumer. */
 class Room {
   readonly #handled: number[]
+  readonly #mostAhead: number
   #slowest = 0
   #isOpen = false
   #waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
-  constructor(subscriptions: number) {
+  constructor(subscriptions: number, mostAhead: number) {
+    this.#mostAhead = mostAhead
     this.#handled = Array.from({ length: subscriptions }, () => 0)
   }
 
@@ -202,7 +208,7 @@ class Room {
 
   /** Resolves when this message may go. */
   for(number: number): Promise<void> | undefined {
-    if (this.#isOpen || number - this.#slowest < mostAhead) return undefined
+    if (this.#isOpen || number - this.#slowest < this.#mostAhead) return undefined
     if (!this.#waiting) {
       let resolve = (): void => undefined
       const promise = new Promise<void>((resolved) => (resolve = resolved))

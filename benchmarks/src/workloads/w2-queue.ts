@@ -73,7 +73,7 @@ async function tableOf(
   }
   return {
     title,
-    note: `${window.toLocaleString('en')} messages in flight and as many in hand; the producer is held back 10,000 ahead of the consumer. Ratios, shares and CPU with a call for each message.`,
+    note: `${window.toLocaleString('en')} messages in flight and as many in hand; the producer is at most 2,000 ahead of the consumer. Ratios, shares and CPU with a call for each message.`,
     columns: columns(['a call for each', '100 in a call'], 'msg/s'),
     rows,
     charts: [
