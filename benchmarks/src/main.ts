@@ -44,7 +44,10 @@ async function measure(asked: Asked, out: string): Promise<void> {
       (tables) => ({ tables: markFailed(tables, failed) }),
       (error: unknown) => ({ tables: [], failure: error instanceof Error ? error.message : String(error) }),
     )
-    if ('failure' in outcome) say(`${id} failed: ${outcome.failure}`)
+    if ('failure' in outcome) {
+      say(`${id} failed: ${outcome.failure}`)
+      process.exitCode = 1
+    }
     if (workload === audit) failed = failedIn(outcome.tables)
     await storeResult(out, {
       version: resultsVersion,

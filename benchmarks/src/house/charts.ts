@@ -1,12 +1,11 @@
 import { BarChart, LineChart } from 'echarts/charts'
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
-import { LegacyGridContainLabel } from 'echarts/features'
 import { SVGRenderer } from 'echarts/renderers'
 import { numberText } from './markdown.ts'
 import type { Chart } from './table.ts'
 
-use([BarChart, LineChart, GridComponent, LegacyGridContainLabel, LegendComponent, TitleComponent, SVGRenderer])
+use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
 
 const width = 760
 const text = '#1f2328'
@@ -20,7 +19,11 @@ const dark = `<style>@media (prefers-color-scheme: dark){[fill="${text}"]{fill:#
 /** As a file of its own. */
 export function svgOf(chart: Chart): string {
   const isBars = chart.kind === 'bars'
-  const height = isBars ? 110 + chart.categories.length * (14 + 16 * chart.series.length) : 380
+  const hasLegend = chart.series.length > 1
+  const top = hasLegend ? 64 : 40
+  const height = isBars ? top + 56 + chart.categories.length * (14 + 18 * chart.series.length) : 380
+  // No text can be measured here; seven pixels are enough for a letter.
+  const names = Math.min(300, 7 * Math.max(...chart.categories.map(({ length }) => length)))
   const instance = init(null, null, { renderer: 'svg', ssr: true, width, height })
   const values = {
     type: chart.isLogarithmic ? ('log' as const) : ('value' as const),
@@ -28,7 +31,7 @@ export function svgOf(chart: Chart): string {
     nameLocation: 'middle' as const,
     nameGap: isBars ? 28 : 56,
     nameTextStyle: { color: text },
-    axisLabel: { color: text, formatter: (value: number) => numberText(value) },
+    axisLabel: { color: text, formatter: (value: number) => value.toLocaleString('en', { maximumFractionDigits: 4 }) },
     splitLine: { lineStyle: { color: line } },
   }
   const categories = {
@@ -37,15 +40,15 @@ export function svgOf(chart: Chart): string {
     inverse: isBars,
     axisTick: { show: false },
     axisLine: { lineStyle: { color: line } },
-    axisLabel: { color: text, interval: 0 },
+    axisLabel: { color: text, interval: 0, ...(isBars && { width: names, overflow: 'break' as const }) },
   }
   instance.setOption({
     animation: false,
     color: colours,
     textStyle: { fontFamily: 'system-ui, sans-serif' },
     title: { text: chart.title, left: 8, top: 4, textStyle: { color: text, fontSize: 15, fontWeight: 600 } },
-    legend: { show: chart.series.length > 1, top: 30, left: 8, textStyle: { color: text } },
-    grid: { left: isBars ? 8 : 24, right: isBars ? 72 : 24, top: 64, bottom: 30, containLabel: true },
+    legend: { show: hasLegend, itemGap: 24, top: 30, left: 8, textStyle: { color: text } },
+    grid: { left: isBars ? names + 20 : 84, right: isBars ? 76 : 24, top, bottom: isBars ? 48 : 32 },
     xAxis: isBars ? values : categories,
     yAxis: isBars ? categories : values,
     series: chart.series.map(({ name, values }) =>

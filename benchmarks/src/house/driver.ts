@@ -7,6 +7,9 @@ type Work<Input, Result> = (input: Input) => Promise<Result>
 /** What a driver sends when it has ended. */
 type Answer = { readonly result: unknown } | { readonly failure: string }
 
+/** What takes longer will not end: something that was waited for does not come. */
+const longestMinutes = 15
+
 interface Order {
   readonly module: string
   readonly name: string
@@ -29,16 +32,22 @@ export function inDriver<Input, Result>(
 
 async function run<Result>(order: Order): Promise<Result> {
   const child = fork(fileURLToPath(import.meta.url), ['drive'], { execArgv: ['--expose-gc', '--enable-source-maps'] })
+  let tooLong: NodeJS.Timeout | undefined
   try {
     child.send(order)
     const ended = once(child, 'exit').then(([code, signal]: unknown[]) => {
       throw new Error(`the driver of ${order.name} ended with ${String(code ?? signal)} before it answered`)
     })
     ended.catch(() => undefined)
-    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [Answer]
+    const late = new Promise<never>((_, reject) => {
+      const failure = new Error(`the driver of ${order.name} had not ended after ${longestMinutes} minutes`)
+      tooLong = setTimeout(() => reject(failure), longestMinutes * 60_000)
+    })
+    const [answer] = (await Promise.race([once(child, 'message'), ended, late])) as [Answer]
     if ('failure' in answer) throw new Error(answer.failure)
     return answer.result as Result
   } finally {
+    clearTimeout(tooLong)
     child.kill('SIGKILL')
   }
 }

@@ -19,32 +19,52 @@ export function roundsOf({ isQuick }: { readonly isQuick: boolean }): number {
  * One run of each subject to warm up, then `rounds` of each in turn (A B C, A B C, …), so that a noisy neighbour disturbs
  * all of them alike. A subject that fails once is not run again: what lost something has no speed.
  */
-export async function inRounds<Result>(
+export function inRounds<Result>(
   rounds: number,
   subjects: Subjects<Result>,
+  say?: (line: string) => void,
+): Promise<Outcomes<Result>> {
+  const runs = [...Array.from({ length: rounds + 1 }).keys()]
+  return inTurn(
+    subjects,
+    runs.map((round) => (round === 0 ? 'warm-up' : `run ${round} of ${rounds}`)),
+    say,
+  )
+}
+
+/** One run of each without a warm-up, for what takes minutes and is its own warm-up. */
+export function inOneRound<Result>(
+  subjects: Subjects<Result>,
+  say?: (line: string) => void,
+): Promise<Outcomes<Result>> {
+  return inTurn(subjects, ['the only run'], say)
+}
+
+export type Outcomes<Result> = ReadonlyMap<string, Outcome<Result>>
+
+async function inTurn<Result>(
+  subjects: Subjects<Result>,
+  runs: readonly string[],
   say: (line: string) => void = () => undefined,
-): Promise<ReadonlyMap<string, Outcome<Result>>> {
-  const results = new Map<string, Result[]>(Object.keys(subjects).map((name) => [name, []]))
-  const failures = new Map<string, string>()
-  for (let round = 0; round <= rounds; round++) {
+): Promise<Outcomes<Result>> {
+  const outcomes = new Map<string, { results: Result[] } | { failure: string }>()
+  for (const name of Object.keys(subjects)) outcomes.set(name, { results: [] })
+  for (const run of runs) {
     for (const [name, subject] of Object.entries(subjects)) {
-      if (failures.has(name)) continue
-      say(`${name}, ${round === 0 ? 'warm-up' : `run ${round} of ${rounds}`}`)
+      const outcome = outcomes.get(name)!
+      if ('failure' in outcome) continue
+      say(`${name}, ${run}`)
       try {
         const result = await subject()
-        if (round > 0) results.get(name)!.push(result)
+        if (run !== 'warm-up') outcome.results.push(result)
       } catch (error) {
-        failures.set(name, error instanceof Error ? error.message : String(error))
-        say(`${name} failed: ${failures.get(name)}`)
+        const failure = error instanceof Error ? error.message : String(error)
+        say(`${name} failed: ${failure}`)
+        outcomes.set(name, { failure })
       }
     }
   }
-  return new Map(
-    [...results].map(([name, all]) => {
-      const failure = failures.get(name)
-      return [name, failure === undefined ? { results: all } : { failure }]
-    }),
-  )
+  return outcomes
 }
 
 /** Of an even number of values the lower one of the two in the middle, so that it is one that was measured. */

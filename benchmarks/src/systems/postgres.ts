@@ -26,14 +26,15 @@ const settings = [
 
 const debian = '/usr/lib/postgresql'
 
-function find(name: string): string | undefined {
+/** Of the newest version that is installed. */
+export function postgresProgram(name: string): string | undefined {
   const versions = existsSync(debian) ? readdirSync(debian).toSorted((left, right) => Number(right) - Number(left)) : []
   const installed = versions.map((version) => join(debian, version, 'bin', name)).find((path) => existsSync(path))
   return installed ?? findProgram(name)
 }
 
 export async function missingPostgres(): Promise<string | undefined> {
-  return find('initdb') && find('postgres')
+  return postgresProgram('initdb') && postgresProgram('postgres')
     ? undefined
     : 'there are no programs of PostgreSQL on this machine; apt-get install postgresql'
 }
@@ -45,7 +46,7 @@ export async function startPostgres(folder: string, more: readonly string[] = []
   if (!existsSync(data)) await initialise(folder, data, user)
   const port = await freePort()
   const program = await startProgram({
-    command: find('postgres')!,
+    command: postgresProgram('postgres')!,
     words: ['-D', data, ...[`port=${port}`, ...settings, ...more].flatMap((setting) => ['-c', setting])],
     log: join(folder, 'postgres.log'),
     port,
@@ -70,7 +71,7 @@ async function initialise(folder: string, data: string, user: User | undefined):
   await mkdir(data, { mode: 0o700 })
   if (user) await chown(data, user.uid, user.gid)
   const words = ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync']
-  await promisify(execFile)(find('initdb')!, words, { ...user, cwd: data })
+  await promisify(execFile)(postgresProgram('initdb')!, words, { ...user, cwd: data })
 }
 
 /** It takes connections before it has recovered, to say so. */

@@ -33,12 +33,15 @@ export const tidingsServer: System = {
   },
 }
 
-/** The process alone, on the store in this folder. */
-export async function startTidingsServer(folder: string): Promise<{ url: string; program: RunningProgram }> {
+/** The process alone, on the store in this folder; with more options of Node than it has elsewhere. */
+export async function startTidingsServer(
+  folder: string,
+  nodeOptions: readonly string[] = [],
+): Promise<{ url: string; program: RunningProgram }> {
   const port = await freePort()
   const program = await startProgram({
     command: process.execPath,
-    words: ['--input-type=module', '--eval', server, join(folder, 'tidings'), String(port)],
+    words: [...nodeOptions, '--input-type=module', '--eval', server, join(folder, 'tidings'), String(port)],
     log: join(folder, 'tidings.log'),
     port,
     folder: fileURLToPath(new URL('.', import.meta.url)),

@@ -1,3 +1,4 @@
+import { inFolder } from '../house/folder.ts'
 import { inRounds, roundsOf, type Figure, type Outcome } from '../house/rounds.ts'
 import { shareOf, type Bar, type Row, type Table } from '../house/table.ts'
 import type { System } from '../systems/system.ts'
@@ -41,7 +42,7 @@ async function measure({ isQuick, systems, say }: Assignment): Promise<Measured>
   const subjects = systems.flatMap((system) =>
     batches.map((batch) => {
       const run = { system: system.name, bytes, window, batch, subscriptions: 1, ...times }
-      return [nameOf(system, batch), () => flow(run)] as const
+      return [nameOf(system, batch), () => inFolder((folder) => flow({ ...run, folder }))] as const
     }),
   )
   const outcomes = await inRounds(roundsOf({ isQuick }), Object.fromEntries(subjects), say)

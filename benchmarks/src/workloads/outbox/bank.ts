@@ -18,11 +18,12 @@ export interface Bank {
   stop(): Promise<void>
 }
 
-const accounts = 10_000
+/** So many that a run of 2,000 changes a second need not change one twice. */
+export const accounts = 50_000
 const texts = Array.from({ length: 64 }, () => randomUUID().repeat(27).slice(0, 950))
 const textOf = (number: number): string => texts[number % texts.length]!
 /** Not the account of the call before, so that calls at once do not wait for each other's lock. */
-const accountOf = (number: number): number => (number * 7) % accounts
+export const accountOf = (number: number): number => (number * 7) % accounts
 
 export async function openBank({ url, server }: { url: string; server: string }): Promise<Bank> {
   const pool = new Pool({ connectionString: url, max: 20 })

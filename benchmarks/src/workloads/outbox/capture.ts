@@ -10,8 +10,10 @@ import { sqliteDatabase } from 'tidings/databases/sqlite'
 import { compare, openCopy, openTable } from 'tidings/verify'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
-import { percentile, until } from './loops.ts'
-import { perSecond } from './outbox.ts'
+import { latencies, type Percentiles } from '../../house/latency.ts'
+import { until } from '../../house/loops.ts'
+import { postgresProgram } from '../../systems/postgres.ts'
+import type { Place } from './place.ts'
 
 const columns = ['aid', 'bid', 'abalance', 'filler'] as const
 const account = defineEntity({
@@ -25,24 +27,26 @@ const table = 'public.pgbench_accounts'
 const atOnce = 50
 
 export interface CaptureRun {
-  readonly url: string
-  readonly server: string
-  /** For the copy and the script of pgbench. */
-  readonly folder: string
-  /** `pgbench`, or where it is. */
-  readonly pgbench: string
   /** Of pgbench, 100,000 accounts each. */
   readonly scale: number
   readonly seconds: number
 }
 
-/**
- * What capture takes of a table of pgbench: its rows, then changes of each in one transaction, and how fast those reach a
- * copy. Then pgbench changes it at 70 % of that while the copy follows, which has to be equal in the end.
- */
-export async function measureCapture(run: CaptureRun): Promise<void> {
-  const { url, server, folder, pgbench, scale, seconds } = run
-  await promisify(execFile)(pgbench, ['--initialize', '--quiet', `--scale=${scale}`, url])
+/** Rows or changes a second. */
+export interface Captured {
+  /** The table as it stands, into the topic. */
+  readonly listed: number
+  /** A change of each row in one transaction, its own time included, into the topic, and into a copy. */
+  readonly changed: number
+  readonly copied: number
+  /** Commit to copy, while pgbench changes 70 % of what the copy took. */
+  readonly lag: Percentiles
+}
+
+/** What capture takes of a table of pgbench, and how a copy follows; the copy has to be equal in the end. */
+export async function captured(place: Place, { scale, seconds }: CaptureRun): Promise<Captured> {
+  const { url, server } = place
+  await runPgbench('--initialize', '--quick', `--scale=${scale}`, url)
   const pool = new Pool({ connectionString: url })
   const broker = connect(server, { WebSocket })
   await broker.start()
@@ -54,15 +58,13 @@ export async function measureCapture(run: CaptureRun): Promise<void> {
     entity: shop.account,
     table,
     columns,
-    onAlarm: ({ alarm, message }) => console.log(`  ${alarm}: ${message}`),
+    onAlarm: ({ alarm, message }) => console.error(`${alarm}: ${message}`),
   })
   try {
     const rows = scale * 100_000
     const listed = await rateOf(broker, rows, () => capture.start())
-    console.log(`\nCapture of ${rows.toLocaleString('en')} rows: ${perSecond(rows, listed)}`)
     const changed = await rateOf(broker, rows, () => pool.query('update pgbench_accounts set abalance = abalance + 1'))
-    console.log(`Capture of as many changes in one transaction, which takes a part of it: ${perSecond(rows, changed)}`)
-    await follow({ pool, broker, folder, url, pgbench, seconds, rows })
+    return { listed, changed, ...(await follow({ ...place, pool, broker, seconds, rows })) }
   } finally {
     await capture.remove()
     await broker.stop()
@@ -70,66 +72,73 @@ export async function measureCapture(run: CaptureRun): Promise<void> {
   }
 }
 
-/** Seconds until so many events more are in the topic. */
+function runPgbench(...words: readonly string[]): Promise<unknown> {
+  const program = postgresProgram('pgbench')
+  if (program === undefined) throw new Error('there is no pgbench on this machine: apt-get install postgresql-contrib')
+  return promisify(execFile)(program, words)
+}
+
+/** Events a second, until so many more are in the topic. */
 async function rateOf(broker: Broker, count: number, work: () => Promise<unknown>): Promise<number> {
   const before = await headOf(broker)
   const start = performance.now()
   await work()
   await until(async () => (await headOf(broker)) - before >= count)
-  return (performance.now() - start) / 1_000
+  return (count * 1_000) / (performance.now() - start)
 }
 
-interface FollowRun {
+interface FollowRun extends Place {
   readonly pool: Pool
   readonly broker: Broker
-  readonly folder: string
-  readonly url: string
-  readonly pgbench: string
   readonly seconds: number
   readonly rows: number
 }
 
-async function follow({ pool, broker, folder, url, pgbench, seconds, rows }: FollowRun): Promise<void> {
+async function follow({
+  pool,
+  broker,
+  folder,
+  url,
+  seconds,
+  rows,
+}: FollowRun): Promise<Pick<Captured, 'copied' | 'lag'>> {
   const file = join(folder, 'copy.db')
   const [client, reader] = [new Libsql(file), new Libsql(file)]
   client.exec('pragma journal_mode = wal')
   const database = sqliteDatabase({ client, reader })
   await database.start()
-  const lags: number[] = []
+  let applied = 0
+  let times = latencies()
   const service = createService({ contract: defineContract('copy', {}), broker, database })
-  const copied = service.replicate(shop.account, {
+  const copy = service.replicate(shop.account, {
     columns,
     table: 'account_copy',
     onApplied(changes) {
-      const now = Date.now()
-      for (const { time } of changes) if (time !== undefined) lags.push(now - Date.parse(time))
+      applied += changes.length
+      for (const { time } of changes) if (time !== undefined) times.record(Date.now() - Date.parse(time))
     },
   })
   try {
     await service.start()
-    await until(async () => copied.status().state === 'ready')
-    lags.length = 0
+    await until(() => copy.status().state === 'ready')
+    applied = 0
     const start = performance.now()
     await pool.query('update pgbench_accounts set abalance = abalance + 1')
-    await until(async () => lags.length >= rows)
-    const changesPerSecond = (rows * 1_000) / (performance.now() - start)
-    console.log(`The same until a copy in SQLite has them: ${Math.round(changesPerSecond).toLocaleString('en')}/s`)
-    lags.length = 0
+    await until(() => applied >= rows)
+    const copied = (rows * 1_000) / (performance.now() - start)
+    times = latencies()
     const script = join(folder, 'load.sql')
     await writeFile(
       script,
       `\\set first random(1, ${rows - atOnce})\nupdate pgbench_accounts set abalance = abalance + 1 where aid between :first and :first + ${atOnce - 1};\n`,
     )
-    const rate = Math.max(1, Math.round((0.7 * changesPerSecond) / atOnce))
-    await promisify(execFile)(pgbench, ['-n', '-c4', '-j1', `-T${seconds}`, `-R${rate}`, '-f', script, url])
+    const rate = Math.max(1, Math.round((0.7 * copied) / atOnce))
+    await runPgbench('-n', '-c4', '-j1', `-T${seconds}`, `-R${rate}`, '-f', script, url)
     const source = await openTable({ pool, table, key: 'aid', columns })
-    const copy = await openCopy({ database, table: 'account_copy' })
-    const { differences } = await compare({ source, copy, onDifference: () => undefined })
-    if (differences > 0) throw new Error(`${differences} rows of the copy differ.`)
-    const p = (share: number): string => `${Math.round(percentile(lags, share))} ms`
-    console.log(
-      `pgbench at 70 % of that for ${seconds} s (${rate}/s, each of ${atOnce} changes), commit to copy: p50 ${p(0.5)}, p99 ${p(0.99)}, ${lags.length.toLocaleString('en')} changes; equal at the end`,
-    )
+    const side = await openCopy({ database, table: 'account_copy' })
+    const { differences } = await compare({ source, copy: side, onDifference: () => undefined })
+    if (differences > 0) throw new Error(`${differences} rows of the copy differ`)
+    return { copied, lag: times.percentiles() }
   } finally {
     await service.stop()
     await database.stop()
