@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { audit, failedIn, markFailed } from './audit/audit.ts'
 import { describeMachine } from './house/machine.ts'
 import { render } from './house/report.ts'
 import { resultsVersion, storeResult, type Run } from './house/results.ts'
@@ -33,19 +34,21 @@ async function measure(asked: Asked, out: string): Promise<void> {
     machine: await describeMachine(),
     systems: described,
   }
+  let failed: ReadonlySet<string> = new Set()
   for (const workload of workloads) {
     const { id, title } = workload
     if (asked.only.length > 0 && !asked.only.includes(id)) continue
     say(`${id} · ${title}`)
     const assignment = { isQuick: asked.isQuick, systems: able, limits, say: (line: string) => say(`  ${line}`) }
     const outcome = await workload.run(assignment).then(
-      (tables) => ({ tables }),
+      (tables) => ({ tables: markFailed(tables, failed) }),
       (error: unknown) => ({ tables: [], failure: error instanceof Error ? error.message : String(error) }),
     )
     if ('failure' in outcome) {
       say(`${id} failed: ${outcome.failure}`)
       process.exitCode = 1
     }
+    if (workload === audit) failed = failedIn(outcome.tables)
     await storeResult(out, {
       version: resultsVersion,
       id,

@@ -44,7 +44,8 @@ export function anonymousBytesOf(status: string): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024
 }
 
-function treeOf(roots: readonly number[]): ReadonlySet<number> {
+/** These processes and everything below them. */
+export function treeOf(roots: readonly number[]): ReadonlySet<number> {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue

@@ -13,7 +13,8 @@ export const bullmq: System = {
   missing: missingRedis,
   async start(folder) {
     const server = await startRedis(folder, 'always')
-    const connection = new Redis({ port: server.port, enableAutoPipelining: true, maxRetriesPerRequest: null })
+    const open = (): Redis => new Redis({ port: server.port, enableAutoPipelining: true, maxRetriesPerRequest: null })
+    const connection = open()
     /** A queue of BullMQ for each subscription: it has nothing that gives a job to several. */
     const queues = new Map<string, readonly Queue[]>()
     const defaultJobOptions = { removeOnComplete: true, attempts: 100 }
@@ -35,9 +36,16 @@ export const bullmq: System = {
       },
       async consume(name, { subscription = only, window, handle }) {
         const work = async ({ data }: { readonly data: string }): Promise<void> => handle(Buffer.from(data))
-        const worker = new Worker(`${name}-${subscription}`, work, { connection, concurrency: window })
+        // Behind the jobs that are added on the other one, a worker would starve.
+        const own = open()
+        const worker = new Worker(`${name}-${subscription}`, work, { connection: own, concurrency: window })
         await worker.waitUntilReady()
-        return { stop: () => worker.close() }
+        return {
+          async stop() {
+            await worker.close()
+            own.disconnect()
+          },
+        }
       },
       async stop() {
         for (const queue of [...queues.values()].flat()) await queue.close()

@@ -46,8 +46,8 @@ export const rabbitmq: System = {
 
 function confirmed(channel: ConfirmChannel, exchange: string, message: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    channel.publish(exchange, '', Buffer.from(message), options, (error: unknown) =>
-      error ? reject(error as Error) : resolve(),
+    channel.publish(exchange, '', Buffer.from(message), options, (error: Error | null) =>
+      error ? reject(error) : resolve(),
     )
   })
 }

@@ -3,7 +3,7 @@ import { consume } from 'tidings'
 import type { Broker, PublishedEvent } from 'tidings/broker'
 import type { RunningSystem } from './system.ts'
 
-export const caller = { namespace: 'default', principal: 'operator' }
+const caller = { namespace: 'default', principal: 'operator' }
 const only = 'all'
 
 /** A system that is a Tidings broker, wherever that runs. */

@@ -1,14 +1,14 @@
 import { inDriver } from '../house/driver.ts'
-import { inFolder, bytesOf } from '../house/folder.ts'
-import { ledger, mustBeComplete, type Account, type Ledger } from '../house/ledger.ts'
-import { identityOf, payloadOf } from '../house/payload.ts'
+import { bytesOf } from '../house/folder.ts'
+import { ledger, mustBeComplete, type Account } from '../house/ledger.ts'
 import { usageOf } from '../house/usage.ts'
-import { systemNamed } from '../systems/index.ts'
 import type { RunningSystem } from '../systems/system.ts'
+import { mostMessages, send, subscribe, withSystem, type Subscriber } from './messages.ts'
 
 /** Messages that are published, given out and acknowledged at the same time, for a while. */
 export interface Flow {
   readonly system: string
+  readonly folder: string
   readonly bytes: number
   /** Messages in flight of the one producer, and in hand of each consumer. */
   readonly window: number
@@ -31,57 +31,48 @@ export interface FlowResult extends Omit<Account, 'lost'> {
 }
 
 const queue = 'flow'
-/** Far more than anything here does in a run. */
-const mostMessages = 8_000_000
-/** So far the producer may be ahead of its slowest consumer: a steady state, not a backlog. */
-const mostAhead = 10_000
-const nothingComesMs = 30_000
+/** So many windows the producer may be ahead of its slowest consumer: a steady state, not a backlog. */
+const windowsAhead = 2
 
-export const flow = inDriver(import.meta.url, 'flow', (run: Flow): Promise<FlowResult> =>
-  inFolder(async (folder) => {
-    const running = await systemNamed(run.system).start(folder)
-    try {
-      return await measure(running, run, folder)
-    } finally {
-      await running.stop()
-    }
-  }),
+export const flow = inDriver(import.meta.url, 'flow', (run: Flow) =>
+  withSystem(run, (running) => measure(running, run)),
 )
 
-async function measure(running: RunningSystem, run: Flow, folder: string): Promise<FlowResult> {
+async function measure(running: RunningSystem, run: Flow): Promise<FlowResult> {
   const names = Array.from({ length: run.subscriptions }, (_, index) => `s${index}`)
-  const stalled = run.isOneStalled ? 'stalled' : undefined
-  await running.create({ name: queue, subscriptions: stalled === undefined ? names : [...names, stalled] })
-  const bytesBefore = await bytesOf(folder)
-  const room = new Room(run.subscriptions)
-  const subscribers: Subscriber[] = []
-  for (const [index, subscription] of names.entries()) {
-    subscribers.push(await subscribe(running, run, { subscription, onHandled: () => room.handled(index) }))
-  }
+  const stalled = run.isOneStalled ? ['stalled'] : []
+  await running.create({ name: queue, subscriptions: [...names, ...stalled] })
+  const bytesBefore = await bytesOf(run.folder)
+  const room = new Room(run.subscriptions, windowsAhead * run.window)
   const release = new Released()
-  if (stalled !== undefined) {
-    subscribers.push(await subscribe(running, run, { subscription: stalled, onHandled: () => undefined, release }))
+  const ledgers = [...names, ...stalled].map(() => ledger({ producers: 1, messages: mostMessages }))
+  const subscribers: Subscriber[] = []
+  for (const [index, subscription] of [...names, ...stalled].entries()) {
+    const way = index < names.length ? { onHandled: () => room.handled(index) } : { before: release.wait }
+    const { window } = run
+    subscribers.push(await subscribe(running, ledgers[index]!, { queue, subscription, window, ...way }))
   }
-  const producer = produce(running, run, { room, acknowledged: (number) => acknowledge(subscribers, number) })
-  const { perSecond, cpuSecondsPerMillion } = await rateOf(running, run, subscribers.slice(0, run.subscriptions))
+  const acknowledged = (number: number): void => {
+    for (const sent of ledgers) sent.acknowledged(0, number)
+  }
+  const producer = produce(running, run, { room, acknowledged })
+  const measuring = rateOf(running, run, subscribers.slice(0, names.length))
+  const { perSecond, cpuSecondsPerMillion } = await Promise.race([measuring, producer.failed])
   const published = await producer.stop()
-  const storedShare = ((await bytesOf(folder)) - bytesBefore) / (published * run.bytes)
+  const storedShare = ((await bytesOf(run.folder)) - bytesBefore) / (published * run.bytes)
   release.now()
   for (const subscriber of subscribers) await subscriber.complete(published)
-  const accounts = subscribers.map(({ sent }) => mustBeComplete(sent))
-  const sum = (of: (account: Account) => number): number => accounts.reduce((total, each) => total + of(each), 0)
-  return {
-    perSecond,
-    cpuSecondsPerMillion,
-    storedShare,
-    seen: sum(({ seen }) => seen),
-    duplicated: sum(({ duplicated }) => duplicated),
-    reordered: sum(({ reordered }) => reordered),
-  }
+  const { seen, duplicated, reordered } = sumOf(ledgers.map(mustBeComplete))
+  return { perSecond, cpuSecondsPerMillion, storedShare, seen, duplicated, reordered }
 }
 
-function acknowledge(subscribers: readonly Subscriber[], number: number): void {
-  for (const { sent } of subscribers) sent.acknowledged(0, number)
+function sumOf(accounts: readonly Account[]): Account {
+  return accounts.reduce((sum, each) => ({
+    lost: sum.lost + each.lost,
+    seen: sum.seen + each.seen,
+    duplicated: sum.duplicated + each.duplicated,
+    reordered: sum.reordered + each.reordered,
+  }))
 }
 
 async function rateOf(
@@ -103,50 +94,12 @@ async function rateOf(
   }
 }
 
-interface Subscriber {
-  readonly sent: Ledger
-  handled(): number
-  /** Resolves when it has everything, or nothing has come for a long time. */
-  complete(published: number): Promise<void>
-}
-
-async function subscribe(
-  running: RunningSystem,
-  { window }: Flow,
-  options: { readonly subscription: string; readonly onHandled: () => void; readonly release?: Released },
-): Promise<Subscriber> {
-  const { subscription, onHandled, release } = options
-  const sent = ledger({ producers: 1, messages: mostMessages })
-  let handled = 0
-  const note = (message: Uint8Array): void => {
-    const { producer, number } = identityOf(message)
-    sent.saw(producer, number)
-    handled += 1
-    onHandled()
-  }
-  const handle = release ? (message: Uint8Array) => release.wait(() => note(message)) : note
-  const consumer = await running.consume(queue, { subscription, window, handle })
-  return {
-    sent,
-    handled: () => handled,
-    async complete(published) {
-      for (let last = -1, since = performance.now(); sent.account().seen < published;) {
-        if (handled !== last) since = performance.now()
-        else if (performance.now() - since > nothingComesMs) break
-        last = handled
-        await pause(0.02)
-      }
-      await consumer.stop()
-    },
-  }
-}
-
 /** Publishes until it is stopped, as fast as the window and the consumers allow; counts from 0. */
 function produce(
   running: RunningSystem,
   run: Flow,
   options: { readonly room: Room; readonly acknowledged: (number: number) => void },
-): { stop(): Promise<number> } {
+): { readonly failed: Promise<never>; stop(): Promise<number> } {
   let next = 0
   let isOver = false
   const lane = async (): Promise<void> => {
@@ -154,13 +107,16 @@ function produce(
       await options.room.for(next)
       const from = next
       next += run.batch
-      await send(running, run, from)
+      await send(running, { ...run, queue }, from)
       for (let number = from; number < from + run.batch; number++) options.acknowledged(number)
     }
   }
   const lanes = Math.max(1, Math.floor(run.window / run.batch))
   const publishing = Promise.all(Array.from({ length: lanes }, lane))
+  const failed = new Promise<never>((_, reject) => void publishing.catch(reject))
+  failed.catch(() => undefined)
   return {
+    failed,
     async stop() {
       isOver = true
       options.room.open()
@@ -170,25 +126,16 @@ function produce(
   }
 }
 
-/** One message or a batch of them, from this number on. */
-export function send(
-  running: RunningSystem,
-  { bytes, batch }: { readonly bytes: number; readonly batch: number },
-  from: number,
-): Promise<void> {
-  if (batch === 1) return running.publish(queue, payloadOf({ producer: 0, number: from }, bytes))
-  const messages = Array.from({ length: batch }, (_, index) => payloadOf({ producer: 0, number: from + index }, bytes))
-  return running.publishAll!(queue, messages)
-}
-
 /** Holds the producer back while it is too far ahead of a consumer. */
 class Room {
   readonly #handled: number[]
+  readonly #mostAhead: number
   #slowest = 0
   #isOpen = false
   #waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
-  constructor(subscriptions: number) {
+  constructor(subscriptions: number, mostAhead: number) {
+    this.#mostAhead = mostAhead
     this.#handled = Array.from({ length: subscriptions }, () => 0)
   }
 
@@ -202,7 +149,7 @@ class Room {
 
   /** Resolves when this message may go. */
   for(number: number): Promise<void> | undefined {
-    if (this.#isOpen || number - this.#slowest < mostAhead) return undefined
+    if (this.#isOpen || number - this.#slowest < this.#mostAhead) return undefined
     if (!this.#waiting) {
       let resolve = (): void => undefined
       const promise = new Promise<void>((resolved) => (resolve = resolved))
@@ -233,7 +180,7 @@ class Released {
     this.#release()
   }
 
-  wait(work: () => void): Promise<void> | void {
+  readonly wait = (work: () => void): Promise<void> | void => {
     return this.#isReleased ? work() : this.#released.then(work)
   }
 }

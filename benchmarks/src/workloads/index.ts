@@ -1,3 +1,4 @@
+import { audit } from '../audit/audit.ts'
 import type { Workload } from './workload.ts'
 import { w1 } from './w1-publish.ts'
 import { w2 } from './w2-queue.ts'
@@ -13,4 +14,4 @@ import { w11 } from './w11-marketplace.ts'
 import { w12 } from './w12-copies.ts'
 
 /** In the order of the report. */
-export const workloads: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12]
+export const workloads: readonly Workload[] = [audit, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12]

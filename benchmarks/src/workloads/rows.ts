@@ -11,8 +11,6 @@ export interface Speed {
   readonly reordered: number
 }
 
-export type Outcomes<Result> = ReadonlyMap<string, Outcome<Result>>
-
 /** The figure of each run, where all runs came to an end. */
 export function figureFrom<Result>(
   outcome: Outcome<Result> | undefined,

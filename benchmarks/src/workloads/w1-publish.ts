@@ -1,3 +1,4 @@
+import { inFolder } from '../house/folder.ts'
 import { inRounds, roundsOf, type Outcome } from '../house/rounds.ts'
 import { shareOf, type Row, type Table } from '../house/table.ts'
 import type { System } from '../systems/system.ts'
@@ -50,7 +51,8 @@ async function measure({ isQuick, say }: Assignment, cells: readonly Cell[]): Pr
   const times = isQuick ? { warmUpSeconds: 0.5, seconds: 1 } : { warmUpSeconds: 1, seconds: 3 }
   const subjects = cells.map((cell) => {
     const { system, bytes, window, batch: each = 1 } = cell
-    return [nameOf(cell), () => publishing({ system: system.name, bytes, window, batch: each, ...times })] as const
+    const run = { system: system.name, bytes, window, batch: each, ...times }
+    return [nameOf(cell), () => inFolder((folder) => publishing({ ...run, folder }))] as const
   })
   const outcomes = await inRounds(roundsOf({ isQuick }), Object.fromEntries(subjects), say)
   return (cell) => outcomes.get(nameOf(cell))

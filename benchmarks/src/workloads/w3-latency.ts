@@ -7,8 +7,8 @@ import { identityOf, payloadOf } from '../house/payload.ts'
 import { figureOf, inRounds, roundsOf, type Outcome } from '../house/rounds.ts'
 import type { Bar, Row, Table } from '../house/table.ts'
 import type { Limit } from '../limits/limits.ts'
-import { systemNamed } from '../systems/index.ts'
 import type { RunningSystem, System } from '../systems/system.ts'
+import { withSystem } from './messages.ts'
 import { isOurs, peersIn } from './rows.ts'
 import type { Assignment, Workload } from './workload.ts'
 
@@ -17,9 +17,11 @@ const bytes = 1_000
 const queue = 'latency'
 /** A system that has not handed everything out so long after the last message did not keep up. */
 const patienceMs = 5_000
+const behindSeconds = 2
 
 export interface Pace {
   readonly system: string
+  readonly folder: string
   readonly perSecond: number
   readonly seconds: number
 }
@@ -27,17 +29,12 @@ export interface Pace {
 export type PaceResult = Percentiles & Pick<Account, 'duplicated' | 'reordered'>
 
 /** From the moment at which a message was to be sent until it is in the hand of its consumer. */
-export const pace = inDriver(import.meta.url, 'pace', (run: Pace): Promise<PaceResult> =>
-  inFolder(async (folder) => {
-    const running = await systemNamed(run.system).start(folder)
-    try {
-      await running.create({ name: queue })
-      // Compiles what is measured, and fills every cache.
-      await measure(running, { ...run, perSecond: Math.min(run.perSecond, 2_000), seconds: 1 }, 0)
-      return await measure(running, run, 1)
-    } finally {
-      await running.stop()
-    }
+export const pace = inDriver(import.meta.url, 'pace', (run: Pace) =>
+  withSystem(run, async (running) => {
+    await running.create({ name: queue })
+    // Compiles what is measured, and fills every cache.
+    await measure(running, { ...run, perSecond: Math.min(run.perSecond, 2_000), seconds: 1 }, 0)
+    return measure(running, run, 1)
   }),
 )
 
@@ -47,6 +44,7 @@ async function measure(running: RunningSystem, run: Pace, producer: number): Pro
   const delays = latencies()
   const dueAt = new Float64Array(messages)
   let seen = 0
+  let open = 0
   const consumer = await running.consume(queue, {
     window: 1_000,
     handle(message) {
@@ -59,10 +57,12 @@ async function measure(running: RunningSystem, run: Pace, producer: number): Pro
   })
   await openLoop(run, async (number, due) => {
     dueAt[number] = due
+    if (++open > behindSeconds * run.perSecond + 1_000) throw new Error(`it is more than ${behindSeconds} s behind`)
     await running.publish(queue, payloadOf({ producer, number }, bytes))
+    open -= 1
     sent.acknowledged(producer, number)
   })
-  for (const start = performance.now(); sent.account().seen < messages;) {
+  for (const start = performance.now(); seen < messages || sent.account().seen < messages;) {
     if (performance.now() - start > patienceMs) {
       throw new Error(
         `${messages - seen} of ${messages} messages were not there ${patienceMs / 1_000} s after the last`,
@@ -91,7 +91,7 @@ async function measureAll({ isQuick, systems, say }: Assignment): Promise<Measur
   const subjects = systems.flatMap((system) =>
     rates.map((perSecond) => {
       const run = { system: system.name, perSecond, seconds: isQuick ? 2 : 10 }
-      return [nameOf(system, perSecond), () => pace(run)] as const
+      return [nameOf(system, perSecond), () => inFolder((folder) => pace({ ...run, folder }))] as const
     }),
   )
   const outcomes = await inRounds(roundsOf({ isQuick }), Object.fromEntries(subjects), say)

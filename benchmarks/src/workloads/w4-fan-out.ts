@@ -1,3 +1,4 @@
+import { inFolder } from '../house/folder.ts'
 import { inRounds, roundsOf, type Figure, type Outcome } from '../house/rounds.ts'
 import type { Bar, Row, Table } from '../house/table.ts'
 import type { System } from '../systems/system.ts'
@@ -28,7 +29,7 @@ async function measure({ isQuick, systems, say }: Assignment): Promise<Measured>
     Object.entries(ways).map(([way, subscriptions]) => {
       const isOneStalled = way.endsWith('stalled')
       const run = { system: system.name, bytes, window: 1_000, batch: 1, subscriptions, isOneStalled, ...times }
-      return [nameOf(system, way), () => flow(run)] as const
+      return [nameOf(system, way), () => inFolder((folder) => flow({ ...run, folder }))] as const
     }),
   )
   const outcomes = await inRounds(roundsOf({ isQuick }), Object.fromEntries(subjects), say)
