@@ -19,7 +19,7 @@ export async function render(folder: string): Promise<void> {
 }
 
 /** The text; its charts are put into `charts`, by the names of their files. */
-export function pageOf(results: readonly WorkloadResult[], charts: Map<string, string>): string {
+function pageOf(results: readonly WorkloadResult[], charts: Map<string, string>): string {
   const newest = results.map(({ run }) => run).reduce((left, right) => (isLater(right, left) ? right : left))
   const sections = [
     '# What was measured',

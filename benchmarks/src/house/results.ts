@@ -35,19 +35,21 @@ export async function storeResult(folder: string, result: WorkloadResult): Promi
   await writeFile(join(folder, `${result.id}.json`), `${JSON.stringify(result, undefined, 1)}\n`)
 }
 
-/** In the order of the workloads' numbers. */
+/** The audit first, then in the order of the workloads' numbers. */
 export async function storedResults(folder: string): Promise<readonly WorkloadResult[]> {
   const names = await readdir(folder).catch(() => [])
-  const files = names.filter((name) => /^W\d+\.json$/.test(name))
+  const files = names.filter((name) => /^(AUDIT|W\d+)\.json$/.test(name))
   if (files.length === 0) throw new Error(`There are no results in ${folder}: run npm run bench first.`)
   const results = await Promise.all(
     files.map(async (name) => {
-      const result = JSON.parse(await readFile(join(folder, name), 'utf8')) as WorkloadResult
-      if (result.version === resultsVersion) return result
+      const result = JSON.parse(await readFile(join(folder, name), 'utf8')) as { version: number }
+      if (result.version === resultsVersion) return result as WorkloadResult
       throw new Error(
         `${join(folder, name)} has version ${result.version}, and this program reads ${resultsVersion}: measure it again.`,
       )
     }),
   )
-  return results.sort((left, right) => Number(left.id.slice(1)) - Number(right.id.slice(1)))
+  return results.sort((left, right) => placeOf(left) - placeOf(right))
 }
+
+const placeOf = ({ id }: WorkloadResult): number => (id === 'AUDIT' ? 0 : Number(id.slice(1)))

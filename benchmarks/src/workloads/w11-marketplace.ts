@@ -58,7 +58,7 @@ export const copy = inDriver(import.meta.url, 'copy', async (run: CopyRun): Prom
   const times = latencies()
   let last = 0
   await until(async () => {
-    const at = Number((await plans.get(marker))?.['at'] ?? 0)
+    const at = (await plans.get(marker))?.at ?? 0
     if (at > last && at !== theEnd) times.record(performance.timeOrigin + performance.now() - at)
     last = Math.max(last, at)
     return at === theEnd

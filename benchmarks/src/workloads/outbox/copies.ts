@@ -114,11 +114,11 @@ export async function followed(
 }
 
 const anything = z.object({ id: z.string(), price: z.number(), stock: z.number(), name: z.string() })
-export const shop = defineContract('shop', { item: defineEntity({ key: 'id', schema: anything }) })
+const shop = defineContract('shop', { item: defineEntity({ key: 'id', schema: anything }) })
 const keeper = { namespace: 'default', principal: 'shop' }
 
 /** Puts so many rows of 200 B into the topic `shop.item`, in batches of 1,000, eight under way. */
-export async function stock(broker: Broker, rows: number): Promise<void> {
+async function stock(broker: Broker, rows: number): Promise<void> {
   const { topic } = shop.item
   await broker.putTopic(keeper, { topic, kind: 'entity', owner: 'shop' })
   const underWay: Promise<unknown>[] = []
