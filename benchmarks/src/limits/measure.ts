@@ -38,26 +38,39 @@ interface Name {
   readonly times?: number
 }
 
-export function limitsOf({ isQuick, say }: { readonly isQuick: boolean; say(line: string): void }): Limits {
-  const runs = isQuick ? 2 : 3
+/** Measures a limit, unless it is known. */
+type Measure = (name: Name, asked: Omit<Asked, 'runs'>) => Promise<Limit>
+
+export function limitsOf(options: { readonly isQuick: boolean; say(line: string): void }): Limits {
+  const runs = options.isQuick ? 2 : 3
   const known = new Map<string, Promise<Limit>>()
   const measured: Limit[] = []
-  const limit = ({ times = 1, ...name }: Name, asked: Omit<Asked, 'runs'>): Promise<Limit> => {
-    const earlier = known.get(name.id)
-    if (earlier) return earlier
-    const measuring = (async () => {
-      say(`${name.id}: ${name.title}`)
-      const rates = await limitRates({ ...asked, runs } as Asked)
-      const found = { ...name, value: figureOf(rates.map((rate) => rate * times)) }
-      measured.push(found)
-      return found
-    })()
-    known.set(name.id, measuring)
-    return measuring
+  const measure = async ({ times = 1, ...name }: Name, asked: Omit<Asked, 'runs'>): Promise<Limit> => {
+    options.say(`${name.id}: ${name.title}`)
+    const rates = await limitRates({ ...asked, runs } as Asked)
+    const found = { ...name, value: figureOf(rates.map((rate) => rate * times)) }
+    measured.push(found)
+    return found
   }
+  const limit: Measure = (name, asked) => {
+    const found = known.get(name.id) ?? measure(name, asked)
+    known.set(name.id, found)
+    return found
+  }
+  return {
+    ...ofDiskAndThread(limit, options),
+    ...ofNetwork(limit, options),
+    ...ofPostgres(limit, options),
+    measured: () => [...measured].sort((left, right) => left.id.localeCompare(right.id, 'en', { numeric: true })),
+  }
+}
+
+interface Size {
+  readonly isQuick: boolean
+}
+
+function ofDiskAndThread(limit: Measure, { isQuick }: Size): Pick<Limits, 'syncs' | 'writes' | 'codec' | 'json'> {
   const messages = (bytes: number): number => Math.ceil((isQuick ? 30e6 : 100e6) / (bytes + 300))
-  const seconds = isQuick ? 1 : 3
-  const rows = isQuick ? 100_000 : 1_000_000
   return {
     syncs: (bytes) =>
       limit(
@@ -79,6 +92,12 @@ export function limitsOf({ isQuick, say }: { readonly isQuick: boolean; say(line
         { id: `L4 ${direction} ${sizeOf(bytes)}`, title: `one thread, JSON.${direction}`, unit: 'msg/s' },
         { what: 'json', run: { direction, bytes, messages: messages(bytes) } },
       ),
+  }
+}
+
+function ofNetwork(limit: Measure, { isQuick }: Size): Pick<Limits, 'frames' | 'requests' | 'posts' | 'socketWrites'> {
+  const seconds = isQuick ? 1 : 3
+  return {
     frames: (bytes) =>
       limit(
         { id: `L6 ${sizeOf(bytes)}`, title: 'frames over one TCP socket of the loopback', unit: 'msg/s' },
@@ -99,6 +118,21 @@ export function limitsOf({ isQuick, say }: { readonly isQuick: boolean; say(line
         },
         { what: 'requests', run: { bytes: bytes * 100, requests: seconds * 3_000 } },
       ),
+    socketWrites: () =>
+      limit(
+        { id: 'L10', title: 'writes of 200 B, to each of 10,000 sockets in turn', unit: '/s' },
+        { what: 'socketWrites', run: { sockets: 10_000, bytes: 200, turns: isQuick ? 5 : 20 } },
+      ),
+  }
+}
+
+function ofPostgres(
+  limit: Measure,
+  { isQuick }: Size,
+): Pick<Limits, 'rowCommits' | 'unnestInserts' | 'copiedRows' | 'scannedRows'> {
+  const seconds = isQuick ? 1 : 3
+  const rows = isQuick ? 100_000 : 1_000_000
+  return {
     rowCommits: (clients) =>
       limit(
         { id: `L8 commits ${clients}`, title: `PostgreSQL, one row of 1 kB a commit, ${clients} at once`, unit: '/s' },
@@ -123,12 +157,6 @@ export function limitsOf({ isQuick, say }: { readonly isQuick: boolean; say(line
         },
         { what: 'postgres', run: { what: how, rows } },
       ),
-    socketWrites: () =>
-      limit(
-        { id: 'L10', title: 'writes of 200 B, to each of 10,000 sockets in turn', unit: '/s' },
-        { what: 'socketWrites', run: { sockets: 10_000, bytes: 200, turns: isQuick ? 5 : 20 } },
-      ),
-    measured: () => [...measured].sort((left, right) => left.id.localeCompare(right.id, 'en', { numeric: true })),
   }
 }
 

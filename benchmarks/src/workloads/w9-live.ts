@@ -1,4 +1,4 @@
-import { connect } from 'tidings'
+import { connect, type Broker } from 'tidings'
 import { WebSocket } from 'ws'
 import { inDriver } from '../house/driver.ts'
 import { inFolder } from '../house/folder.ts'
@@ -43,23 +43,7 @@ export const live = inDriver(import.meta.url, 'live', (run: LiveRun): Promise<Li
     const broker = connect(url, { WebSocket })
     await broker.start()
     const topics = Array.from({ length: run.topics }, (_, number) => `bench.live-${number}`)
-    for (const topic of topics) await broker.putTopic(caller, { topic, kind: 'event', owner: 'bench' })
-    let published = 0
-    const publish = async (): Promise<void> => {
-      const each = topics.map((topic) => {
-        const number = published++
-        const data = payloadOf({ producer: 0, number }, bytes)
-        const event = {
-          id: `e${number}`,
-          source: '/bench',
-          type: 'bench.live',
-          datacontenttype: 'application/json',
-          data,
-        }
-        return broker.publish(caller, { topic, events: [{ event }] })
-      })
-      await Promise.all(each)
-    }
+    const publish = await publisherTo(broker, topics)
     const held = async (): Promise<number> => {
       process.kill(program.pid, 'SIGUSR2')
       await new Promise((resolve) => setTimeout(resolve, 3_000))
@@ -100,6 +84,27 @@ export const live = inDriver(import.meta.url, 'live', (run: LiveRun): Promise<Li
     }
   }),
 )
+
+/** One event on each of the topics. */
+async function publisherTo(broker: Broker, topics: readonly string[]): Promise<() => Promise<void>> {
+  for (const topic of topics) await broker.putTopic(caller, { topic, kind: 'event', owner: 'bench' })
+  let published = 0
+  return async () => {
+    const each = topics.map((topic) => {
+      const number = published++
+      const data = payloadOf({ producer: 0, number }, bytes)
+      const event = {
+        id: `e${number}`,
+        source: '/bench',
+        type: 'bench.live',
+        datacontenttype: 'application/json',
+        data,
+      }
+      return broker.publish(caller, { topic, events: [{ event }] })
+    })
+    await Promise.all(each)
+  }
+}
 
 export const w9: Workload = {
   id: 'W9',
