@@ -4,6 +4,7 @@ import { ledger, mustBeComplete, type Account } from '../house/ledger.ts'
 import { usageOf } from '../house/usage.ts'
 import type { RunningSystem } from '../systems/system.ts'
 import { mostMessages, send, subscribe, withSystem, type Subscriber } from './messages.ts'
+import { Room } from './room.ts'
 
 /** Messages that are published, given out and acknowledged at the same time, for a while. */
 export interface Flow {
@@ -104,7 +105,8 @@ function produce(
   let isOver = false
   const lane = async (): Promise<void> => {
     while (!isOver) {
-      await options.room.for(next)
+      await options.room.take(run.batch)
+      if (isOver) return
       const from = next
       next += run.batch
       await send(running, { ...run, queue }, from)
@@ -123,45 +125,6 @@ function produce(
       await publishing
       return next
     },
-  }
-}
-
-/** Holds the producer back while it is too far ahead of a consumer. */
-class Room {
-  readonly #handled: number[]
-  readonly #mostAhead: number
-  #slowest = 0
-  #isOpen = false
-  #waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
-
-  constructor(subscriptions: number, mostAhead: number) {
-    this.#mostAhead = mostAhead
-    this.#handled = Array.from({ length: subscriptions }, () => 0)
-  }
-
-  handled(subscription: number): void {
-    const count = this.#handled[subscription]!
-    this.#handled[subscription] = count + 1
-    if (count !== this.#slowest) return
-    this.#slowest = Math.min(...this.#handled)
-    if (this.#waiting) this.open(this.#isOpen)
-  }
-
-  /** Resolves when this message may go. */
-  for(number: number): Promise<void> | undefined {
-    if (this.#isOpen || number - this.#slowest < this.#mostAhead) return undefined
-    if (!this.#waiting) {
-      let resolve = (): void => undefined
-      const promise = new Promise<void>((resolved) => (resolve = resolved))
-      this.#waiting = { promise, resolve }
-    }
-    return this.#waiting.promise
-  }
-
-  open(forGood = true): void {
-    this.#isOpen = forGood
-    this.#waiting?.resolve()
-    this.#waiting = undefined
   }
 }
 
