@@ -1,58 +1,85 @@
-import { cpus } from 'node:os'
-import { measureBacklog } from './backlog.ts'
-import { codecRate, syncRate } from './limits.ts'
-import { consumeRate, postRate, remotePublishRate, startPeer } from './loopback.ts'
-import { brokerRate, engineRate, type PublishRun } from './publish.ts'
-import { measure, printTable, sharesOf } from './report.ts'
+import { fileURLToPath } from 'node:url'
+import { audit, failedIn, markFailed } from './audit/audit.ts'
+import { describeMachine } from './house/machine.ts'
+import { render } from './house/report.ts'
+import { resultsVersion, storeResult, type Run } from './house/results.ts'
+import { askedBy, WordsRefused, type Asked } from './house/words.ts'
+import { limitsOf } from './limits/measure.ts'
+import { systems } from './systems/index.ts'
+import type { System } from './systems/system.ts'
+import { workloads } from './workloads/index.ts'
 
-/**
- * Durable publishing and consuming beside the limits of this machine: `npm run bench`, or with `-- --quick` a shorter
- * run. Warm-up and runs are interleaved, so that a noisy neighbour disturbs all of them alike.
- */
-const quick = process.argv.includes('--quick')
-const messages = quick ? 30_000 : 200_000
-const runs = quick ? 3 : 5
+/** Speed as ratios and shares of limits, all measured in one run: `npm run bench`; see README.md for its words. */
+const isOurs = ({ name }: System): boolean => name.startsWith('tidings')
 
-const payloadBytes = 100
-const run = (window: number, kind: 'entity' | 'event'): PublishRun => ({
-  messages: Math.min(messages, window * 2_000),
-  window,
-  kind,
-  payloadBytes,
-})
+async function bench(asked: Asked): Promise<void> {
+  const out = asked.out ?? fileURLToPath(new URL('../results', import.meta.url))
+  if (!asked.isRendering) await measure(asked, out)
+  await render(out)
+  console.log(`The report is in ${out}.`)
+}
 
-const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'an unknown processor'}`
+async function measure(asked: Asked, out: string): Promise<void> {
+  const start = performance.now()
+  const say = (line: string): void => {
+    const seconds = Math.round((performance.now() - start) / 1_000)
+    console.log(`${String(seconds).padStart(5)} s  ${line}`)
+  }
+  const { able, described } = await look(asked)
+  for (const { name, missing } of described) if (missing !== undefined) say(`${name} is not run: ${missing}`)
+  const limits = limitsOf({ isQuick: asked.isQuick, say })
+  const run: Omit<Run, 'limits'> = {
+    begun: new Date().toISOString(),
+    isQuick: asked.isQuick,
+    machine: await describeMachine(),
+    systems: described,
+  }
+  let failed: ReadonlySet<string> = new Set()
+  for (const workload of workloads) {
+    const { id, title } = workload
+    if (asked.only.length > 0 && !asked.only.includes(id)) continue
+    say(`${id} · ${title}`)
+    const assignment = { isQuick: asked.isQuick, systems: able, limits, say: (line: string) => say(`  ${line}`) }
+    const outcome = await workload.run(assignment).then(
+      (tables) => ({ tables: markFailed(tables, failed) }),
+      (error: unknown) => ({ tables: [], failure: error instanceof Error ? error.message : String(error) }),
+    )
+    if ('failure' in outcome) {
+      say(`${id} failed: ${outcome.failure}`)
+      process.exitCode = 1
+    }
+    if (workload === audit) failed = failedIn(outcome.tables)
+    await storeResult(out, {
+      version: resultsVersion,
+      id,
+      title,
+      run: { ...run, limits: limits.measured() },
+      ...outcome,
+    })
+    await render(out)
+  }
+}
 
-const inProcess = await measure(runs, {
-  'L1  fdatasync, 4 kB appended': () => syncRate({ bytes: 4_096, count: 300 }),
-  'L1  fdatasync, 64 kB appended': () => syncRate({ bytes: 65_536, count: 300 }),
-  'L3  encode, checksum, resolve a promise': () => codecRate(run(1_024, 'event')),
-  'embedded engine, event topic, window 1': () => engineRate(run(1, 'event')),
-  'embedded engine, event topic, window 64': () => engineRate(run(64, 'event')),
-  'embedded engine, event topic, window 1024': () => engineRate(run(1_024, 'event')),
-  'embedded engine, entity topic, window 1024': () => engineRate(run(1_024, 'entity')),
-  'local broker, event topic, window 1024': () => brokerRate(run(1_024, 'event')),
-  'local broker, entity topic, window 1024': () => brokerRate(run(1_024, 'entity')),
-})
-console.log(`Durable publish, ${payloadBytes} B, ${messages} messages, median of ${runs} runs · ${machine}\n`)
-printTable(sharesOf('L3', inProcess), 'L3')
+/** Which of the systems that were asked for can run here, and what the report says of each. */
+async function look({ peers }: Asked): Promise<{ able: readonly System[]; described: Run['systems'] }> {
+  const wanted = systems.filter(
+    (system) => isOurs(system) || (peers?.some((peer) => system.name.startsWith(peer)) ?? true),
+  )
+  const looked = await Promise.all(wanted.map(async (system) => ({ system, missing: await system.missing() })))
+  return {
+    able: looked.flatMap(({ system, missing }) => (missing === undefined ? [system] : [])),
+    described: looked.map(({ system: { name, title }, missing }) => ({
+      name,
+      title,
+      ...(missing !== undefined && { missing }),
+    })),
+  }
+}
 
-const overLoopback: PublishRun = { ...run(1_024, 'event'), messages: messages / 2 }
-const peer = await startPeer()
-const remote = await measure(runs, {
-  'L7  POSTs of 100 events to a server that does nothing, 10 in flight': () => postRate(peer, overLoopback),
-  'server, publish, window 1024': () => remotePublishRate(overLoopback),
-  'server, stream and settle each, 1,000 in hand': () => consumeRate(overLoopback),
-})
-peer.stop()
-console.log(
-  `\nOver loopback, server in a process of its own, CPU of the client alone, ${overLoopback.messages} messages\n`,
-)
-printTable(sharesOf('L7', remote), 'L7')
-
-console.log('\nWhat a backlog costs, embedded engine\n')
-await measureBacklog(
-  quick
-    ? { scheduled: 100_000, parkedKeys: 10_000, waiting: 1_000_000 }
-    : { scheduled: 1_000_000, parkedKeys: 100_000, waiting: 10_000_000 },
-)
+try {
+  const peers = systems.filter((system) => !isOurs(system)).map(({ name }) => name)
+  await bench(askedBy(process.argv.slice(2), { workloads: workloads.map(({ id }) => id), peers }))
+} catch (error) {
+  console.error(error instanceof WordsRefused ? error.message : error)
+  process.exitCode = 1
+}
