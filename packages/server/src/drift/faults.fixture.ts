@@ -116,6 +116,8 @@ const ofHandler: readonly Fault[] = [
     name: 'the table of the handler is edited',
     cause: 'effect-missing',
     copies: ['notes'],
+    // It began with what there was; what it was told since it should still show.
+    prepare: (world, keys) => each(keys, (key) => world.change(key, 'told')),
     inject: (world, key) => copyOf(world, 'notes').run(`update notes set city = 'elsewhere' where id = ?`, [key]),
   },
 ]
