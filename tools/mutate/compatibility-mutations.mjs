@@ -150,7 +150,7 @@ export const compatibilityMutations = [
     file: 'compatibility/budget.ts',
     from: 'if (this.#left < 0) throw',
     to: 'if (this.#left < -1e12) throw',
-    tests: hostile,
+    tests: ['compatibility/budget.test.ts'],
   },
   {
     promise: 'Data of the bench is what the contract accepts.',

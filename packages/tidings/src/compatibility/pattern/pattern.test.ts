@@ -7,8 +7,9 @@ import { automatonOf, automatonOfTexts } from './automaton.ts'
 import { findText, type TextConditions } from './language.ts'
 import { findPattern } from './match.ts'
 import { parsePattern } from './parse.ts'
-import { readPattern } from '../schema/keywords.ts'
-import { findIn } from '../find.ts'
+import { Pattern } from './pattern.ts'
+
+const budget = (): Budget => new Budget(1e6)
 
 const atoms = [
   'a',
@@ -48,8 +49,8 @@ test('a pattern is found where the engine of the host finds it', () => {
       const expression = parsePattern(source)
       expect(expression).toBeDefined()
       expect([source, text, findPattern(expression!, text)]).toEqual([source, text, expected])
-      const automaton = automatonOf(expression!)
-      if (automaton) expect([source, text, findIn(readPattern(source), text)]).toEqual([source, text, expected])
+      const automaton = automatonOf(expression!, budget())
+      if (automaton) expect([source, text, new Pattern(source, budget()).isIn(text)]).toEqual([source, text, expected])
     }),
     { seed: 1, numRuns: 3_000 },
   )
@@ -76,8 +77,8 @@ test('what is no pattern in Unicode mode is not read', () => {
 test('a search that would go back too often is given up', () => {
   const evil = parsePattern('^(a+)+$')!
   expect(findPattern(evil, `${'a'.repeat(40)}!`)).toBe(undefined)
-  expect(findIn(readPattern('^(a+)+$'), `${'a'.repeat(40)}!`)).toBe(false)
-  expect(findIn(readPattern('^(?=a)(a+)+$'), `${'a'.repeat(40)}!`)).toBe(undefined)
+  expect(new Pattern('^(a+)+$', budget()).isIn(`${'a'.repeat(40)}!`)).toBe(false)
+  expect(new Pattern('^(?=a)(a+)+$', budget()).isIn(`${'a'.repeat(40)}!`)).toBe(undefined)
   expect(findPattern(parsePattern('^[a-z]+$')!, 'a'.repeat(900))).toBe(true)
 })
 
@@ -85,7 +86,7 @@ const conditions = (found: readonly string[], not: readonly string[], more: Part
   min: 0,
   max: Infinity,
   automata: [...found.map((source) => [source, true] as const), ...not.map((source) => [source, false] as const)].map(
-    ([source, accepted]) => ({ automaton: automatonOf(parsePattern(source)!)!, accepted }),
+    ([source, accepted]) => ({ automaton: automatonOf(parsePattern(source)!, budget())!, accepted }),
   ),
   checks: [],
   hints: [],
@@ -105,7 +106,7 @@ describe('findText()', () => {
   })
 
   it('leaves out the texts that are named', () => {
-    const automaton = automatonOfTexts(['', 'a', 'aa'])!
+    const automaton = automatonOfTexts(['', 'a', 'aa'], budget())!
     const wanted = conditions(['^a*$'], [])
     const automata = [...wanted.automata, { automaton, accepted: false }]
     expect(find({ ...wanted, automata })).toEqual({ text: 'aaa' })
