@@ -3,6 +3,7 @@ const pairs = ['compatibility/random-pairs.test.ts']
 const sample = ['compatibility/sample.test.ts']
 const pattern = ['compatibility/pattern/pattern.test.ts']
 const embed = ['compatibility/embed.test.ts']
+const counterexamples = ['compatibility/counterexamples.test.ts']
 const hostile = ['compatibility/hostile.test.ts']
 
 /**
@@ -64,8 +65,8 @@ export const compatibilityMutations = [
   {
     promise: 'Schemas that are told apart are not called equal.',
     file: 'compatibility/schema/alike.ts',
-    from: 'if (kinds.size === count) return',
-    to: 'return',
+    from: '} while (kinds.size !== count)',
+    to: '} while (false)',
     tests: check,
   },
   {
@@ -99,8 +100,8 @@ export const compatibilityMutations = [
   {
     promise: 'That nothing is left for one of several different items is no proof.',
     file: 'compatibility/search/lists.ts',
-    from: "if (outcome.status !== 'none' || !this.#branch.unique || position === 0) return true",
-    to: 'return true',
+    from: "if (outcome.status === 'none') this.#doubtDifferent(items, position)",
+    to: '',
     tests: [...pairs, 'compatibility/check.test.ts'],
   },
   {
@@ -151,6 +152,76 @@ export const compatibilityMutations = [
     from: 'if (this.#left < 0) throw',
     to: 'if (this.#left < -1e12) throw',
     tests: ['compatibility/budget.test.ts'],
+  },
+  {
+    promise: 'A number of which it is not known whether it is such a multiple is no proof.',
+    file: 'compatibility/search/numbers.ts',
+    from: 'if (fitting === false) continue',
+    to: 'if (fitting !== true) continue',
+    tests: counterexamples,
+  },
+  {
+    promise: 'Items that are to be placed later tell positions apart.',
+    file: 'compatibility/search/lists.ts',
+    from: '${this.#keyAt(items, position)} ${eligible.join()}',
+    to: '${this.#keyAt(items, position)}',
+    tests: counterexamples,
+  },
+  {
+    promise: 'What is not understood and refers to something is not the same in another document.',
+    file: 'compatibility/schema/read.ts',
+    from: 'refers ? `${said} at ${pointer} in ${this.#number}` : said',
+    to: 'said',
+    tests: counterexamples,
+  },
+  {
+    promise: 'What is not understood is not the same with another value.',
+    file: 'compatibility/schema/shape.ts',
+    from: 'said: assertion.said',
+    to: 'said: assertion.reason',
+    tests: counterexamples,
+  },
+  {
+    promise: 'The type of a schema that is nullable is not taken for what it says.',
+    file: 'compatibility/schema/keywords.ts',
+    from: "nullable: ['type']",
+    to: 'nullable: []',
+    tests: counterexamples,
+  },
+  {
+    promise: 'A format that JSON Schema does not name may be one of numbers.',
+    file: 'compatibility/search/refusal.ts',
+    from: 'isStandardFormat(format) ? [text]',
+    to: 'true ? [text]',
+    tests: counterexamples,
+  },
+  {
+    promise: 'Each repetition of a pattern forgets its groups.',
+    file: 'compatibility/pattern/match.ts',
+    from: 'this.#groups = withoutGroupsOf(part, before)',
+    to: '',
+    tests: counterexamples,
+  },
+  {
+    promise: 'The place of a keyword is named where one object stands in several.',
+    file: 'compatibility/schema/read.ts',
+    from: 'JSON.parse(JSON.stringify(document))',
+    to: 'document',
+    tests: check,
+  },
+  {
+    promise: 'Messages call schemas by their names.',
+    file: 'compatibility/check.ts',
+    from: 'names?.before[against] ??',
+    to: '',
+    tests: check,
+  },
+  {
+    promise: 'Looking for patterns costs steps.',
+    file: 'compatibility/pattern/match.ts',
+    from: 'budget?.spend(search.steps / 50)',
+    to: '',
+    tests: pattern,
   },
   {
     promise: 'Data of the bench is what the contract accepts.',

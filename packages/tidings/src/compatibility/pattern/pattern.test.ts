@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
-import { Budget } from '../budget.ts'
+import { Budget, BudgetSpent } from '../budget.ts'
 import { chosenBy, smallest } from '../choice.ts'
 import { mulberry32 } from '../../testing/index.ts'
 import { automatonOf, automatonOfTexts } from './automaton.ts'
@@ -38,7 +38,22 @@ const anchored = fc
   .tuple(fc.constantFrom('', '^'), regular, fc.constantFrom('', '|'), regular, fc.constantFrom('', '$'))
   .map((parts) => parts.join(''))
 const looking = fc
-  .tuple(fc.constantFrom('(?=a)', '(?!ab)', '(?<=a)', '(?<!b)', '\\b', '\\B', '(a)\\1', '(?<n>b)\\k<n>'), anchored)
+  .tuple(
+    fc.constantFrom(
+      '(?=a)',
+      '(?!ab)',
+      '(?<=a)',
+      '(?<!b)',
+      '\\b',
+      '\\B',
+      '(a)\\1',
+      '(?<n>b)\\k<n>',
+      '(?:(a)|b)*\\1',
+      '(?:(?=(a))b|a)\\1',
+      '(?!(a)b)\\1a?',
+    ),
+    anchored,
+  )
   .map((parts) => parts.join(''))
 const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', ' ', '.', '-', '\n', '😀', 'é'), maxLength: 6 })
 
@@ -72,6 +87,12 @@ test('what is no pattern in Unicode mode is not read', () => {
     '^*',
   ])
     expect([source, parsePattern(source)]).toEqual([source, undefined])
+})
+
+test('what it takes to look for a pattern is spent', () => {
+  const small = new Budget(5)
+  expect(() => new Pattern('^(?=a)(a+)+$', small).isIn(`${'a'.repeat(40)}!`)).toThrow(BudgetSpent)
+  expect(() => new Pattern('^(a?){90}$', new Budget(5)).isIn('a')).toThrow(BudgetSpent)
 })
 
 test('a search that would go back too often is given up', () => {
