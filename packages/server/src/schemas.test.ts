@@ -38,6 +38,10 @@ describe('compileSchema()', () => {
     expect(check(bytes('{"a":390,"a3b":{}}'))).toMatch(/^the validator cannot apply the schema to it: /)
   })
 
+  it('refuses a schema whose check would answer later, which lets everything in and fails where nobody waits', () => {
+    expect(() => compileSchema({ $async: true, type: 'string' })).toThrow('"$async" is no keyword of JSON Schema')
+  })
+
   it('says that there is no payload', () => {
     expect(compileSchema(order)(undefined)).toBe('there is no payload')
   })

@@ -13,6 +13,8 @@ export function compileSchema(
   schema: Readonly<Record<string, unknown>> | boolean,
 ): (data: Uint8Array | undefined) => string | undefined {
   if (JSON.stringify(schema).length > longestSchema) throw refused(`it has more than ${longestSchema} characters`)
+  if (typeof schema === 'object' && '$async' in schema)
+    throw refused('"$async" is no keyword of JSON Schema, and a check with it would answer too late; take it out')
   // One compiler for each schema, so that two that name themselves alike don't meet.
   const compiler = new Ajv2020({ strict: false, allErrors: false, validateFormats: false })
   const validate = compile(compiler, schema)
