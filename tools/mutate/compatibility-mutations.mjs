@@ -16,7 +16,7 @@ export const compatibilityMutations = [
   {
     promise: 'A witness is confirmed by the validator.',
     file: 'compatibility/compare.ts',
-    from: 'return this.#accepts(document) && !this.#reads(document)',
+    from: 'return this.#writer.accepts(document) && !this.#reader.accepts(document)',
     to: 'return true',
     tests: check,
   },

@@ -7,5 +7,5 @@ export const checkCompatibility = ((question) => check({ ...question, validator 
 
 const validator: Validator = (schema) => {
   const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema)
-  return (value) => validate(value) === true
+  return (value) => validate(value)
 }
