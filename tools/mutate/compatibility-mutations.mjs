@@ -283,9 +283,30 @@ export const compatibilityMutations = [
   },
   {
     promise: 'A schema whose check would answer later is refused, for compatibility with what waits for it.',
-    file: '../../server/src/schemas.ts',
+    file: '../../server/src/validator.ts',
     from: "if (typeof schema === 'object' && '$async' in schema)",
     to: 'if (false)',
+    tests: ['../../server/src/schemas.test.ts'],
+  },
+  {
+    promise: 'A schema that is too wide to compile is refused before it is compiled, for compatibility checks as well.',
+    file: '../../server/src/validator.ts',
+    from: 'if (next.beside > mostBeside)',
+    to: 'if (false)',
+    tests: ['../../server/src/schemas.test.ts'],
+  },
+  {
+    promise: 'A schema with too many parts is refused before it is compiled, for compatibility checks as well.',
+    file: '../../server/src/validator.ts',
+    from: 'if (++parts > mostParts)',
+    to: 'if (++parts > 1e12)',
+    tests: ['../../server/src/schemas.test.ts'],
+  },
+  {
+    promise: 'The place of a rule is named behind a reference, too, in schemas that compatibility is checked for.',
+    file: '../../server/src/schemas.ts',
+    from: "typeof parentSchema === 'object' ? pointerTo(parentSchema, schema) : undefined",
+    to: 'undefined as string | undefined',
     tests: ['../../server/src/schemas.test.ts'],
   },
 ]
