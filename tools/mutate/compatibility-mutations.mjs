@@ -309,4 +309,19 @@ export const compatibilityMutations = [
     to: 'undefined as string | undefined',
     tests: ['../../server/src/schemas.test.ts'],
   },
+  {
+    promise:
+      'A costly comparison leaves the others of a question, as a compatibility check in both directions, their steps.',
+    file: 'compatibility/check.ts',
+    from: 'budget: steps.share(left, mostStepsOfOne)',
+    to: 'budget: steps',
+    tests: hostile,
+  },
+  {
+    promise: 'All comparisons of a compatibility check together take no more than its steps.',
+    file: 'compatibility/budget.ts',
+    from: 'this.#whole?.spend(Math.min(steps, Math.max(0, this.#left)))',
+    to: '',
+    tests: hostile,
+  },
 ]

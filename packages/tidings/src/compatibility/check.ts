@@ -1,6 +1,6 @@
 import type { CompatibilityMode, CompatibilityPolicy, JsonSchema } from '../contract/index.ts'
 import { Budget, BudgetSpent } from './budget.ts'
-import { compare, type Break, type Shared, type Side } from './compare.ts'
+import { compare, type Break, type Side } from './compare.ts'
 import { Formats, type Validator } from './confirm.ts'
 import { describe, ruleOf, type CompatibilityRule } from './rules.ts'
 import { readSchemas } from './schema/read.ts'
@@ -52,8 +52,9 @@ export interface Compatibility {
   readonly findings: readonly CompatibilityFinding[]
 }
 
-const mostSteps = 100_000
-const mostStepsToExplain = 10_000
+const mostSteps = 200_000
+const mostStepsOfOne = 100_000
+const mostStepsToExplain = 20_000
 
 /**
  * Says whether a schema may follow others. `backward`: it accepts every document that the newest of them allows, so
@@ -71,18 +72,16 @@ export function checkCompatibility(question: CompatibilityQuestion): Compatibili
   const { before, mode, policy, validator } = question
   const comparisons = comparisonsOf(mode, before.length)
   if (comparisons.length === 0) return { verdict: 'compatible', findings: [] }
-  const shared: Shared = {
-    named: policy === 'lenient',
-    formats: new Formats(validator),
-    budget: new Budget(mostSteps),
-    budgetToExplain: new Budget(mostStepsToExplain),
-  }
-  const read = readSides(question, comparisons, shared.budget)
-  const findings = comparisons.flatMap((comparison) => {
+  const [steps, stepsToExplain] = [new Budget(mostSteps), new Budget(mostStepsToExplain)]
+  const shared = { named: policy === 'lenient', formats: new Formats(validator) }
+  const read = readSides(question, comparisons, steps)
+  const findings = comparisons.flatMap((comparison, index) => {
     if ('doubt' in read) return [findingOf({ kind: 'doubt', doubt: read.doubt }, comparison, question)]
     const [old, after] = [read.before.get(comparison.against)!, read.after]
     const [writer, reader] = comparison.direction === 'backward' ? [old, after] : [after, old]
-    return compare(writer, reader, shared).map((each) => findingOf(each, comparison, question))
+    const left = comparisons.length - index
+    const budgets = { budget: steps.share(left, mostStepsOfOne), budgetToExplain: stepsToExplain.share(left) }
+    return compare(writer, reader, { ...shared, ...budgets }).map((each) => findingOf(each, comparison, question))
   })
   if (findings.length === 0) return { verdict: 'compatible', findings }
   const verdict = findings.some((finding) => 'witness' in finding) ? 'incompatible' : 'undecided'

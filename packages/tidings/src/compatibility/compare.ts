@@ -22,8 +22,7 @@ export interface Side {
   readonly accepts: (document: unknown) => boolean
 }
 
-/** What the comparisons of one question share. */
-export interface Shared {
+interface Means {
   /** Whether the writer's objects hold what its schema names, and nothing else. */
   readonly named: boolean
   readonly formats: Formats
@@ -32,20 +31,20 @@ export interface Shared {
 }
 
 /** What the reader's schema refuses of that which the writer's allows: nothing at all is a proof that there is nothing. */
-export function compare(writer: Side, reader: Side, shared: Shared): readonly Break[] {
-  return new Compare(writer, reader, shared).run()
+export function compare(writer: Side, reader: Side, means: Means): readonly Break[] {
+  return new Compare(writer, reader, means).run()
 }
 
 class Compare {
   readonly #writer: Side
   readonly #reader: Side
-  readonly #shared: Shared
+  readonly #means: Means
   readonly #patterns: readonly Pattern[]
 
-  constructor(writer: Side, reader: Side, shared: Shared) {
+  constructor(writer: Side, reader: Side, means: Means) {
     this.#writer = writer
     this.#reader = reader
-    this.#shared = shared
+    this.#means = means
     this.#patterns = patternsIn([writer.node, reader.node])
   }
 
@@ -69,18 +68,18 @@ class Compare {
   #search(kept: ReadonlySet<Constraint>): Outcome {
     const solver = new Solver({
       choice: smallest,
-      evaluation: this.#evaluation(this.#shared.budget),
-      asserts: (format) => this.#shared.formats.asserts(format),
+      evaluation: this.#evaluation(this.#means.budget),
+      asserts: (format) => this.#means.formats.asserts(format),
       kept,
       accept: (document) => this.#isWitness(document),
     })
     const literals = [met(this.#writer.node), broken(this.#reader.node)]
-    return withinStack(() => solver.solve({ literals, ...(this.#shared.named ? { writer: [this.#writer.node] } : {}) }))
+    return withinStack(() => solver.solve({ literals, ...(this.#means.named ? { writer: [this.#writer.node] } : {}) }))
   }
 
   #explain(document: unknown): Refusal | undefined {
     try {
-      return explain(this.#reader.node, document, this.#evaluation(this.#shared.budgetToExplain))
+      return explain(this.#reader.node, document, this.#evaluation(this.#means.budgetToExplain))
     } catch (error) {
       if (error instanceof BudgetSpent) return undefined
       throw error
@@ -88,7 +87,7 @@ class Compare {
   }
 
   #evaluation(budget: Budget): Evaluation {
-    return { budget, format: (format, value) => this.#shared.formats.has(format, value) }
+    return { budget, format: (format, value) => this.#means.formats.has(format, value) }
   }
 
   #isWitness(document: unknown): boolean {
