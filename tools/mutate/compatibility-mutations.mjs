@@ -2,7 +2,6 @@ const check = ['compatibility/check.test.ts']
 const pairs = ['compatibility/random-pairs.test.ts']
 const sample = ['compatibility/sample.test.ts']
 const pattern = ['compatibility/pattern/pattern.test.ts']
-const embed = ['compatibility/embed.test.ts']
 const counterexamples = ['compatibility/counterexamples.test.ts']
 const hostile = ['compatibility/hostile.test.ts']
 
@@ -238,78 +237,6 @@ export const compatibilityMutations = [
     tests: ['testing/test-bench-samples.test.ts'],
   },
   {
-    promise: 'What a schema refers to is referred to where the schema stands in another document.',
-    file: 'compatibility/embed.ts',
-    from: '${at}${encodeURI(place.pointer)',
-    to: '#${encodeURI(place.pointer)',
-    tests: embed,
-  },
-  {
-    promise: 'Strange names of definitions are found in another document.',
-    file: 'compatibility/embed.ts',
-    from: "encodeURI(place.pointer).replaceAll('#', '%23')",
-    to: 'place.pointer',
-    tests: ['../../server/src/asyncapi/document.test.ts'],
-    name: 'a schema in an AsyncAPI document',
-  },
-  {
-    promise: 'A reference stands alone in another document, and what stood beside it is kept.',
-    file: 'compatibility/embed.ts',
-    from: 'const allOf = [...own, ...referred]',
-    to: 'const allOf = [...own]',
-    tests: embed,
-  },
-  {
-    promise: 'Data of a schema that looks like a reference is never followed in another document.',
-    file: 'compatibility/embed.ts',
-    from: "  if ('$ref' in data) throw notSayable\n",
-    to: '',
-    tests: ['../../server/src/asyncapi/document.test.ts'],
-    name: 'a schema in an AsyncAPI document',
-  },
-  {
-    promise: 'Anchors and ids of two schemas do not meet in another document.',
-    file: 'compatibility/embed.ts',
-    from: "'$schema', '$id', '$anchor',",
-    to: "'$schema',",
-    tests: embed,
-  },
-  {
-    promise: 'References in a circle are not written into another document.',
-    file: 'compatibility/embed.ts',
-    from: 'if (passed.has(raw)) return true',
-    to: 'if (passed.has(raw)) return false',
-    tests: embed,
-  },
-  {
-    promise: 'A schema whose check would answer later is refused, for compatibility with what waits for it.',
-    file: '../../server/src/validator.ts',
-    from: "if (typeof schema === 'object' && '$async' in schema)",
-    to: 'if (false)',
-    tests: ['../../server/src/schemas.test.ts'],
-  },
-  {
-    promise: 'A schema that is too wide to compile is refused before it is compiled, for compatibility checks as well.',
-    file: '../../server/src/validator.ts',
-    from: 'if (next.beside > mostBeside)',
-    to: 'if (false)',
-    tests: ['../../server/src/schemas.test.ts'],
-  },
-  {
-    promise: 'A schema with too many parts is refused before it is compiled, for compatibility checks as well.',
-    file: '../../server/src/validator.ts',
-    from: 'if (++parts > mostParts)',
-    to: 'if (++parts > 1e12)',
-    tests: ['../../server/src/schemas.test.ts'],
-  },
-  {
-    promise: 'The place of a rule is named behind a reference, too, in schemas that compatibility is checked for.',
-    file: '../../server/src/schemas.ts',
-    from: "typeof parentSchema === 'object' ? pointerTo(parentSchema, schema) : undefined",
-    to: 'undefined as string | undefined',
-    tests: ['../../server/src/schemas.test.ts'],
-  },
-  {
     promise:
       'A costly comparison leaves the others of a question, as a compatibility check in both directions, their steps.',
     file: 'compatibility/check.ts',
@@ -322,6 +249,6 @@ export const compatibilityMutations = [
     file: 'compatibility/budget.ts',
     from: 'this.#whole?.spend(Math.min(steps, Math.max(0, this.#left)))',
     to: '',
-    tests: hostile,
+    tests: ['compatibility/budget.test.ts'],
   },
 ]

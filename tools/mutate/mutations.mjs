@@ -31,6 +31,7 @@ import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { readingMutations } from './reading-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
+import { schemaMutations } from './schema-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
 import { wakeUpMutations } from './wake-up-mutations.mjs'
@@ -76,6 +77,7 @@ export const mutations = [
     ...retentionMutations,
     ...verifyMutations,
     ...compatibilityMutations,
+    ...schemaMutations,
     ...driftMutations,
     ...extractMutations,
     ...wakeUpMutations,
