@@ -2,7 +2,7 @@ const check = ['compatibility/check.test.ts']
 const pairs = ['compatibility/random-pairs.test.ts']
 const sample = ['compatibility/sample.test.ts']
 const pattern = ['compatibility/pattern/pattern.test.ts']
-const embed = ['compatibility/embed.test.ts']
+const counterexamples = ['compatibility/counterexamples.test.ts']
 const hostile = ['compatibility/hostile.test.ts']
 
 /**
@@ -15,7 +15,7 @@ export const compatibilityMutations = [
   {
     promise: 'A witness is confirmed by the validator.',
     file: 'compatibility/compare.ts',
-    from: 'return this.#accepts(document) && !this.#reads(document)',
+    from: 'return this.#writer.accepts(document) && !this.#reader.accepts(document)',
     to: 'return true',
     tests: check,
   },
@@ -64,8 +64,8 @@ export const compatibilityMutations = [
   {
     promise: 'Schemas that are told apart are not called equal.',
     file: 'compatibility/schema/alike.ts',
-    from: 'if (kinds.size === count) return',
-    to: 'return',
+    from: '} while (kinds.size !== count)',
+    to: '} while (false)',
     tests: check,
   },
   {
@@ -99,8 +99,8 @@ export const compatibilityMutations = [
   {
     promise: 'That nothing is left for one of several different items is no proof.',
     file: 'compatibility/search/lists.ts',
-    from: "if (outcome.status !== 'none' || !this.#branch.unique || position === 0) return true",
-    to: 'return true',
+    from: "if (outcome.status === 'none') this.#doubtDifferent(items, position)",
+    to: '',
     tests: [...pairs, 'compatibility/check.test.ts'],
   },
   {
@@ -150,7 +150,77 @@ export const compatibilityMutations = [
     file: 'compatibility/budget.ts',
     from: 'if (this.#left < 0) throw',
     to: 'if (this.#left < -1e12) throw',
-    tests: hostile,
+    tests: ['compatibility/budget.test.ts'],
+  },
+  {
+    promise: 'A number of which it is not known whether it is such a multiple is no proof.',
+    file: 'compatibility/search/numbers.ts',
+    from: 'if (fitting === false) continue',
+    to: 'if (fitting !== true) continue',
+    tests: counterexamples,
+  },
+  {
+    promise: 'Items that are to be placed later tell positions apart.',
+    file: 'compatibility/search/lists.ts',
+    from: '${this.#keyAt(items, position)} ${eligible.join()}',
+    to: '${this.#keyAt(items, position)}',
+    tests: counterexamples,
+  },
+  {
+    promise: 'What is not understood and refers to something is not the same in another document.',
+    file: 'compatibility/schema/read.ts',
+    from: 'refers ? `${said} at ${pointer} in ${this.#number}` : said',
+    to: 'said',
+    tests: counterexamples,
+  },
+  {
+    promise: 'What is not understood is not the same with another value.',
+    file: 'compatibility/schema/shape.ts',
+    from: 'said: assertion.said',
+    to: 'said: assertion.reason',
+    tests: counterexamples,
+  },
+  {
+    promise: 'The type of a schema that is nullable is not taken for what it says.',
+    file: 'compatibility/schema/keywords.ts',
+    from: "nullable: ['type']",
+    to: 'nullable: []',
+    tests: counterexamples,
+  },
+  {
+    promise: 'A format that JSON Schema does not name may be one of numbers.',
+    file: 'compatibility/search/refusal.ts',
+    from: 'isStandardFormat(format) ? [text]',
+    to: 'true ? [text]',
+    tests: counterexamples,
+  },
+  {
+    promise: 'Each repetition of a pattern forgets its groups.',
+    file: 'compatibility/pattern/match.ts',
+    from: 'this.#groups = withoutGroupsOf(part, before)',
+    to: '',
+    tests: counterexamples,
+  },
+  {
+    promise: 'The place of a keyword is named where one object stands in several.',
+    file: 'compatibility/schema/read.ts',
+    from: 'JSON.parse(JSON.stringify(document))',
+    to: 'document',
+    tests: check,
+  },
+  {
+    promise: 'Messages call schemas by their names.',
+    file: 'compatibility/check.ts',
+    from: 'names?.before[against] ??',
+    to: '',
+    tests: check,
+  },
+  {
+    promise: 'Looking for patterns costs steps.',
+    file: 'compatibility/pattern/match.ts',
+    from: 'budget?.spend(search.steps / 50)',
+    to: '',
+    tests: pattern,
   },
   {
     promise: 'Data of the bench is what the contract accepts.',
@@ -167,47 +237,18 @@ export const compatibilityMutations = [
     tests: ['testing/test-bench-samples.test.ts'],
   },
   {
-    promise: 'What a schema refers to is referred to where the schema stands in another document.',
-    file: 'compatibility/embed.ts',
-    from: '${at}${encodeURI(place.pointer)',
-    to: '#${encodeURI(place.pointer)',
-    tests: embed,
+    promise:
+      'A costly comparison leaves the others of a question, as a compatibility check in both directions, their steps.',
+    file: 'compatibility/check.ts',
+    from: 'budget: steps.share(left, mostStepsOfOne)',
+    to: 'budget: steps',
+    tests: hostile,
   },
   {
-    promise: 'Strange names of definitions are found in another document.',
-    file: 'compatibility/embed.ts',
-    from: "encodeURI(place.pointer).replaceAll('#', '%23')",
-    to: 'place.pointer',
-    tests: ['../../server/src/asyncapi/document.test.ts'],
-    name: 'a schema in an AsyncAPI document',
-  },
-  {
-    promise: 'A reference stands alone in another document, and what stood beside it is kept.',
-    file: 'compatibility/embed.ts',
-    from: 'const allOf = [...own, ...referred]',
-    to: 'const allOf = [...own]',
-    tests: embed,
-  },
-  {
-    promise: 'Data of a schema that looks like a reference is never followed in another document.',
-    file: 'compatibility/embed.ts',
-    from: "  if ('$ref' in data) throw notSayable\n",
+    promise: 'All comparisons of a compatibility check together take no more than its steps.',
+    file: 'compatibility/budget.ts',
+    from: 'this.#whole?.spend(Math.min(steps, Math.max(0, this.#left)))',
     to: '',
-    tests: ['../../server/src/asyncapi/document.test.ts'],
-    name: 'a schema in an AsyncAPI document',
-  },
-  {
-    promise: 'Anchors and ids of two schemas do not meet in another document.',
-    file: 'compatibility/embed.ts',
-    from: "'$schema', '$id', '$anchor',",
-    to: "'$schema',",
-    tests: embed,
-  },
-  {
-    promise: 'References in a circle are not written into another document.',
-    file: 'compatibility/embed.ts',
-    from: 'if (passed.has(raw)) return true',
-    to: 'if (passed.has(raw)) return false',
-    tests: embed,
+    tests: ['compatibility/budget.test.ts'],
   },
 ]

@@ -32,6 +32,7 @@ import { standingMutations } from './standing-mutations.mjs'
 import { taskMutations } from './task-mutations.mjs'
 import { readingMutations } from './reading-mutations.mjs'
 import { retentionMutations } from './retention-mutations.mjs'
+import { schemaMutations } from './schema-mutations.mjs'
 import { verifyMutations } from './verify-mutations.mjs'
 import { togetherMutations } from './together-mutations.mjs'
 import { wakeUpMutations } from './wake-up-mutations.mjs'
@@ -78,6 +79,7 @@ export const mutations = [
     ...verifyMutations,
     ...digestMutations,
     ...compatibilityMutations,
+    ...schemaMutations,
     ...driftMutations,
     ...extractMutations,
     ...wakeUpMutations,

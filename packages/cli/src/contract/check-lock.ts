@@ -55,13 +55,11 @@ async function checkType(
   const answer = checkCompatibility({
     ...{ before: [was.schema], after: now?.schema ?? true },
     ...{ mode: 'forward', policy: 'lenient' },
+    names: { before: ['what was fetched'], after: 'what is published now' },
   })
   const against = `${locked.version}.${was.revision}`
   const findings = answer.findings.map((finding) => {
-    const message = finding.message
-      .replaceAll('schema 0 of those before', 'what was fetched')
-      .replaceAll('the schema after', 'what is published now')
-    return { ...finding, against, message, ...('witness' in finding ? {} : { undecided: true as const }) }
+    return { ...finding, against, ...('witness' in finding ? {} : { undecided: true as const }) }
   })
   return { verdict: answer.verdict, findings }
 }

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { combinations, contentModels, values } from './changes.fixture.ts'
 import type { JsonSchema } from '../contract/index.ts'
-import { checkCompatibility, compatibilityModes, type CompatibilityMode, type Validator } from './index.ts'
+import {
+  checkCompatibility,
+  compatibilityModes,
+  type CompatibilityMode,
+  type CompatibilityNames,
+  type Validator,
+} from './index.ts'
 import { strictFormats, validator } from './validator.fixture.ts'
 
 const text = { type: 'string' }
@@ -86,7 +92,37 @@ describe('checkCompatibility()', () => {
       '/$defs/name/minLength': ['length-narrowed', { age: 0, name: '' }],
     })
     expect(findings.find(({ path }) => path === '/required')?.message).toBe(
-      'A document that schema 0 of those before allows is refused by the schema after: it must have "name".',
+      'A document that the schema before allows is refused by the schema after: it must have "name".',
+    )
+  })
+
+  it('names the place of each keyword, also where the same object was put in several', () => {
+    const short = { type: 'string', maxLength: 5 }
+    const { findings } = checkCompatibility({
+      before: [{ properties: { a: short, b: text } }],
+      after: { properties: { a: short, b: short } },
+      mode: 'backward',
+      policy: 'lenient',
+      validator,
+    })
+    expect(findings.map(({ path }) => path)).toEqual(['/properties/b/maxLength'])
+  })
+
+  it('calls the schemas in messages as it is told', () => {
+    const question = { after: either, policy: 'strict', validator } as const
+    const messages = (names?: CompatibilityNames): readonly string[] =>
+      checkCompatibility({
+        ...question,
+        before: [number, text],
+        mode: 'forward-transitive',
+        ...(names && { names }),
+      }).findings.map(({ message }) => message)
+    expect(messages()).toEqual([
+      'A document that the schema after allows is refused by schema 1 of the 2 before: it must be of type number.',
+      'A document that the schema after allows is refused by schema 2 of the 2 before: it must be of type string.',
+    ])
+    expect(messages({ before: ['revision 1.1', 'revision 1.2'], after: 'the new schema' })[1]).toBe(
+      'A document that the new schema allows is refused by revision 1.2: it must be of type string.',
     )
   })
 

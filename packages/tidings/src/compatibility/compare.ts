@@ -1,61 +1,51 @@
-import type { JsonSchema } from '../contract/index.ts'
-import { Budget, BudgetSpent } from './budget.ts'
+import { BudgetSpent, type Budget } from './budget.ts'
 import { smallest } from './choice.ts'
-import { Formats, isHarmless, patternsIn, type Validator } from './confirm.ts'
+import { isHarmless, patternsIn, type Formats } from './confirm.ts'
 import type { Evaluation } from './evaluate.ts'
 import { explain, type Refusal } from './explain.ts'
-import type { Constraint, Node, Pattern } from './schema/node.ts'
-import { readSchemas } from './schema/read.ts'
+import type { Pattern } from './pattern/pattern.ts'
+import type { Constraint, Node } from './schema/node.ts'
 import { Solver } from './search/solver.ts'
 import { broken, met } from './search/demand.ts'
 import type { Doubt, Outcome } from './search/goal.ts'
 
 const mostWitnesses = 8
-const mostSteps = 100_000
-const mostStepsToExplain = 10_000
 
 /** A document that the writer's schema allows and the reader's refuses; or why none is known, and no proof either. */
 export type Break =
   | { readonly kind: 'witness'; readonly witness: unknown; readonly refusal: Refusal | undefined }
   | { readonly kind: 'doubt'; readonly doubt: Doubt }
 
-export interface Comparison {
-  readonly writer: JsonSchema
-  readonly reader: JsonSchema
+/** A schema with what a validator makes of it. */
+export interface Side {
+  readonly node: Node
+  readonly accepts: (document: unknown) => boolean
+}
+
+interface Means {
   /** Whether the writer's objects hold what its schema names, and nothing else. */
   readonly named: boolean
-  readonly validator: Validator
+  readonly formats: Formats
+  readonly budget: Budget
+  readonly budgetToExplain: Budget
 }
 
 /** What the reader's schema refuses of that which the writer's allows: nothing at all is a proof that there is nothing. */
-export function compare(comparison: Comparison): readonly Break[] {
-  try {
-    const [writer, reader] = readSchemas([comparison.writer, comparison.reader]) as [Node, Node]
-    return new Compare(comparison, writer, reader).run()
-  } catch (error) {
-    if (error instanceof BudgetSpent) return [{ kind: 'doubt', doubt: { pointer: '', reason: error.message } }]
-    throw error
-  }
+export function compare(writer: Side, reader: Side, means: Means): readonly Break[] {
+  return new Compare(writer, reader, means).run()
 }
 
 class Compare {
-  readonly #named: boolean
-  readonly #writer: Node
-  readonly #reader: Node
-  readonly #formats: Formats
-  readonly #accepts: (document: unknown) => boolean
-  readonly #reads: (document: unknown) => boolean
+  readonly #writer: Side
+  readonly #reader: Side
+  readonly #means: Means
   readonly #patterns: readonly Pattern[]
-  readonly #budget = new Budget(mostSteps)
 
-  constructor({ writer, reader, named, validator }: Comparison, writerNode: Node, readerNode: Node) {
-    this.#named = named
-    this.#writer = writerNode
-    this.#reader = readerNode
-    this.#formats = new Formats(validator)
-    this.#accepts = validator(writer)
-    this.#reads = validator(reader)
-    this.#patterns = patternsIn([writerNode, readerNode])
+  constructor(writer: Side, reader: Side, means: Means) {
+    this.#writer = writer
+    this.#reader = reader
+    this.#means = means
+    this.#patterns = patternsIn([writer.node, reader.node])
   }
 
   /** Each round looks, with what is left of the steps, for a document that breaks another keyword than those before. */
@@ -78,18 +68,18 @@ class Compare {
   #search(kept: ReadonlySet<Constraint>): Outcome {
     const solver = new Solver({
       choice: smallest,
-      evaluation: this.#evaluation(this.#budget),
-      asserts: (format) => this.#formats.asserts(format),
+      evaluation: this.#evaluation(this.#means.budget),
+      asserts: (format) => this.#means.formats.asserts(format),
       kept,
       accept: (document) => this.#isWitness(document),
     })
-    const literals = [met(this.#writer), broken(this.#reader)]
-    return withinStack(() => solver.solve({ literals, ...(this.#named ? { writer: [this.#writer] } : {}) }))
+    const literals = [met(this.#writer.node), broken(this.#reader.node)]
+    return withinStack(() => solver.solve({ literals, ...(this.#means.named ? { writer: [this.#writer.node] } : {}) }))
   }
 
   #explain(document: unknown): Refusal | undefined {
     try {
-      return explain(this.#reader, document, this.#evaluation(new Budget(mostStepsToExplain)))
+      return explain(this.#reader.node, document, this.#evaluation(this.#means.budgetToExplain))
     } catch (error) {
       if (error instanceof BudgetSpent) return undefined
       throw error
@@ -97,13 +87,13 @@ class Compare {
   }
 
   #evaluation(budget: Budget): Evaluation {
-    return { budget, format: (format, text) => this.#formats.has(format, text) }
+    return { budget, format: (format, value) => this.#means.formats.has(format, value) }
   }
 
   #isWitness(document: unknown): boolean {
     if (!isHarmless(document, this.#patterns)) return false
     try {
-      return this.#accepts(document) && !this.#reads(document)
+      return this.#writer.accepts(document) && !this.#reader.accepts(document)
     } catch {
       // A validator that fails on a document confirms nothing.
       return false

@@ -1,8 +1,8 @@
-import { findPattern } from './pattern/match.ts'
 import type { Answer } from './answer.ts'
 import { badTexts, isStandardFormat } from './formats.ts'
 import type { JsonSchema } from '../contract/index.ts'
-import type { Constraint, Node, Pattern } from './schema/node.ts'
+import type { Pattern } from './pattern/pattern.ts'
+import type { Constraint, Node } from './schema/node.ts'
 
 /** Compiles a schema to a check of values, such as ajv does; it throws for what is no schema of draft 2020-12. */
 export type Validator = (schema: JsonSchema) => (value: unknown) => boolean
@@ -13,14 +13,14 @@ const mostRuns = 20_000
 /** What the validator makes of formats: JSON Schema leaves it to validators whether they hold texts to them. */
 export class Formats {
   readonly #validator: Validator
-  readonly #checks = new Map<string, ((text: unknown) => boolean) | undefined>()
+  readonly #checks = new Map<string, ((value: unknown) => boolean) | undefined>()
   readonly #asserted = new Map<string, Answer>()
 
   constructor(validator: Validator) {
     this.#validator = validator
   }
 
-  /** Whether texts are held to it. Of a format that nobody else knows, some texts that are accepted prove nothing. */
+  /** Whether values are held to it. Of a format that nobody else knows, some texts that are accepted prove nothing. */
   asserts(format: string): Answer {
     if (this.#asserted.has(format)) return this.#asserted.get(format)
     const refused = badTexts.some((text) => this.#ask(format, text) === false)
@@ -30,19 +30,19 @@ export class Formats {
     return answer
   }
 
-  has(format: string, text: string): Answer {
+  has(format: string, value: string | number): Answer {
     if (this.asserts(format) === false) return true
-    return text.length > longestText ? undefined : this.#ask(format, text)
+    return typeof value === 'string' && value.length > longestText ? undefined : this.#ask(format, value)
   }
 
-  #ask(format: string, text: string): Answer {
+  #ask(format: string, value: string | number): Answer {
     if (!this.#checks.has(format)) this.#checks.set(format, this.#compile(format))
-    return this.#checks.get(format)?.(text)
+    return this.#checks.get(format)?.(value)
   }
 
-  #compile(format: string): ((text: unknown) => boolean) | undefined {
+  #compile(format: string): ((value: unknown) => boolean) | undefined {
     try {
-      return this.#validator({ type: 'string', format })
+      return this.#validator({ type: ['string', 'number'], format })
     } catch {
       return undefined
     }
@@ -74,9 +74,7 @@ function patternsOf(constraint: Constraint): readonly Pattern[] {
 export function isHarmless(document: unknown, patterns: readonly Pattern[]): boolean {
   const texts = patterns.length === 0 ? [] : [...textsIn(document)]
   if (texts.length * patterns.length > mostRuns) return false
-  return patterns.every(({ expression }) =>
-    texts.every((text) => expression !== undefined && findPattern(expression, text) !== undefined),
-  )
+  return patterns.every((pattern) => texts.every((text) => pattern.isInByBacktracking(text) !== undefined))
 }
 
 function textsIn(document: unknown): ReadonlySet<string> {

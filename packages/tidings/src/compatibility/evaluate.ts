@@ -1,7 +1,7 @@
 import type { Budget } from './budget.ts'
 import { canonical, equal } from './equality.ts'
 import { all, any, not, type Answer } from './answer.ts'
-import { findIn, isCovered } from './find.ts'
+import { isCovered } from './covered.ts'
 import { evaluatedItems, evaluatedNames } from './evaluated.ts'
 import {
   isPlainObject,
@@ -14,8 +14,8 @@ import {
 
 export interface Evaluation {
   readonly budget: Budget
-  /** Whether a text has a format, as far as that is known. */
-  readonly format: (format: string, text: string) => Answer
+  /** Whether a text or a number has a format, as far as that is known. */
+  readonly format: (format: string, value: string | number) => Answer
 }
 
 /** Whether a schema accepts a value; `undefined` where that is not known here. */
@@ -51,9 +51,9 @@ export function meets(constraint: Constraint, value: unknown, evaluation: Evalua
     case 'if':
       return conditional(constraint, inside)
     case 'pattern':
-      return typeof value !== 'string' || findIn(constraint.pattern, value)
+      return typeof value !== 'string' || constraint.pattern.isIn(value)
     case 'format':
-      return typeof value !== 'string' || evaluation.format(constraint.format, value)
+      return (typeof value !== 'string' && typeof value !== 'number') || evaluation.format(constraint.format, value)
     default:
       if (typeof value === 'number' || typeof value === 'string') return withinLimit(constraint, value)
       if (Array.isArray(value)) return meetsAsList(constraint, value, evaluation)
@@ -98,13 +98,14 @@ function withinLimit(constraint: Constraint, value: number | string): Answer {
   return keyword !== 'multipleOf' || isMultiple(value, limit)
 }
 
-/** `undefined` where decimal fractions are multiples of each other but not as binary fractions divide. */
+/** `undefined` where those who divide with rounding may see it otherwise than those who calculate exactly. */
 export function isMultiple(value: number, limit: number): Answer {
-  if (isExact(limit)) return Number.isSafeInteger(Math.trunc(value / limit)) ? value % limit === 0 : undefined
   const quotient = value / limit
   if (!Number.isSafeInteger(Math.trunc(quotient))) return undefined
-  if (Number.isInteger(quotient)) return true
-  return Math.abs(quotient - Math.round(quotient)) < 1e-6 ? undefined : false
+  const divides = Number.isInteger(quotient)
+  if (isExact(limit)) return divides === (value % limit === 0) ? divides : undefined
+  const rest = Math.abs(quotient - Math.round(quotient))
+  return divides || (rest < 1e-6 + Math.abs(quotient) * 2 ** -50 ? undefined : false)
 }
 
 /** Whether a number is a binary fraction, so that dividing by it rounds nothing. */
@@ -181,9 +182,7 @@ function meetsAsObject(
       })
     case 'patternProperties':
       return all(names, (name) =>
-        all(constraint.patterns, ({ pattern, node }) =>
-          any([not(findIn(pattern, name)), () => member(node, name)], call),
-        ),
+        all(constraint.patterns, ({ pattern, node }) => any([not(pattern.isIn(name)), () => member(node, name)], call)),
       )
     case 'additionalProperties':
     case 'unevaluatedProperties':

@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts'
-import { findIn, isCovered } from './find.ts'
+import { isCovered } from './covered.ts'
 import type { Constraint, Node } from './schema/node.ts'
 
 /** Whether a schema accepts a value. */
@@ -17,7 +17,7 @@ export function evaluatedNames(
       case 'properties':
         return names.filter((name) => constraint.properties.has(name))
       case 'patternProperties':
-        return names.filter((name) => constraint.patterns.some(({ pattern }) => findIn(pattern, name)))
+        return names.filter((name) => constraint.patterns.some(({ pattern }) => pattern.isIn(name)))
       case 'additionalProperties':
         return names.filter((name) => !isCovered(constraint, name))
       case 'unevaluatedProperties':

@@ -1,4 +1,4 @@
-import { findIn, isCovered } from './find.ts'
+import { isCovered } from './covered.ts'
 import { evaluate, meets, type Evaluation } from './evaluate.ts'
 import { isPlainObject, pointerTo, type Constraint, type Node } from './schema/node.ts'
 
@@ -61,7 +61,7 @@ function membersOf(constraint: Constraint, value: Readonly<Record<string, unknow
       case 'properties':
         return part(constraint.properties.get(step))
       case 'patternProperties':
-        return constraint.patterns.filter(({ pattern }) => findIn(pattern, step)).flatMap(({ node }) => part(node))
+        return constraint.patterns.filter(({ pattern }) => pattern.isIn(step)).flatMap(({ node }) => part(node))
       case 'additionalProperties':
       case 'unevaluatedProperties':
         return isCovered(constraint, step) === false ? part(constraint.rest) : []

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { JsonSchema } from '../contract/index.ts'
 import { mulberry32 } from '../testing/index.ts'
-import { checkCompatibility, sampleOf, type CompatibilityPolicy } from './index.ts'
+import { checkCompatibility, sampleOf, type CompatibilityPolicy, type Validator } from './index.ts'
 import { validator } from './validator.fixture.ts'
 
 type Schema = Record<string, unknown>
@@ -95,10 +95,72 @@ it.each(hostile)('%s neither hangs nor overflows', (_, before, after) => {
   if (sample.status === 'made') expect(validator(before)(sample.value)).toBe(true)
 })
 
+const numbered = <Value>(count: number, make: (index: number) => Value): Record<string, Value> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, make(index)]))
+
+const costly: readonly (readonly [string, JsonSchema, JsonSchema])[] = [
+  [
+    'thousands of alternatives',
+    { type: 'number' },
+    { oneOf: Array.from({ length: 3_000 }, (_, index) => ({ const: index })) },
+  ],
+  [
+    'thousands of dependencies',
+    { type: 'object', dependentRequired: numbered(4_000, (index) => [`q${index}`]) },
+    { type: 'object', dependentRequired: numbered(4_000, (index) => [`r${index}`]) },
+  ],
+  [
+    'thousands of patterns that need many states',
+    { properties: numbered(2_000, (index) => ({ pattern: `^a{2900}${index}$` })) },
+    { properties: numbered(2_000, (index) => ({ pattern: `^a{2900}b${index}$` })) },
+  ],
+  [
+    'thousands of names for patterns that go back',
+    { properties: Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`${'a'.repeat(30)}${index}`, {}])) },
+    { patternProperties: { '^(?=.)(([a-z])+)+1$': { minimum: 1 } }, additionalProperties: { type: 'string' } },
+  ],
+  [
+    'thousands of objects in two enumerations',
+    { enum: Array.from({ length: 3_000 }, (_, index) => ({ a: index })) },
+    { enum: Array.from({ length: 3_000 }, (_, index) => ({ a: index + 1 })) },
+  ],
+]
+
+it.each(costly)('%s end with the steps of a question', (_, writer, reader) => {
+  const agreeable: Validator = (schema) => () => schema === writer
+  const question = {
+    before: [writer],
+    after: reader,
+    mode: 'backward',
+    policy: 'strict',
+    validator: agreeable,
+  } as const
+  expect(['incompatible', 'undecided']).toContain(checkCompatibility(question).verdict)
+})
+
+it('shares the steps of one question among its comparisons, so that none leaves another without', () => {
+  const [, writer, reader] = costly[0]!
+  const question = { before: [reader, true], after: writer, policy: 'strict', validator: () => () => true } as const
+  const { findings } = checkCompatibility({ ...question, mode: 'forward-transitive' })
+  const spent = expect.stringContaining('more steps than one may take')
+  expect(findings.map(({ against, message }) => [against, message])).toEqual([[0, spent]])
+})
+
+it('takes no more steps for many comparisons than for few', () => {
+  const listed = (count: number) => ({ enum: Array.from({ length: count }, (_, index) => index) })
+  const question = { after: listed(1_000), policy: 'strict', validator, mode: 'backward-transitive' } as const
+  expect(checkCompatibility({ ...question, before: [listed(999)] }).verdict).toBe('compatible')
+  const before = Array.from({ length: 50 }, (_, index) => listed(999 - index))
+  expect(checkCompatibility({ ...question, before }).verdict).toBe('undecided')
+})
+
 it('gives no text to the validator that would keep it busy for ever', () => {
+  const given: unknown[] = []
+  const noting: Validator = () => (document) => given.push(document) > 0
   const before = [{ type: 'string', minLength: 60, pattern: '^a+!$' }]
   const after = { type: 'string', pattern: '^(a+)+$' }
-  expect(checkCompatibility({ before, after, mode: 'backward', policy: 'strict', validator }).verdict).toBe('undecided')
+  const question = { before, after, mode: 'backward', policy: 'strict', validator: noting } as const
+  expect([checkCompatibility(question).verdict, given]).toEqual(['undecided', []])
 })
 
 it('answers the same for the same question, because it counts steps', () => {

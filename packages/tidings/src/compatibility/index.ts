@@ -4,6 +4,7 @@ export {
   type Compatibility,
   type CompatibilityDirection,
   type CompatibilityFinding,
+  type CompatibilityNames,
   type CompatibilityQuestion,
 } from './check.ts'
 export { embedSchema } from './embed.ts'

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../contract/index.ts'
 import { mulberry32 } from '../testing/index.ts'
+import { Budget } from './budget.ts'
 import { checkCompatibility, sampleOf, type CompatibilityPolicy } from './index.ts'
 import { RandomSchemas } from './random-schemas.fixture.ts'
 import { readSchemas } from './schema/read.ts'
@@ -75,8 +76,8 @@ function isTaken(schema: JsonSchema): boolean {
 
 function namedBy(writer: JsonSchema): Check {
   try {
-    const nodes = readSchemas([writer])
-    return (document) => writes(nodes, document) !== false
+    const nodes = readSchemas([writer], new Budget(1e9))
+    return (document) => writes(nodes, document, new Budget(1e9)) !== false
   } catch {
     return () => true
   }

@@ -35,10 +35,11 @@ export function sampleOf(schema: JsonSchema, random: Random, { kind = 'varied' }
 
 function find(schema: JsonSchema, random: Random, kind: 'varied' | 'boundary'): Outcome {
   return withinStack(() => {
-    const [root] = readSchemas([schema]) as [Node]
+    const budget = new Budget(mostSteps)
+    const [root] = readSchemas([schema], budget) as [Node]
     const solver = new Solver({
       choice: chosenBy(random, kind === 'boundary'),
-      evaluation: { budget: new Budget(mostSteps), format: hasFormat },
+      evaluation: { budget, format: hasFormat },
       asserts: isStandardFormat,
       accept: (_, sure) => sure,
     })
@@ -47,6 +48,7 @@ function find(schema: JsonSchema, random: Random, kind: 'varied' | 'boundary'): 
 }
 
 /** Only of texts that were written down as good it is known. */
-function hasFormat(format: string, text: string): boolean | undefined {
-  return !isStandardFormat(format) || goodTexts(format).includes(text) || undefined
+function hasFormat(format: string, value: string | number): boolean | undefined {
+  if (typeof value === 'number' || !isStandardFormat(format)) return true
+  return goodTexts(format).includes(value) || undefined
 }

@@ -8,6 +8,8 @@ export type CheckCompatibility = (question: {
   readonly after: JsonSchema
   readonly mode: CompatibilityMode
   readonly policy: CompatibilityPolicy
+  /** What messages call the schemas. */
+  readonly names?: { readonly before: readonly string[]; readonly after: string }
 }) => CompatibilityAnswer | Promise<CompatibilityAnswer>
 
 export interface CompatibilityAnswer {
@@ -43,13 +45,11 @@ export async function compareRevisions(
   // Which of the earlier ones count was chosen already.
   const mode = `${setting.mode.replace('-transitive', '')}-transitive` as CompatibilityMode
   const schemas = before.map(({ schema }) => schema)
-  const { verdict, findings } = await check({ before: schemas, after, mode, policy: setting.policy })
+  const names = { before: before.map(({ name }) => `revision ${name}`), after: 'the new schema' }
+  const { verdict, findings } = await check({ before: schemas, after, mode, policy: setting.policy, names })
   if (verdict === 'compatible') return []
-  return findings.map(({ against, message, ...finding }) => {
+  return findings.map(({ against, ...finding }) => {
     const { name } = before[against]!
-    const said = message
-      .replaceAll(`schema ${against} of those before`, `revision ${name}`)
-      .replaceAll('the schema after', 'the new schema')
-    return { ...finding, against: name, message: said, ...('witness' in finding ? {} : { undecided: true as const }) }
+    return { ...finding, against: name, ...('witness' in finding ? {} : { undecided: true as const }) }
   })
 }

@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.ts'
 import type { Choice } from '../choice.ts'
 import type { Automaton } from './automaton.ts'
 import { lastCodePoint, type Range } from './syntax.ts'
@@ -10,22 +11,23 @@ export interface Letters {
 /** What a reader of a document likes to see, and what fits most patterns. */
 const liked: readonly number[] = Array.from('aA0x1b2Z_-. @/:').map((letter) => letter.codePointAt(0)!)
 const mostCuts = 2_000
+const [firstSurrogate, lastSurrogate] = [0xd800, 0xdfff]
 
 /** The letters that the machines tell from each other; `undefined` where there are too many. */
-export function alphabetOf(automata: readonly Automaton[]): readonly Letters[] | undefined {
+export function alphabetOf(automata: readonly Automaton[], budget: Budget): readonly Letters[] | undefined {
   const sets = new Map<string, readonly Range[]>()
   for (const { states } of automata) {
+    budget.spend(states.length / 10)
     for (const { ranges } of states.flatMap(({ steps }) => steps)) sets.set(ranges.join(';'), ranges)
   }
-  // Halves of surrogate pairs are no texts that JSON in UTF-8 carries.
-  const cuts = new Set([0, 32, 127, 0xd800, 0xe000])
+  const cuts = new Set([0, 32, 127, firstSurrogate, lastSurrogate + 1])
   for (const ranges of sets.values()) for (const [first, last] of ranges) cuts.add(first).add(last + 1)
   if (cuts.size > mostCuts) return undefined
+  budget.spend((cuts.size * sets.size) / 100)
   const sorted = [...cuts].filter((cut) => cut <= lastCodePoint).sort((left, right) => left - right)
   const classes = new Map<string, Range[]>()
   for (const [index, first] of sorted.entries()) {
     const last = (sorted[index + 1] ?? lastCodePoint + 1) - 1
-    if (first >= 0xd800 && last < 0xe000) continue
     const told = [...sets.values()].map((ranges) => (contains(ranges, first) ? '1' : '0')).join('')
     classes.set(told, [...(classes.get(told) ?? []), [first, last]])
   }
@@ -43,8 +45,12 @@ export function pickLetter({ ranges }: Letters, choice: Choice): number {
     : first + choice.below(Math.min(last - first + 1, 200))
 }
 
+/** JSON can carry half of a surrogate pair, but hardly anybody expects it. */
 function visible(ranges: readonly Range[]): Range {
-  return ranges.find(([first]) => first >= 32 && first !== 127) ?? ranges[0]!
+  const whole = ranges.find(
+    ([first]) => first >= 32 && first !== 127 && (first < firstSurrogate || first > lastSurrogate),
+  )
+  return whole ?? ranges[0]!
 }
 
 function contains(ranges: readonly Range[], codePoint: number): boolean {

@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.ts'
 import { lastCodePoint, type Expression, type Range } from './syntax.ts'
 
 const mostStates = 3_000
@@ -19,9 +20,9 @@ export interface Automaton {
 class NotRegular extends Error {}
 
 /** `undefined` where a pattern looks around or back, asks for Unicode properties, or would need too many states. */
-export function automatonOf(expression: Expression): Automaton | undefined {
+export function automatonOf(expression: Expression, budget: Budget): Automaton | undefined {
   try {
-    return build((builder, from) => {
+    return build(budget, (builder, from) => {
       builder.step(from, [[0, lastCodePoint]], from)
       const last = builder.add(expression, from)
       builder.step(last, [[0, lastCodePoint]], last)
@@ -34,9 +35,9 @@ export function automatonOf(expression: Expression): Automaton | undefined {
 }
 
 /** Accepts exactly these texts. */
-export function automatonOfTexts(texts: readonly string[]): Automaton | undefined {
+export function automatonOfTexts(texts: readonly string[], budget: Budget): Automaton | undefined {
   if (texts.reduce((sum, text) => sum + text.length, 0) > mostStates) return undefined
-  return build((builder, from) => {
+  return build(budget, (builder, from) => {
     const last = builder.state()
     for (const text of texts) {
       const end = Array.from(text).reduce((at, letter) => {
@@ -51,8 +52,8 @@ export function automatonOfTexts(texts: readonly string[]): Automaton | undefine
   })
 }
 
-function build(fill: (builder: Builder, from: number) => number): Automaton {
-  const builder = new Builder()
+function build(budget: Budget, fill: (builder: Builder, from: number) => number): Automaton {
+  const builder = new Builder(budget)
   const first = builder.state()
   const last = fill(builder, first)
   return { states: builder.states, first, last }
@@ -60,8 +61,14 @@ function build(fill: (builder: Builder, from: number) => number): Automaton {
 
 class Builder {
   readonly states: State[] = []
+  readonly #budget: Budget
+
+  constructor(budget: Budget) {
+    this.#budget = budget
+  }
 
   state(): number {
+    this.#budget.spend(0.1)
     if (this.states.length > 2 * mostStates) throw new NotRegular()
     this.states.push({ steps: [], jumps: [] })
     return this.states.length - 1

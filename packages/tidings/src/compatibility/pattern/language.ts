@@ -36,7 +36,10 @@ export function findText(conditions: TextConditions, choice: Choice, budget: Bud
     .order(conditions.hints)
     .find((text) => fits(conditions, text) && conditions.checks.every((check) => check(text) === true))
   if (hint !== undefined) return { text: hint }
-  const alphabet = alphabetOf(conditions.automata.map(({ automaton }) => automaton))
+  const alphabet = alphabetOf(
+    conditions.automata.map(({ automaton }) => automaton),
+    budget,
+  )
   if (!alphabet || conditions.min > longest) return 'unknown'
   return new Search(conditions, alphabet, choice, budget).run()
 }
@@ -87,6 +90,7 @@ class Search {
       if (length >= min) {
         for (const place of layer.values()) if (this.#mayEnd(place, length)) ends.push({ place, length })
         if (ends.length > 0) first ??= length
+        this.#budget.spend(layer.size / 10)
         const all = [...layer.keys()].sort().join('|')
         // The empty text has a place of its own, because a start can be there only.
         complete = length > 0 && seen.has(all)
@@ -115,7 +119,7 @@ class Search {
     const next = new Map<string, Place>()
     for (const place of layer.values()) {
       for (const [index, letters] of this.#alphabet.entries()) {
-        this.#budget.spend(1 + place.states.length)
+        this.#budget.spend(1 + place.states.reduce((sum, each) => sum + each.length, 0) / 10)
         const states = this.#conditions.automata.map(({ automaton }, machine) =>
           advance(automaton, place.states[machine]!, this.#samples[index]!),
         )
@@ -137,9 +141,10 @@ class Search {
   #try(ends: readonly { readonly place: Place; readonly length: number }[]): string | undefined {
     const { checks } = this.#conditions
     for (const { place } of this.#choice.order(ends)) {
-      this.#budget.spend()
       const text = this.#spell(place)
-      if (checks.every((check) => check(text) === true)) return text
+      this.#budget.spend(1 + text.length / 10)
+      // Two halves that came to stand beside each other are one code point.
+      if (fits(this.#conditions, text) && checks.every((check) => check(text) === true)) return text
     }
     return undefined
   }

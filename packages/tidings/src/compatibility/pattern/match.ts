@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.ts'
 import { wordRanges, type Expression, type Range } from './syntax.ts'
 
 const longestText = 1_000
@@ -8,7 +9,7 @@ const deepest = 1_500
  * Whether a pattern is found in a text, in the way of the engines that backtrack, with its steps counted: `undefined`
  * where they are too many. A text for which this answers is one that such an engine may be given.
  */
-export function findPattern(expression: Expression, text: string): boolean | undefined {
+export function findPattern(expression: Expression, text: string, budget?: Budget): boolean | undefined {
   if (text.length > longestText) return undefined
   const search = new Search(Array.from(text).map((letter) => letter.codePointAt(0)!))
   try {
@@ -16,6 +17,8 @@ export function findPattern(expression: Expression, text: string): boolean | und
   } catch (error) {
     if (error instanceof TooMany) return undefined
     throw error
+  } finally {
+    budget?.spend(search.steps / 50)
   }
 }
 
@@ -25,8 +28,8 @@ type Next = (at: number) => boolean
 
 class Search {
   readonly #text: readonly number[]
-  readonly #groups = new Map<number, readonly [number, number]>()
-  #steps = 0
+  #groups: ReadonlyMap<number, readonly [number, number]> = new Map()
+  steps = 0
   #depth = 0
 
   constructor(text: readonly number[]) {
@@ -35,7 +38,7 @@ class Search {
 
   anywhere(expression: Expression): boolean {
     for (let start = 0; start <= this.#text.length; start++) {
-      this.#groups.clear()
+      this.#groups = new Map()
       if (this.#from(expression, start, 1, () => true)) return true
     }
     return false
@@ -43,7 +46,7 @@ class Search {
 
   /** Tries an expression at a place, in a direction, and what comes behind it. */
   #from(expression: Expression, at: number, direction: 1 | -1, next: Next): boolean {
-    if (++this.#steps > mostSteps || ++this.#depth > deepest) throw new TooMany()
+    if (++this.steps > mostSteps || ++this.#depth > deepest) throw new TooMany()
     const found = this.#try(expression, at, direction, next)
     this.#depth--
     return found
@@ -67,7 +70,7 @@ class Search {
       case 'boundary':
         return (this.#isWord(at) !== this.#isWord(at - 1)) !== expression.negated && next(at)
       case 'look':
-        return this.#from(expression.part, at, expression.ahead ? 1 : -1, () => true) !== expression.negated && next(at)
+        return this.#look(expression, at, next)
       case 'group':
         return this.#group(expression, at, direction, next)
       case 'back':
@@ -88,15 +91,20 @@ class Search {
     direction: 1 | -1,
     next: Next,
   ): boolean {
-    if (++this.#steps > mostSteps) throw new TooMany()
+    if (++this.steps > mostSteps) throw new TooMany()
     const { part, min, max, lazy } = expression
     if (part.kind === 'set' && !lazy) return this.#run(part, expression, at, direction, next)
-    const again = (): boolean =>
-      done < max &&
-      this.#from(part, at, direction, (after) => {
+    const again = (): boolean => {
+      if (done >= max) return false
+      const before = this.#groups
+      this.#groups = withoutGroupsOf(part, before)
+      const found = this.#from(part, at, direction, (after) => {
         if (after === at && done >= min) return false
         return this.#repeat(expression, done + 1, after, direction, next)
       })
+      if (!found) this.#groups = before
+      return found
+    }
     if (done < min) return again()
     return lazy ? next(at) || again() : again() || next(at)
   }
@@ -112,24 +120,29 @@ class Search {
     let length = 0
     while (length < max && this.#holds(part, direction === 1 ? at + length : at - length - 1)) length++
     for (; length >= min; length--) {
-      if (++this.#steps > mostSteps) throw new TooMany()
+      if (++this.steps > mostSteps) throw new TooMany()
       if (next(at + direction * length)) return true
     }
     return false
   }
 
-  #group(expression: Extract<Expression, { kind: 'group' }>, at: number, direction: 1 | -1, next: Next): boolean {
-    const before = this.#groups.get(expression.index)
-    const found = this.#from(expression.part, at, direction, (after) => {
-      const outer = this.#groups.get(expression.index)
-      this.#groups.set(expression.index, direction === 1 ? [at, after] : [after, at])
+  #look({ part, ahead, negated }: Extract<Expression, { kind: 'look' }>, at: number, next: Next): boolean {
+    const before = this.#groups
+    const found = this.#from(part, at, ahead ? 1 : -1, () => true)
+    if (negated) this.#groups = before
+    if (found !== negated && next(at)) return true
+    this.#groups = before
+    return false
+  }
+
+  #group({ part, index }: Extract<Expression, { kind: 'group' }>, at: number, direction: 1 | -1, next: Next): boolean {
+    return this.#from(part, at, direction, (after) => {
+      const before = this.#groups
+      this.#groups = new Map(before).set(index, direction === 1 ? [at, after] : [after, at])
       if (next(after)) return true
-      if (outer) this.#groups.set(expression.index, outer)
+      this.#groups = before
       return false
     })
-    if (!found && before) this.#groups.set(expression.index, before)
-    else if (!found) this.#groups.delete(expression.index)
-    return found
   }
 
   #back(index: number, at: number, direction: 1 | -1, next: Next): boolean {
@@ -153,6 +166,34 @@ class Search {
   #isWord(index: number): boolean {
     const codePoint = this.#text[index]
     return codePoint !== undefined && inRanges(wordRanges, codePoint)
+  }
+}
+
+/** Each repetition begins with no group of its own found. */
+function withoutGroupsOf(
+  part: Expression,
+  groups: ReadonlyMap<number, readonly [number, number]>,
+): ReadonlyMap<number, readonly [number, number]> {
+  if (groups.size === 0) return groups
+  const own = groupsIn(part)
+  return own.some((index) => groups.has(index))
+    ? new Map([...groups].filter(([index]) => !own.includes(index)))
+    : groups
+}
+
+function groupsIn(expression: Expression): readonly number[] {
+  switch (expression.kind) {
+    case 'group':
+      return [expression.index, ...groupsIn(expression.part)]
+    case 'repeat':
+    case 'look':
+      return groupsIn(expression.part)
+    case 'sequence':
+      return expression.parts.flatMap(groupsIn)
+    case 'choice':
+      return expression.options.flatMap(groupsIn)
+    default:
+      return []
   }
 }
 

@@ -1,14 +1,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
-import { Budget } from '../budget.ts'
+import { Budget, BudgetSpent } from '../budget.ts'
 import { chosenBy, smallest } from '../choice.ts'
 import { mulberry32 } from '../../testing/index.ts'
 import { automatonOf, automatonOfTexts } from './automaton.ts'
 import { findText, type TextConditions } from './language.ts'
 import { findPattern } from './match.ts'
 import { parsePattern } from './parse.ts'
-import { readPattern } from '../schema/keywords.ts'
-import { findIn } from '../find.ts'
+import { Pattern } from './pattern.ts'
+
+const budget = (): Budget => new Budget(1e6)
 
 const atoms = [
   'a',
@@ -37,7 +38,22 @@ const anchored = fc
   .tuple(fc.constantFrom('', '^'), regular, fc.constantFrom('', '|'), regular, fc.constantFrom('', '$'))
   .map((parts) => parts.join(''))
 const looking = fc
-  .tuple(fc.constantFrom('(?=a)', '(?!ab)', '(?<=a)', '(?<!b)', '\\b', '\\B', '(a)\\1', '(?<n>b)\\k<n>'), anchored)
+  .tuple(
+    fc.constantFrom(
+      '(?=a)',
+      '(?!ab)',
+      '(?<=a)',
+      '(?<!b)',
+      '\\b',
+      '\\B',
+      '(a)\\1',
+      '(?<n>b)\\k<n>',
+      '(?:(a)|b)*\\1',
+      '(?:(?=(a))b|a)\\1',
+      '(?!(a)b)\\1a?',
+    ),
+    anchored,
+  )
   .map((parts) => parts.join(''))
 const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', ' ', '.', '-', '\n', '😀', 'é'), maxLength: 6 })
 
@@ -48,8 +64,8 @@ test('a pattern is found where the engine of the host finds it', () => {
       const expression = parsePattern(source)
       expect(expression).toBeDefined()
       expect([source, text, findPattern(expression!, text)]).toEqual([source, text, expected])
-      const automaton = automatonOf(expression!)
-      if (automaton) expect([source, text, findIn(readPattern(source), text)]).toEqual([source, text, expected])
+      const automaton = automatonOf(expression!, budget())
+      if (automaton) expect([source, text, new Pattern(source, budget()).isIn(text)]).toEqual([source, text, expected])
     }),
     { seed: 1, numRuns: 3_000 },
   )
@@ -73,11 +89,17 @@ test('what is no pattern in Unicode mode is not read', () => {
     expect([source, parsePattern(source)]).toEqual([source, undefined])
 })
 
+test('what it takes to look for a pattern is spent', () => {
+  const small = new Budget(5)
+  expect(() => new Pattern('^(?=a)(a+)+$', small).isIn(`${'a'.repeat(40)}!`)).toThrow(BudgetSpent)
+  expect(() => new Pattern('^(a?){90}$', new Budget(5)).isIn('a')).toThrow(BudgetSpent)
+})
+
 test('a search that would go back too often is given up', () => {
   const evil = parsePattern('^(a+)+$')!
   expect(findPattern(evil, `${'a'.repeat(40)}!`)).toBe(undefined)
-  expect(findIn(readPattern('^(a+)+$'), `${'a'.repeat(40)}!`)).toBe(false)
-  expect(findIn(readPattern('^(?=a)(a+)+$'), `${'a'.repeat(40)}!`)).toBe(undefined)
+  expect(new Pattern('^(a+)+$', budget()).isIn(`${'a'.repeat(40)}!`)).toBe(false)
+  expect(new Pattern('^(?=a)(a+)+$', budget()).isIn(`${'a'.repeat(40)}!`)).toBe(undefined)
   expect(findPattern(parsePattern('^[a-z]+$')!, 'a'.repeat(900))).toBe(true)
 })
 
@@ -85,7 +107,7 @@ const conditions = (found: readonly string[], not: readonly string[], more: Part
   min: 0,
   max: Infinity,
   automata: [...found.map((source) => [source, true] as const), ...not.map((source) => [source, false] as const)].map(
-    ([source, accepted]) => ({ automaton: automatonOf(parsePattern(source)!)!, accepted }),
+    ([source, accepted]) => ({ automaton: automatonOf(parsePattern(source)!, budget())!, accepted }),
   ),
   checks: [],
   hints: [],
@@ -105,7 +127,7 @@ describe('findText()', () => {
   })
 
   it('leaves out the texts that are named', () => {
-    const automaton = automatonOfTexts(['', 'a', 'aa'])!
+    const automaton = automatonOfTexts(['', 'a', 'aa'], budget())!
     const wanted = conditions(['^a*$'], [])
     const automata = [...wanted.automata, { automaton, accepted: false }]
     expect(find({ ...wanted, automata })).toEqual({ text: 'aaa' })

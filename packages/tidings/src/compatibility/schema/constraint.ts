@@ -7,5 +7,5 @@ export type OpenNode = { -readonly [Name in keyof Node]: Node[Name] } & { constr
 /** The constraint that an assertion of the schema at this place is. */
 export function constraint(assertion: Assertion, pointer: string, keyword: string = assertion.keyword): Constraint {
   const own = keyword === 'never' || keyword === 'unknown' ? pointer : pointerTo(pointer, keyword)
-  return { ...assertion, ...shapeOf(assertion), pointer: own }
+  return { ...assertion, ...shapeOf(assertion), pointer: own, kind: -1 }
 }

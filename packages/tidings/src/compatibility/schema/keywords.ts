@@ -1,17 +1,16 @@
-import { automatonOf } from '../pattern/automaton.ts'
-import { parsePattern } from '../pattern/parse.ts'
-import {
-  isPlainObject,
-  typeNames,
-  type Assertion,
-  type LimitKeyword,
-  type Node,
-  type Pattern,
-  type TypeName,
-} from './node.ts'
+import type { Pattern } from '../pattern/pattern.ts'
+import { isPlainObject, typeNames, type Assertion, type LimitKeyword, type Node, type TypeName } from './node.ts'
 
-/** Makes the node of a schema that stands below the keyword. */
-export type Inside = (raw: unknown, ...steps: readonly (string | number)[]) => Node
+/** What the keywords of one schema need to be read. */
+export interface Reading {
+  /** Makes the node of a schema that stands below a keyword. */
+  readonly inside: (raw: unknown, ...steps: readonly (string | number)[]) => Node
+  readonly pattern: (source: string) => Pattern
+  /** Says of something that it is not understood. */
+  readonly unknown: (reason: string, said: unknown) => Assertion
+}
+
+type Raw = Readonly<Record<string, unknown>>
 
 const limits: readonly LimitKeyword[] = [
   'minimum',
@@ -26,29 +25,40 @@ const limits: readonly LimitKeyword[] = [
   'minProperties',
   'maxProperties',
 ]
-/** Some validators give them a meaning that draft 2020-12 does not know. */
-const foreign = ['dependencies', 'nullable', '$recursiveRef', 'discriminator']
+/** Some validators give them a meaning that draft 2020-12 does not know, together with those keywords. */
+const foreign = { dependencies: [], nullable: ['type'], $recursiveRef: [], discriminator: ['oneOf', 'anyOf'] } as const
 
 /** The assertions of a schema, apart from its references and what is unevaluated, with the keyword where they stand. */
-export function readKeywords(raw: Readonly<Record<string, unknown>>, inside: Inside): readonly Assertion[] {
+export function readKeywords(whole: Raw, reading: Reading): readonly Assertion[] {
+  const { raw, strange } = withoutForeign(whole)
   return [
     ...readValues(raw),
     ...limits.flatMap((keyword): Assertion[] => {
       const limit = raw[keyword]
       return typeof limit === 'number' ? [{ keyword, limit }] : []
     }),
-    ...readTexts(raw),
-    ...readItems(raw, inside),
-    ...readProperties(raw, inside),
-    ...readPresence(raw, inside),
-    ...readLogic(raw, inside),
-    ...foreign
-      .filter((keyword) => raw[keyword] !== undefined)
-      .map((keyword): Assertion => ({ keyword: 'unknown', reason: `"${keyword}" is no keyword of draft 2020-12` })),
+    ...readTexts(raw, reading),
+    ...readItems(raw, reading),
+    ...readProperties(raw, reading),
+    ...readPresence(raw, reading),
+    ...readLogic(raw, reading),
+    ...strange.map(([keyword, said]) => reading.unknown(`"${keyword}" is no keyword of draft 2020-12`, said)),
   ]
 }
 
-function readValues(raw: Readonly<Record<string, unknown>>): readonly Assertion[] {
+/** A schema without what is not known to mean what it says, and that with the keyword that is to blame. */
+function withoutForeign(whole: Raw): { readonly raw: Raw; readonly strange: readonly (readonly [string, unknown])[] } {
+  const present = Object.entries(foreign).filter(([keyword]) => whole[keyword] !== undefined)
+  if (present.length === 0) return { raw: whole, strange: [] }
+  const left = new Set(present.flatMap(([keyword, others]) => [keyword, ...others]))
+  const raw = Object.fromEntries(Object.entries(whole).filter(([keyword]) => !left.has(keyword)))
+  const strange = present.map(([keyword, others]) => {
+    return [keyword, [keyword, ...others].map((each) => [each, whole[each]])] as const
+  })
+  return { raw, strange }
+}
+
+function readValues(raw: Raw): readonly Assertion[] {
   const found: Assertion[] = []
   const { type, enum: values } = raw
   if (type !== undefined) {
@@ -62,20 +72,15 @@ function readValues(raw: Readonly<Record<string, unknown>>): readonly Assertion[
   return found
 }
 
-function readTexts(raw: Readonly<Record<string, unknown>>): readonly Assertion[] {
+function readTexts(raw: Raw, reading: Reading): readonly Assertion[] {
   const { pattern, format } = raw
   return [
-    ...(typeof pattern === 'string' ? [{ keyword: 'pattern', pattern: readPattern(pattern) } as const] : []),
+    ...(typeof pattern === 'string' ? [{ keyword: 'pattern', pattern: reading.pattern(pattern) } as const] : []),
     ...(typeof format === 'string' ? [{ keyword: 'format', format } as const] : []),
   ]
 }
 
-export function readPattern(source: string): Pattern {
-  const expression = parsePattern(source)
-  return { source, expression, automaton: expression && automatonOf(expression) }
-}
-
-function readItems(raw: Readonly<Record<string, unknown>>, inside: Inside): readonly Assertion[] {
+function readItems(raw: Raw, { inside }: Reading): readonly Assertion[] {
   const found: Assertion[] = []
   const { prefixItems, items, contains, minContains, maxContains, uniqueItems } = raw
   const prefix = Array.isArray(prefixItems) ? prefixItems.map((each, index) => inside(each, 'prefixItems', index)) : []
@@ -90,11 +95,11 @@ function readItems(raw: Readonly<Record<string, unknown>>, inside: Inside): read
   return found
 }
 
-function readProperties(raw: Readonly<Record<string, unknown>>, inside: Inside): readonly Assertion[] {
+function readProperties(raw: Raw, reading: Reading): readonly Assertion[] {
   const found: Assertion[] = []
-  const properties = schemasOf(raw, 'properties', inside)
-  const patterns = [...schemasOf(raw, 'patternProperties', inside)].map(([source, node]) => ({
-    pattern: readPattern(source),
+  const properties = schemasOf(raw, 'properties', reading)
+  const patterns = [...schemasOf(raw, 'patternProperties', reading)].map(([source, node]) => ({
+    pattern: reading.pattern(source),
     node,
   }))
   if (properties.size > 0) found.push({ keyword: 'properties', properties })
@@ -104,15 +109,16 @@ function readProperties(raw: Readonly<Record<string, unknown>>, inside: Inside):
       keyword: 'additionalProperties',
       names: new Set(properties.keys()),
       patterns: patterns.map(({ pattern }) => pattern),
-      rest: inside(raw['additionalProperties'], 'additionalProperties'),
+      rest: reading.inside(raw['additionalProperties'], 'additionalProperties'),
     })
   }
   const { propertyNames } = raw
-  if (isSchema(propertyNames)) found.push({ keyword: 'propertyNames', name: inside(propertyNames, 'propertyNames') })
+  if (isSchema(propertyNames))
+    found.push({ keyword: 'propertyNames', name: reading.inside(propertyNames, 'propertyNames') })
   return found
 }
 
-function readPresence(raw: Readonly<Record<string, unknown>>, inside: Inside): readonly Assertion[] {
+function readPresence(raw: Raw, reading: Reading): readonly Assertion[] {
   const found: Assertion[] = []
   const { required, dependentRequired } = raw
   if (Array.isArray(required) && required.length > 0) found.push({ keyword: 'required', names: [...new Set(required)] })
@@ -122,12 +128,12 @@ function readPresence(raw: Readonly<Record<string, unknown>>, inside: Inside): r
     )
     if (names.length > 0) found.push({ keyword: 'dependentRequired', names: new Map(names) })
   }
-  const schemas = schemasOf(raw, 'dependentSchemas', inside)
+  const schemas = schemasOf(raw, 'dependentSchemas', reading)
   if (schemas.size > 0) found.push({ keyword: 'dependentSchemas', schemas })
   return found
 }
 
-function readLogic(raw: Readonly<Record<string, unknown>>, inside: Inside): readonly Assertion[] {
+function readLogic(raw: Raw, { inside }: Reading): readonly Assertion[] {
   const found: Assertion[] = []
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     const parts = raw[keyword]
@@ -146,7 +152,7 @@ function readLogic(raw: Readonly<Record<string, unknown>>, inside: Inside): read
   return found
 }
 
-function schemasOf(raw: Readonly<Record<string, unknown>>, keyword: string, inside: Inside): Map<string, Node> {
+function schemasOf(raw: Raw, keyword: string, { inside }: Pick<Reading, 'inside'>): Map<string, Node> {
   const found = raw[keyword]
   if (!isPlainObject(found)) return new Map()
   return new Map(Object.entries(found).map(([name, each]) => [name, inside(each, keyword, name)]))

@@ -1,5 +1,4 @@
-import type { Expression } from '../pattern/syntax.ts'
-import type { Automaton } from '../pattern/automaton.ts'
+import type { Pattern } from '../pattern/pattern.ts'
 
 /** A schema as it was read: its keywords as constraints, all of which a value must meet. */
 export interface Node {
@@ -13,15 +12,6 @@ export interface Node {
 
 export type TypeName = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'
 export const typeNames: readonly TypeName[] = ['null', 'boolean', 'number', 'string', 'array', 'object']
-
-/** A pattern with what is known of it. */
-export interface Pattern {
-  readonly source: string
-  /** Absent where it could not be read. */
-  readonly expression: Expression | undefined
-  /** Absent where no machine without memory says the same. */
-  readonly automaton: Automaton | undefined
-}
 
 export type LimitKeyword =
   | 'minimum'
@@ -43,6 +33,8 @@ interface Common {
   readonly nodes: readonly Node[]
   /** Everything else that it says, as a text. */
   readonly shape: string
+  /** The same for constraints that say the same. */
+  kind: number
 }
 
 export type Assertion =
@@ -82,8 +74,8 @@ export type Assertion =
     }
   /** `unevaluatedProperties` and `unevaluatedItems` that depend on which of several schemas a value meets. */
   | { readonly keyword: 'unevaluated'; readonly of: 'properties' | 'items'; readonly rest: Node; readonly owner: Node }
-  /** What is not understood here: no document is known to meet it or to break it. */
-  | { readonly keyword: 'unknown'; readonly reason: string }
+  /** What is not understood here: no document is known to meet it or to break it, but it is like one that says the same. */
+  | { readonly keyword: 'unknown'; readonly reason: string; readonly said: string }
 
 export type Constraint = Assertion & Common
 export type ConstraintOf<Keyword extends Assertion['keyword']> = Extract<Constraint, { readonly keyword: Keyword }>

@@ -1,6 +1,8 @@
-import { BudgetSpent } from '../budget.ts'
+import { BudgetSpent, type Budget } from '../budget.ts'
+import { canonical } from '../equality.ts'
+import { Pattern } from '../pattern/pattern.ts'
 import { alike } from './alike.ts'
-import { isSchema, readKeywords, type Inside } from './keywords.ts'
+import { isSchema, readKeywords, type Reading } from './keywords.ts'
 import { constraint, type OpenNode } from './constraint.ts'
 import { isPlainObject, pointerTo, type Assertion, type Node } from './node.ts'
 import { References, type Place } from './references.ts'
@@ -11,15 +13,20 @@ const deepest = 120
 const longestChain = 200
 
 /** Reads schemas of draft 2020-12 so that equal parts of them have the same kind. Throws `BudgetSpent` for one too large. */
-export function readSchemas(documents: readonly unknown[]): readonly Node[] {
+export function readSchemas(documents: readonly unknown[], budget: Budget): readonly Node[] {
   const nodes: OpenNode[] = []
+  const numbers = new Map<string, number>()
   const roots = documents.map((document) => {
     measure(document)
-    return new Reader(document, nodes).root()
+    const said = canonical(document)
+    const number = numbers.get(said) ?? numbers.size
+    numbers.set(said, number)
+    // Written and read again, so that each part has one place, also where the same object was put in several.
+    return new Reader({ document: JSON.parse(JSON.stringify(document)), number }, nodes, budget).root()
   })
-  for (const node of nodes) settleUnevaluated(node)
+  for (const node of nodes) settleUnevaluated(node, budget)
   for (const node of nodes) forbidCircles(node)
-  alike(nodes)
+  alike(nodes, budget)
   return roots
 }
 
@@ -37,15 +44,24 @@ function measure(document: unknown): void {
 
 class Reader {
   readonly #document: unknown
+  /** The same for documents that say the same. */
+  readonly #number: number
   readonly #references: References
   readonly #nodes: OpenNode[]
+  readonly #budget: Budget
   readonly #known = new Map<object, OpenNode>()
   readonly #waiting: { readonly node: OpenNode; readonly raw: Readonly<Record<string, unknown>> }[] = []
 
-  constructor(document: unknown, nodes: OpenNode[]) {
+  constructor(
+    { document, number }: { readonly document: unknown; readonly number: number },
+    nodes: OpenNode[],
+    budget: Budget,
+  ) {
     this.#document = document
+    this.#number = number
     this.#references = new References(document)
     this.#nodes = nodes
+    this.#budget = budget
   }
 
   root(): Node {
@@ -64,7 +80,7 @@ class Reader {
       this.#known.set(raw, node)
       this.#waiting.push({ node, raw })
     } else if (raw === false) node.constraints.push(constraint({ keyword: 'never' }, pointer))
-    else if (raw !== true) node.constraints.push(constraint(unknown('this is no schema'), pointer))
+    else if (raw !== true) node.constraints.push(constraint(this.#unknown(pointer, 'this is no schema', raw), pointer))
     return node
   }
 
@@ -83,32 +99,41 @@ class Reader {
 
   #fill(node: OpenNode, raw: Readonly<Record<string, unknown>>): void {
     const { pointer } = node
-    const inside: Inside = (each, ...steps) => this.#node({ raw: each, pointer: steps.reduce(pointerTo, pointer) })
-    const assertions = [...this.#readReferences(raw), ...readKeywords(raw, inside)]
+    const reading: Reading = {
+      inside: (each, ...steps) => this.#node({ raw: each, pointer: steps.reduce(pointerTo, pointer) }),
+      pattern: (source) => new Pattern(source, this.#budget),
+      unknown: (reason, said) => this.#unknown(pointer, reason, said),
+    }
+    const assertions = [...this.#readReferences(raw, reading), ...readKeywords(raw, reading)]
     for (const assertion of assertions) node.constraints.push(constraint(assertion, pointer))
     for (const of of ['properties', 'items'] as const) {
       const keyword = of === 'properties' ? 'unevaluatedProperties' : 'unevaluatedItems'
       if (!isSchema(raw[keyword])) continue
-      const rest = inside(raw[keyword], keyword)
+      const rest = reading.inside(raw[keyword], keyword)
       node.constraints.push(constraint({ keyword: 'unevaluated', of, rest, owner: node }, pointer, keyword))
     }
   }
 
-  #readReferences(raw: Readonly<Record<string, unknown>>): readonly Assertion[] {
+  #readReferences(raw: Readonly<Record<string, unknown>>, { unknown }: Reading): readonly Assertion[] {
     return (['$ref', '$dynamicRef'] as const).flatMap((keyword): Assertion[] => {
       const reference = raw[keyword]
       if (typeof reference !== 'string') return []
       const place =
         keyword === '$ref' ? this.#references.follow(raw, reference) : this.#references.followDynamic(raw, reference)
       return [
-        place ? { keyword: '$ref', target: this.#node(place) } : unknown(`${keyword} ${reference} is not followed`),
+        place
+          ? { keyword: '$ref', target: this.#node(place) }
+          : unknown(`${keyword} ${reference} is not followed`, { [keyword]: reference }),
       ]
     })
   }
-}
 
-function unknown(reason: string): Assertion {
-  return { keyword: 'unknown', reason }
+  /** What refers to something means the same only at the same place of the same document. */
+  #unknown(pointer: string, reason: string, what: unknown): Assertion {
+    const said = canonical(what)
+    const refers = /"\$(ref|dynamicRef|recursiveRef)"/.test(said)
+    return { keyword: 'unknown', reason, said: refers ? `${said} at ${pointer} in ${this.#number}` : said }
+  }
 }
 
 const annotations = new Set(['$ref', 'title', 'description', 'default', 'examples', 'deprecated', '$comment', '$defs'])

@@ -28,7 +28,7 @@ function partsOf(assertion: Assertion): Parts {
     case 'required':
       return { nodes: [], said: assertion.names.toSorted() }
     case 'unknown':
-      return { nodes: [], said: assertion.reason }
+      return { nodes: [], said: assertion.said }
     case 'allOf':
     case 'anyOf':
     case 'oneOf':

@@ -1,4 +1,6 @@
-import { type ConstraintOf, type Node, type Pattern } from './node.ts'
+import type { Budget } from '../budget.ts'
+import { Pattern } from '../pattern/pattern.ts'
+import { type ConstraintOf, type Node } from './node.ts'
 import { constraint, type OpenNode } from './constraint.ts'
 
 /** What the schemas beside an `unevaluated…` evaluate whatever the value is; `undefined` where that depends on it. */
@@ -11,11 +13,13 @@ interface Evaluated {
 }
 
 /** Says `unevaluatedProperties` and `unevaluatedItems` as their simpler siblings wherever they mean the same. */
-export function settleUnevaluated(node: OpenNode): void {
-  node.constraints = node.constraints.map((each) => (each.keyword === 'unevaluated' ? settled(node, each) : each))
+export function settleUnevaluated(node: OpenNode, budget: Budget): void {
+  node.constraints = node.constraints.map((each) =>
+    each.keyword === 'unevaluated' ? settled(node, each, budget) : each,
+  )
 }
 
-function settled(node: Node, unevaluated: ConstraintOf<'unevaluated'>): Node['constraints'][number] {
+function settled(node: Node, unevaluated: ConstraintOf<'unevaluated'>, budget: Budget): Node['constraints'][number] {
   const found: Evaluated = { names: new Set(), patterns: [], items: 0, everyProperty: false }
   if (!collect(node, unevaluated, found, new Set())) return unevaluated
   const { of, rest } = unevaluated
@@ -23,12 +27,10 @@ function settled(node: Node, unevaluated: ConstraintOf<'unevaluated'>): Node['co
     return { ...constraint({ keyword: 'items', from: found.items, item: rest }, ''), pointer: unevaluated.pointer }
   }
   const { names, patterns, everyProperty } = found
-  const everywhere = everyProperty ? [everyName] : patterns
+  const everywhere = everyProperty ? [new Pattern('', budget)] : patterns
   const assertion = { keyword: 'unevaluatedProperties', names, patterns: everywhere, rest } as const
   return { ...constraint(assertion, ''), pointer: unevaluated.pointer }
 }
-
-const everyName: Pattern = { source: '', expression: { kind: 'sequence', parts: [] }, automaton: undefined }
 
 /** Adds what a node evaluates; answers `false` where that depends on the value. */
 function collect(node: Node, beside: ConstraintOf<'unevaluated'>, found: Evaluated, seen: Set<Node>): boolean {

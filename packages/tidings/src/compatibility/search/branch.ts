@@ -1,4 +1,5 @@
-import { typeNames, type ConstraintOf, type Node, type Pattern, type TypeName } from '../schema/node.ts'
+import type { Pattern } from '../pattern/pattern.ts'
+import { typeNames, type ConstraintOf, type Node, type TypeName } from '../schema/node.ts'
 import type { Doubt, Literal } from './goal.ts'
 
 /** The names among which a property has to be. */
@@ -69,6 +70,13 @@ export class Branch {
   readonly absent = new Set<string>()
   readonly someProperties: SomeProperty[] = []
   doubt: Doubt | undefined
+
+  /** How much there is to copy. */
+  get parts(): number {
+    const { excluded, patterns, propertyRules, nameRules, listRules, someItems, someProperties, counts } = this
+    const lists = [excluded, patterns, propertyRules, nameRules, listRules, someItems, someProperties, counts]
+    return lists.reduce((sum, each) => sum + each.length, this.present.size + this.absent.size)
+  }
 
   copy(): Branch {
     const copy = new Branch()

@@ -6,8 +6,8 @@ import type { Literal, Search } from './goal.ts'
 export interface Alternative {
   readonly literals: readonly Literal[]
   readonly narrow?: (branch: Branch) => void
-  /** The constraint that is broken by it: it cannot be where the same one is met. */
-  readonly breaks?: string
+  /** The kind of the constraint that is broken by it: it cannot be where the same one is met. */
+  readonly breaks?: number
 }
 
 /** What follows from a demand: at once, and by one of several alternatives each. */

@@ -1,7 +1,8 @@
 import type { Budget } from '../budget.ts'
 import type { Choice } from '../choice.ts'
 import type { Evaluation } from '../evaluate.ts'
-import type { Constraint, Node, Pattern } from '../schema/node.ts'
+import type { Pattern } from '../pattern/pattern.ts'
+import type { Constraint, Node } from '../schema/node.ts'
 
 /** That a value meets a schema, or that it does not. */
 export interface Literal {

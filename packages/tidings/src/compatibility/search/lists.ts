@@ -57,7 +57,7 @@ class Finder {
       0,
       ...listRules.map((rule) => (rule.keyword === 'items' ? finite(rule.from) : rule.prefix.length)),
       ...someItems.map(({ from, exact }) => from + (exact ? 1 : 0)),
-      this.#goal.writer ? writerReach(this.#goal.writer) : 0,
+      this.#goal.writer ? writerReach(this.#goal.writer, this.#search.budget) : 0,
     ]
     const needed = someItems.length + counts.reduce((sum, { min }) => sum + min, 0) + (doubled ? 2 : 0)
     const { choice, depth } = this.#search
@@ -85,31 +85,30 @@ class Finder {
     const wanted = this.#branch.someItems[index]
     if (!wanted) return yield items
     const last = wanted.exact ? wanted.from : items.length - 1
-    for (const position of this.#different(items, wanted.from, last)) {
+    for (const position of this.#different(items, wanted.from, last, index + 1)) {
       yield* this.#placeItems(withMore(items, position, wanted.literals), index + 1)
     }
   }
 
-  /** Positions of which no two are treated alike. */
-  *#different(items: Items, first: number, last: number): Iterable<number> {
+  /** Positions of which no two are treated alike, also by those items that are still to be placed. */
+  *#different(items: Items, first: number, last: number, placed: number): Iterable<number> {
     const seen = new Set<string>()
+    const left = this.#branch.someItems.slice(placed)
     for (let position = first; position <= Math.min(last, items.length - 1); position++) {
       this.#search.budget.spend()
-      const said = keyOf(items[position]!) + this.#writerKey(position)
+      const eligible = left.map(({ from, exact }) => (exact ? position === from : position >= from))
+      const said = `${this.#keyAt(items, position)} ${eligible.join()}`
       if (seen.has(said)) continue
       seen.add(said)
       yield position
     }
   }
 
-  #writerKey(position: number): string {
+  /** The same for positions that are treated alike. */
+  #keyAt(items: Items, position: number): string {
     const { writer } = this.#goal
-    return writer
-      ? ` ${writerOfItem(writer, position)
-          .map(({ kind }) => kind)
-          .sort()
-          .join()}`
-      : ''
+    const writing = writer?.length ? writerOfItem(writer, position, this.#search.budget).map(({ kind }) => kind) : []
+    return `${keyOf(items[position]!)} ${writing.sort().join()}`
   }
 
   /** Decides which items are those that are counted. */
@@ -130,12 +129,7 @@ class Finder {
 
   *#some(items: Items, literal: Literal, left: number, from: number): Iterable<Items> {
     if (left === 0) return yield items
-    const seen = new Set<string>()
-    for (let position = from; position <= items.length - left; position++) {
-      this.#search.budget.spend()
-      const said = keyOf(items[position]!) + this.#writerKey(position)
-      if (seen.has(said)) continue
-      seen.add(said)
+    for (const position of this.#different(items, from, items.length - left, this.#branch.someItems.length)) {
       yield* this.#some(withMore(items, position, [literal]), literal, left - 1, position + 1)
     }
   }
@@ -167,11 +161,9 @@ class Finder {
         continue
       }
       const outcome = this.#valueAt(position, literals, this.#branch.unique ? values : [])
-      const found = this.#isProof(outcome, items, position) ? this.#tally.add(outcome) : undefined
+      const found = this.#tally.add(outcome)
       if (!found) {
-        if (outcome.status !== 'found' && !this.#isProof(outcome, items, position)) {
-          this.#tally.doubt('', 'not enough different items were found')
-        }
+        if (outcome.status === 'none') this.#doubtDifferent(items, position)
         return undefined
       }
       values.push(found.value)
@@ -184,18 +176,19 @@ class Finder {
     const different = others.length > 0 ? [broken(this.#search.listed(others))] : []
     return this.#search.solve({
       literals: [...literals, ...different],
-      ...(writer ? { writer: writerOfItem(writer, position) } : {}),
+      ...(writer ? { writer: writerOfItem(writer, position, this.#search.budget) } : {}),
     })
   }
 
-  /** That nothing is left for one item is a proof where nothing else could have been chosen for those before it. */
-  #isProof(outcome: Outcome, items: Items, position: number): boolean {
-    if (outcome.status !== 'none' || !this.#branch.unique || position === 0) return true
-    const literals = items[position]!
-    if (this.#valueAt(position, literals, []).status === 'none') return true
-    return items.every(
-      (each, index) => keyOf(each) + this.#writerKey(index) === keyOf(literals) + this.#writerKey(position),
-    )
+  /** That nothing is left for one item is no proof where something else could have been chosen for those before it. */
+  #doubtDifferent(items: Items, position: number): void {
+    if (!this.#branch.unique || position === 0) return
+    const alone = this.#valueAt(position, items[position]!, [])
+    this.#tally.add(alone)
+    if (alone.status === 'none') return
+    const key = this.#keyAt(items, position)
+    if (items.some((_, index) => this.#keyAt(items, index) !== key))
+      this.#tally.doubt('', 'not enough different items were found')
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Pattern } from '../schema/node.ts'
+import type { Pattern } from '../pattern/pattern.ts'
 import type { Branch, Region } from './branch.ts'
 import { broken, met } from './demand.ts'
 import type { Literal, Search, Tally } from './goal.ts'

@@ -1,3 +1,4 @@
+import { all, not, type Answer } from '../answer.ts'
 import { isExact, isMultiple } from '../evaluate.ts'
 import type { Branch } from './branch.ts'
 import type { Check, Found, Search, Tally } from './goal.ts'
@@ -14,7 +15,9 @@ export function findNumber(branch: Branch, search: Search, tally: Tally, check: 
   const { values, complete } = candidatesOf(branch, search)
   for (const value of values) {
     search.budget.spend()
-    if (!fits(value, branch)) continue
+    const fitting = fits(value, branch)
+    if (fitting === false) continue
+    if (fitting === undefined) tally.doubt('', `whether ${value} is such a multiple is not known`)
     const found = check(value)
     if (found) return found
   }
@@ -22,15 +25,13 @@ export function findNumber(branch: Branch, search: Search, tally: Tally, check: 
   return undefined
 }
 
-function fits(value: number, branch: Branch): boolean {
+function fits(value: number, branch: Branch): Answer {
   const { lower, upper, lowerOpen, upperOpen } = branch.range
   if (!Number.isFinite(value)) return false
   if (value < lower || value > upper || (lowerOpen && value === lower) || (upperOpen && value === upper)) return false
   if (branch.excluded.includes(value)) return false
-  return (
-    branch.multiples.every((multiple) => isMultiple(value, multiple) === true) &&
-    branch.notMultiples.every((multiple) => isMultiple(value, multiple) === false)
-  )
+  const multiples = all(branch.multiples, (multiple) => isMultiple(value, multiple))
+  return all([multiples, all(branch.notMultiples, (each) => not(isMultiple(value, each)))], (answer) => answer)
 }
 
 interface Candidates {
@@ -64,7 +65,7 @@ function leastCommon(multiples: readonly number[]): number | undefined {
     least = (least / divisor(least, whole)) * whole
   }
   const found = Number(least) / scale
-  return isExact(found) ? found : undefined
+  return isExact(found) && BigInt(found * scale) === least ? found : undefined
 }
 
 function divisor(left: bigint, right: bigint): bigint {

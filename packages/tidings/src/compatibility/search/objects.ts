@@ -1,6 +1,6 @@
 import { all, type Answer } from '../answer.ts'
 import { evaluate } from '../evaluate.ts'
-import { findIn, isCovered } from '../find.ts'
+import { isCovered } from '../covered.ts'
 import type { Branch, SomeProperty } from './branch.ts'
 import { met } from './demand.ts'
 import type { Check, Found, Goal, Literal, Outcome, Search, Tally } from './goal.ts'
@@ -16,7 +16,17 @@ const deepestExtras = 6
 
 /** Finds an object: places each property that must be somewhere, makes the values, and fills up to the size. */
 export function findObject(goal: Goal, branch: Branch, search: Search, tally: Tally, check: Check): Found | undefined {
-  return new Finder(goal, branch, search, tally, check).find()
+  return contradicts(branch) ? undefined : new Finder(goal, branch, search, tally, check).find()
+}
+
+/** Whether a property must break what it must meet, as with each that two large schemas have in common. */
+function contradicts({ someProperties, propertyRules }: Branch): boolean {
+  return someProperties.some(({ region: { name }, literals }) =>
+    propertyRules.some((rule) => {
+      const demanded = rule.keyword === 'properties' && name !== undefined ? rule.properties.get(name) : undefined
+      return literals.some(({ node, met: wanted }) => !wanted && node.kind === demanded?.kind)
+    }),
+  )
 }
 
 class Finder {
@@ -37,8 +47,9 @@ class Finder {
     this.#search = search
     this.#tally = tally
     this.#check = check
-    this.#named = goal.writer && namedBy(goal.writer)
+    this.#named = goal.writer && namedBy(goal.writer, search.budget)
     this.#known = knownNames(branch, this.#named)
+    search.budget.spend(this.#known.size / 20)
     this.#fresh = new FreshNames({ branch, named: this.#named, known: this.#known, search, tally })
   }
 
@@ -71,7 +82,7 @@ class Finder {
   }
 
   #isInside({ pattern, outside, breaks }: SomeProperty['region'], name: string): Answer {
-    if (pattern) return findIn(pattern, name)
+    if (pattern) return pattern.isIn(name)
     if (outside) return opposite(isCovered(outside, name))
     return breaks ? opposite(evaluate(breaks, name, this.#search.evaluation)) : true
   }
@@ -92,7 +103,10 @@ class Finder {
   #valueFor(name: string, more: readonly Literal[]): Outcome {
     const { writer } = this.#goal
     const literals = [...this.#literalsFor(name), ...more]
-    return this.#search.solve({ literals, ...(writer ? { writer: writerOfProperty(writer, name) } : {}) })
+    return this.#search.solve({
+      literals,
+      ...(writer ? { writer: writerOfProperty(writer, name, this.#search.budget) } : {}),
+    })
   }
 
   #literalsFor(name: string): readonly Literal[] {
@@ -105,7 +119,7 @@ class Finder {
           return node ? [met(node)] : []
         }
         case 'patternProperties':
-          return rule.patterns.filter(({ pattern }) => this.#sure(findIn(pattern, name))).map(({ node }) => met(node))
+          return rule.patterns.filter(({ pattern }) => this.#sure(pattern.isIn(name))).map(({ node }) => met(node))
         default:
           return this.#sure(opposite(isCovered(rule, name))) ? [met(rule.rest)] : []
       }
@@ -158,7 +172,10 @@ class Finder {
 
   #valueOfFresh({ literals, example }: FreshClass): Outcome {
     const { writer } = this.#goal
-    return this.#search.solve({ literals, ...(writer ? { writer: writerOfProperty(writer, example) } : {}) })
+    return this.#search.solve({
+      literals,
+      ...(writer ? { writer: writerOfProperty(writer, example, this.#search.budget) } : {}),
+    })
   }
 
   /** Optional properties, as somebody would fill them in. What comes of trying them proves nothing. */

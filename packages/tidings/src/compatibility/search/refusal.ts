@@ -1,3 +1,4 @@
+import { isStandardFormat } from '../formats.ts'
 import { isPlainObject, type Constraint, type ConstraintOf, type LimitKeyword, type Node } from '../schema/node.ts'
 import { narrow, type Branch, type Region } from './branch.ts'
 import { broken, limit, met, onlyObject, type Alternative } from './demand.ts'
@@ -23,14 +24,14 @@ export function waysToBreak(constraint: Constraint, search: Search): readonly Al
       return [onText((branch) => branch.patterns.push({ pattern: constraint.pattern, found: false }))]
     case 'format':
       if (search.asserts(constraint.format) === false) return []
-      return [onText((branch) => branch.formats.push({ format: constraint.format, met: false }))]
+      return breakFormat(constraint.format)
     case 'allOf':
     case '$ref':
       return constraint.nodes.map((node) => ({ literals: [broken(node)] }))
     case 'anyOf':
       return [{ literals: constraint.parts.map(broken) }]
     case 'oneOf':
-      return breakOneOf(constraint.parts)
+      return breakOneOf(constraint.parts, search)
     case 'not':
       return [{ literals: [met(constraint.inner)] }]
     case 'if':
@@ -43,6 +44,12 @@ export function waysToBreak(constraint: Constraint, search: Search): readonly Al
     default:
       return breakObject(constraint)
   }
+}
+
+/** The formats that JSON Schema names are about texts; others may be about numbers. */
+function breakFormat(format: string): readonly Alternative[] {
+  const text = onText((branch) => branch.formats.push({ format, met: false }))
+  return isStandardFormat(format) ? [text] : [text, { literals: [], narrow: (branch) => branch.only('number') }]
 }
 
 function doubtful(pointer: string, reason: string): Alternative {
@@ -130,7 +137,8 @@ function breakValue(value: object, search: Search): readonly Alternative[] {
   ]
 }
 
-function breakOneOf(parts: readonly Node[]): readonly Alternative[] {
+function breakOneOf(parts: readonly Node[], { budget }: Search): readonly Alternative[] {
+  budget.spend(parts.length ** 2 / 20)
   const pairs = parts.flatMap((one, index) => parts.slice(index + 1).map((other) => [one, other] as const))
   return [{ literals: parts.map(broken) }, ...pairs.map((pair) => ({ literals: pair.map(met) }))]
 }

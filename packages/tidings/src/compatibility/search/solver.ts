@@ -2,7 +2,6 @@ import { all, type Answer } from '../answer.ts'
 import type { Choice } from '../choice.ts'
 import { evaluate, type Evaluation } from '../evaluate.ts'
 import { canonical } from '../equality.ts'
-import { findIn } from '../find.ts'
 import { constraint } from '../schema/constraint.ts'
 import type { Constraint, Node } from '../schema/node.ts'
 import { Branch } from './branch.ts'
@@ -63,7 +62,8 @@ export class Solver implements Search {
     const known = this.#listed.get(text)
     if (known) return known
     const kind = -1 - this.#listed.size
-    const node: Node = { id: kind, pointer: '', constraints: [constraint({ keyword: 'enum', values }, '')], kind }
+    const listing = { ...constraint({ keyword: 'enum', values }, ''), kind }
+    const node: Node = { id: kind, pointer: '', constraints: [listing], kind }
     this.#listed.set(text, node)
     return node
   }
@@ -115,7 +115,7 @@ export class Solver implements Search {
       seen.set(next.node.kind, next.met)
       if (next.met) {
         for (const constraint of next.node.constraints) {
-          state.kept.add(textOf(constraint))
+          state.kept.add(constraint.kind)
           const { literals, choices: more } = demand(constraint, branch, this)
           waiting.push(...literals)
           choices.push(...more)
@@ -123,12 +123,16 @@ export class Solver implements Search {
       } else choices.push(next.node.constraints.flatMap((each) => this.#waysToBreak(each)))
       if (branch.types.size === 0) return none
     }
-    const left = choices.map((alternatives) => open(alternatives, state)).filter((each) => each !== undefined)
+    const alternatives = choices.reduce((sum, each) => sum + each.length, 0)
+    this.budget.spend(alternatives / 5)
+    const left = choices.map((each) => open(each, state)).filter((each) => each !== undefined)
     if (left.length === 0) return this.#atLeaf(goal, branch)
     const fewest = left.reduce((best, each) => (each.length < best.length ? each : best))
     const others = left.filter((each) => each !== fewest)
     const tally = new Tally()
+    const copied = branch.parts + seen.size + state.kept.size + others.length
     for (const alternative of this.choice.order(fewest)) {
+      this.budget.spend(copied / 20)
       const next = branch.copy()
       alternative.narrow?.(next)
       if (next.types.size === 0) continue
@@ -146,8 +150,7 @@ export class Solver implements Search {
   }
 
   #waysToBreak(each: Constraint): readonly Alternative[] {
-    const breaks = textOf(each)
-    return waysToBreak(each, this).map((alternative) => ({ ...alternative, breaks }))
+    return waysToBreak(each, this).map((alternative) => ({ ...alternative, breaks: each.kind }))
   }
 
   #atLeaf(goal: Goal, branch: Branch): Outcome {
@@ -170,7 +173,10 @@ export class Solver implements Search {
     { value, listed }: { readonly value: unknown; readonly listed: boolean },
     tally: Tally,
   ): Found | undefined {
-    const answer = all([this.#meets(goal, value), goal.writer ? writes(goal.writer, value) : true], (each) => each)
+    const answer = all(
+      [this.#meets(goal, value), goal.writer ? writes(goal.writer, value, this.budget) : true],
+      (each) => each,
+    )
     // That one of some values does not fit says nothing; that one does not which was made to fit leaves a doubt.
     if (answer === false && listed) return undefined
     const sure = answer === true
@@ -189,7 +195,7 @@ export class Solver implements Search {
     })
     if (literals === false || !goal.name) return literals
     const name = all(goal.name, ({ pattern, found }) => {
-      const answer = typeof value === 'string' ? findIn(pattern, value) : false
+      const answer = typeof value === 'string' ? pattern.isIn(value) : false
       return answer === undefined ? undefined : answer === found
     })
     return all([literals, name], (answer) => answer)
@@ -201,8 +207,8 @@ interface State {
   readonly waiting: Literal[]
   /** By kind of node, whether it is met or broken. */
   readonly seen: Map<number, boolean>
-  /** The constraints that are met, as texts. */
-  readonly kept: Set<string>
+  /** The kinds of the constraints that are met. */
+  readonly kept: Set<number>
   readonly choices: (readonly Alternative[])[]
 }
 
@@ -219,12 +225,6 @@ function open(alternatives: readonly Alternative[], { seen, kept }: State): read
     left.push(alternative)
   }
   return left
-}
-
-/** The same for constraints that say the same; what is unevaluated depends on those beside it. */
-function textOf(constraint: Constraint): string {
-  const beside = constraint.keyword === 'unevaluated' ? ` beside ${constraint.owner.kind}` : ''
-  return `${constraint.shape} ${constraint.nodes.map(({ kind }) => kind).join()}${beside}`
 }
 
 function unknown(pointer: string, reason: string): Outcome {

@@ -1,5 +1,4 @@
 import { badTexts, goodTexts } from '../formats.ts'
-import { findIn } from '../find.ts'
 import { not, type Answer } from '../answer.ts'
 import { automatonOfTexts, type Automaton } from '../pattern/automaton.ts'
 import { findText } from '../pattern/language.ts'
@@ -46,7 +45,7 @@ function contradicts(demands: readonly (readonly [string, boolean])[]): boolean 
 
 function conditionsOf(
   { patterns, formats, excluded }: Branch,
-  { evaluation }: Search,
+  { evaluation, budget }: Search,
 ): { readonly automata: { automaton: Automaton; accepted: boolean }[]; readonly questions: Question[] } {
   const automata: { automaton: Automaton; accepted: boolean }[] = []
   const questions: Question[] = []
@@ -55,13 +54,13 @@ function conditionsOf(
     if (known.has(pattern.source)) continue
     known.add(pattern.source)
     if (pattern.automaton) automata.push({ automaton: pattern.automaton, accepted: found })
-    else questions.push((text) => (found ? findIn(pattern, text) : not(findIn(pattern, text))))
+    else questions.push((text) => (found ? pattern.isIn(text) : not(pattern.isIn(text))))
   }
   for (const { format, met } of formats) {
     questions.push((text) => (met ? evaluation.format(format, text) : not(evaluation.format(format, text))))
   }
   const texts = excluded.filter((value) => typeof value === 'string')
-  const automaton = automatonOfTexts(texts)
+  const automaton = automatonOfTexts(texts, budget)
   if (automaton && texts.length > 0) automata.push({ automaton, accepted: false })
   else if (!automaton) questions.push((text) => !texts.includes(text))
   return { automata, questions }

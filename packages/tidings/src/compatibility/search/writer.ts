@@ -1,7 +1,9 @@
+import type { Budget } from '../budget.ts'
 import { all, any, type Answer } from '../answer.ts'
 import { equal } from '../equality.ts'
-import { findIn, isCovered } from '../find.ts'
-import { isPlainObject, type Constraint, type Node, type Pattern } from '../schema/node.ts'
+import { isCovered } from '../covered.ts'
+import type { Pattern } from '../pattern/pattern.ts'
+import { isPlainObject, type Constraint, type Node } from '../schema/node.ts'
 
 /** What a writer's schemas name in an object: these, those that match, or whatever comes. */
 export interface Named {
@@ -22,15 +24,17 @@ function applied(writer: readonly Node[]): ReadonlySet<Node> {
 
 const inPlace = new Set(['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'])
 
-function constraintsOf(writer: readonly Node[]): readonly Constraint[] {
-  return [...applied(writer)].flatMap(({ constraints }) => constraints)
+function constraintsOf(writer: readonly Node[], budget: Budget): readonly Constraint[] {
+  const found = [...applied(writer)].flatMap(({ constraints }) => constraints)
+  budget.spend(found.length / 30)
+  return found
 }
 
-export function namedBy(writer: readonly Node[]): Named {
+export function namedBy(writer: readonly Node[], budget: Budget): Named {
   const names = new Set<string>()
   const patterns: Pattern[] = []
   let every = false
-  for (const constraint of constraintsOf(writer)) {
+  for (const constraint of constraintsOf(writer, budget)) {
     switch (constraint.keyword) {
       case 'properties':
         for (const name of constraint.properties.keys()) names.add(name)
@@ -64,15 +68,15 @@ function describes({ constraints }: Node): boolean {
 }
 
 /** The writer's schemas that speak of a property. */
-export function writerOfProperty(writer: readonly Node[], name: string): readonly Node[] {
-  return constraintsOf(writer).flatMap((constraint): readonly Node[] => {
+export function writerOfProperty(writer: readonly Node[], name: string, budget: Budget): readonly Node[] {
+  return constraintsOf(writer, budget).flatMap((constraint): readonly Node[] => {
     switch (constraint.keyword) {
       case 'properties': {
         const node = constraint.properties.get(name)
         return node ? [node] : []
       }
       case 'patternProperties':
-        return constraint.patterns.filter(({ pattern }) => findIn(pattern, name)).map(({ node }) => node)
+        return constraint.patterns.filter(({ pattern }) => pattern.isIn(name)).map(({ node }) => node)
       case 'additionalProperties':
       case 'unevaluatedProperties':
         return isCovered(constraint, name) ? [] : [constraint.rest]
@@ -85,8 +89,8 @@ export function writerOfProperty(writer: readonly Node[], name: string): readonl
 }
 
 /** The writer's schemas that speak of the item at a position. */
-export function writerOfItem(writer: readonly Node[], position: number): readonly Node[] {
-  return constraintsOf(writer).flatMap((constraint): readonly Node[] => {
+export function writerOfItem(writer: readonly Node[], position: number, budget: Budget): readonly Node[] {
+  return constraintsOf(writer, budget).flatMap((constraint): readonly Node[] => {
     switch (constraint.keyword) {
       case 'prefixItems':
         return constraint.prefix.slice(position, position + 1)
@@ -103,28 +107,29 @@ export function writerOfItem(writer: readonly Node[], position: number): readonl
 }
 
 /** The position from which on the writer's schemas speak of all items alike. */
-export function writerReach(writer: readonly Node[]): number {
-  const lengths = constraintsOf(writer).map((each) => (each.keyword === 'prefixItems' ? each.prefix.length : 0))
+export function writerReach(writer: readonly Node[], budget: Budget): number {
+  const lengths = constraintsOf(writer, budget).map((each) => (each.keyword === 'prefixItems' ? each.prefix.length : 0))
   return Math.max(0, ...lengths)
 }
 
 /** Whether the objects in a value hold only what its writer names; a value that a schema spells out holds what it holds. */
-export function writes(writer: readonly Node[], value: unknown): Answer {
-  if (typeof value !== 'object' || value === null || spellsOut(writer, value)) return true
-  if (Array.isArray(value)) return all(value.entries(), ([index, item]) => writes(writerOfItem(writer, index), item))
+export function writes(writer: readonly Node[], value: unknown, budget: Budget): Answer {
+  if (typeof value !== 'object' || value === null || spellsOut(writer, value, budget)) return true
+  if (Array.isArray(value))
+    return all(value.entries(), ([index, item]) => writes(writerOfItem(writer, index, budget), item, budget))
   if (!isPlainObject(value)) return true
-  const named = namedBy(writer)
+  const named = namedBy(writer, budget)
   return all(Object.entries(value), ([name, member]) =>
-    all([isNamed(named, name), writes(writerOfProperty(writer, name), member)], (answer) => answer),
+    all([isNamed(named, name), writes(writerOfProperty(writer, name, budget), member, budget)], (answer) => answer),
   )
 }
 
 export function isNamed({ names, patterns, every }: Named, name: string): Answer {
-  return every || names.has(name) || any(patterns, (pattern) => findIn(pattern, name))
+  return every || names.has(name) || any(patterns, (pattern) => pattern.isIn(name))
 }
 
-function spellsOut(writer: readonly Node[], value: unknown): boolean {
-  return constraintsOf(writer).some(
+function spellsOut(writer: readonly Node[], value: unknown, budget: Budget): boolean {
+  return constraintsOf(writer, budget).some(
     (constraint) =>
       (constraint.keyword === 'enum' || constraint.keyword === 'const') &&
       constraint.values.some((each) => equal(each, value)),
