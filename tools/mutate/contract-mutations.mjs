@@ -126,8 +126,8 @@ export const contractMutations = [
   {
     promise: 'The schemas that a topic had before contracts are the first revision.',
     file: 'broker/contracts/plan.ts',
-    from: 'registered ?? adopted(known.topic(topic.topic), schemas, by)',
-    to: 'registered ?? []',
+    from: 'registered?.types ?? adopted(known.topic(topic.topic), schemas, by)',
+    to: 'registered?.types ?? []',
     tests: broker,
     name: 'over the memory engine a topic keeps the schemas',
   },

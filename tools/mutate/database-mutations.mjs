@@ -60,7 +60,7 @@ export const databaseMutations = [
   },
   {
     promise: 'A transaction in which a statement has failed is not said to be committed.',
-    file: 'databases/postgres/database.ts',
+    file: 'databases/postgres/commit.ts',
     from: "if (done === 'COMMIT') return",
     to: 'return',
     tests: clients,
@@ -68,7 +68,7 @@ export const databaseMutations = [
   },
   {
     promise: 'A connection that is lost during a commit leaves it unknown, and that is said.',
-    file: 'databases/postgres/database.ts',
+    file: 'databases/postgres/commit.ts',
     from: 'if (connection.lost) throw commitUnknown(error)',
     to: '',
     tests: clients,

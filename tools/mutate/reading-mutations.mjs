@@ -173,7 +173,7 @@ export const readingMutations = [
   {
     promise: 'A handler that clones its data is handled at once.',
     file: 'service/handler.ts',
-    from: 'if (!isCloneError(error) || this.counter !== undefined) throw error',
+    from: 'if (!isCloneError(error)) throw error',
     to: 'throw error',
     tests: ['service/needs.test.ts'],
   },
