@@ -22,7 +22,10 @@ export interface InspectOptions {
    * schema are not upcast: what they say cannot be compared with what is in a newer one.
    */
   readonly entity?: ReadEntity
-  /** How many events of the topic are looked through for older versions of the keys: 10,000. */
+  /**
+   * How many events of the topic are looked through for older versions of the keys, and for those that came too late to
+   * count: 100,000. Where one of these is further back, a counter that was set back is taken for a row that was never told.
+   */
   readonly scan?: number
 }
 
@@ -68,11 +71,11 @@ async function lookOnce(
   options: InspectOptions,
   keys: readonly string[],
 ): Promise<{ readonly hops: readonly Hops[]; readonly changed: ReadonlySet<string> }> {
-  const { broker, caller, copy, owner, entity, scan } = options
+  const { broker, caller, copy, owner, entity, scan = 100_000 } = options
   const { topic } = copy
   const reader = new StateReader(copy, entity)
   const before = await owner?.standing(keys)
-  const history = await broker.history(caller, { topic, keys, ...(scan !== undefined && { scan }) })
+  const history = await broker.history(caller, { topic, keys, scan })
   const topics = new Map(keys.map((key) => [key, topicHop(history, key, reader)]))
   const subscriptions = await subscriptionHops(options, topics)
   const copies = await copy.find(keys)

@@ -1,6 +1,7 @@
 import { compareKeys } from './key-order.ts'
 import type { Cut, KeyRange, Part, RowHash, Side } from './side.ts'
 import { isRangeTooLarge } from './time-limit.ts'
+import { allOf, Turns } from './turns.ts'
 
 type RowsCut = Extract<Cut, { readonly rows: number }>
 
@@ -9,6 +10,8 @@ const fewRows = 128
 /** Into how many parts a range is taken apart at most. */
 const mostParts = 64
 const hashesAtOnce = 1_000
+/** So many ranges are looked into at once: most of the time goes by until an answer comes. */
+const rangesAtOnce = 4
 
 /** Finds the keys of a range whose rows are different, or are on one side only. */
 export class Bisection {
@@ -16,6 +19,7 @@ export class Bisection {
   readonly #copy: Side
   readonly #onDoubt: (key: string) => void
   readonly #signal: AbortSignal | undefined
+  readonly #turns = new Turns(rangesAtOnce)
   /** How many rows of the source were hashed one by one. */
   crossed = 0
 
@@ -62,7 +66,7 @@ export class Bisection {
   /** The source's parts of the beginning of a range, of half as much until it can give them in time; and how they were cut. */
   async #sourceParts(range: KeyRange, cut: RowsCut): Promise<readonly [readonly Part[], RowsCut]> {
     try {
-      return [await this.#source.digests(range, cut), cut]
+      return [await this.#turns.during(() => this.#source.digests(range, cut)), cut]
     } catch (error) {
       const rows = Math.ceil((cut.rows * cut.parts) / 2)
       if (!isRangeTooLarge(error) || rows <= fewRows) throw error
@@ -71,21 +75,26 @@ export class Bisection {
   }
 
   async #compareParts(range: KeyRange, parts: readonly Part[]): Promise<void> {
-    const copies = await this.#copy.digests(after(range), { ends: parts.map(({ end }) => end) })
+    const ends = parts.map(({ end }) => end)
+    const copies = await this.#turns.during(() => this.#copy.digests(after(range), { ends }))
+    const compared: Promise<void>[] = []
     let from = range.after
     for (const [place, part] of parts.entries()) {
       const within = { ...(from !== undefined && { after: from }), ...(part.end !== undefined && { upTo: part.end }) }
-      await this.compare(within, part, copies[place]!)
+      compared.push(this.compare(within, part, copies[place]!))
       from = part.end
     }
+    await allOf(compared)
   }
 
   /** A page of either side after the other; what only one of them has shows in the same way. */
   async #compareRows(range: KeyRange): Promise<void> {
     for (let rest = range; ;) {
       this.#signal?.throwIfAborted()
-      const source = await this.#source.hashes(rest, hashesAtOnce)
-      const copy = await this.#copy.hashes(rest, hashesAtOnce)
+      const { source, copy } = await this.#turns.during(async () => ({
+        source: await this.#source.hashes(rest, hashesAtOnce),
+        copy: await this.#copy.hashes(rest, hashesAtOnce),
+      }))
       const end = earlier(source.end, copy.end)
       const reached = ({ key }: RowHash): boolean => end === undefined || compareKeys(key, end) <= 0
       const rows = source.rows.filter(reached)
