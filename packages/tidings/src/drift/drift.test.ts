@@ -3,6 +3,7 @@ import Libsql from 'libsql'
 import { defineContract } from '../contract/index.ts'
 import { sqliteDatabase } from '../databases/sqlite/index.ts'
 import { TidingsError } from '../errors.ts'
+import { formatSequence } from '../event/index.ts'
 import { createService, type Service } from '../service/index.ts'
 import { crm, serviceBench, type ServiceBench } from '../service/service.fixture.ts'
 import { ownerHandler } from '../verify/index.ts'
@@ -70,6 +71,28 @@ const explained = async (parts: Partial<Parameters<typeof explainDrift>[0]> = {}
   explainDrift({ broker: bench.broker, caller: operator, owner, copy, ...parts }, keys)
 
 describe('explainDrift()', () => {
+  it('finds what came too late to count behind many others', async () => {
+    own.exec("update tidings_key_version set sequence = 0 where key = cast('a' as blob)")
+    await change('a', 'again@x')
+    await bench.environment.advance(20_000)
+    const others = Array.from({ length: 11_000 }, (_, at) => ({
+      event: {
+        id: `other-${at}`,
+        source: 'crm',
+        type: `${topic}.updated`,
+        key: 'other',
+        sequence: formatSequence(at + 1),
+      },
+    }))
+    for (let from = 0; from < others.length; from += 1_000) {
+      await bench.broker.publish(
+        { namespace: 'default', principal: 'crm' },
+        { topic, events: others.slice(from, from + 1_000) },
+      )
+    }
+    expect(await explained({}, 'a')).toMatchObject([{ key: 'a', kind: 'restored' }])
+  })
+
   it('finds nothing where everybody has the same, and says what each hop has', async () => {
     const [cause] = await explained({}, 'a')
     expect(cause).toMatchObject({ key: 'a', kind: 'none', mend: { action: 'none' } })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { simulatedEnvironment } from '../testing/index.ts'
+import { compare } from './compare.ts'
 import { compared, manyRows, MemorySide } from './compare.fixture.ts'
 import { DigestSum } from './hash.ts'
 import type { Cut, KeyRange, Part } from './side.ts'
@@ -104,6 +105,40 @@ describe('compare() by digests', () => {
     expect({ differences, source }).toEqual({ differences: 5, source: 50_000 })
     expect(crossed).toBeGreaterThan(0)
     expect(crossed).toBeLessThan(50_000 * 0.05)
+  })
+
+  it('looks into several ranges at once, but never asks for more than a few', async () => {
+    const names = manyRows(20_000)
+    const [source, copy] = [new MemorySide(names), new MemorySide(names)]
+    for (let key = 0; key < 20_000; key += 200) copy.write(String(key), 'Eve')
+    let [asked, most] = [0, 0]
+    const hashes = source.hashes
+    source.hashes = async (range, limit) => {
+      most = Math.max(most, ++asked)
+      await new Promise((resolve) => setImmediate(resolve))
+      return hashes(range, limit).finally(() => (asked -= 1))
+    }
+    const comparison = compare({ source, copy, patienceMs: 0, onDifference: () => undefined })
+    expect(await comparison).toMatchObject({ differences: 100, changing: 0 })
+    expect(most).toBeGreaterThan(1)
+    expect(most).toBeLessThanOrEqual(4)
+  })
+
+  it('waits for everything that it asks when one answer fails', async () => {
+    const names = manyRows(20_000)
+    const [source, copy] = [new MemorySide(names), new MemorySide(names)]
+    for (let key = 0; key < 20_000; key += 200) copy.write(String(key), 'Eve')
+    let asked = 0
+    const hashes = source.hashes
+    source.hashes = async (range, limit) => {
+      const number = ++asked
+      for (let wait = 0; wait < number; wait++) await new Promise((resolve) => setImmediate(resolve))
+      asked -= 1
+      if (number === 1) throw new Error('out of reach')
+      return hashes(range, limit)
+    }
+    await expect(compare({ source, copy, onDifference: () => undefined })).rejects.toThrow('out of reach')
+    expect(asked).toBe(0)
   })
 
   it('goes on where an earlier comparison ended, with the keys that were in doubt', async () => {
