@@ -79,7 +79,7 @@ export const verifyMutations = [
   {
     promise: 'A range that differs is taken apart before its rows are given out.',
     file: 'verify/bisect.ts',
-    from: 'if (Math.min(count, copy.count) <= fewRows) return',
+    from: 'if (Math.min(count, copy.count) <= 2 * fewRows) return',
     to: 'if (count + copy.count >= 0) return',
     tests: bisect,
     name: 'gives out few rows',

@@ -5,13 +5,12 @@ import { allOf, Turns } from './turns.ts'
 
 type RowsCut = Extract<Cut, { readonly rows: number }>
 
-/** Ranges of so few rows are compared row by row. */
-const fewRows = 128
-/** Into how many parts a range is taken apart at most. */
-const mostParts = 64
+/** A range is taken apart into parts of so many rows, or into as many parts as may be. */
+const fewRows = 256
+const mostParts = 256
 const hashesAtOnce = 1_000
 /** So many ranges are looked into at once: most of the time goes by until an answer comes. */
-const rangesAtOnce = 4
+const rangesAtOnce = 8
 
 /** Finds the keys of a range whose rows are different, or are on one side only. */
 export class Bisection {
@@ -47,7 +46,8 @@ export class Bisection {
 
   async #takeApart(range: KeyRange, { count }: Part, copy: Part): Promise<void> {
     this.#signal?.throwIfAborted()
-    if (Math.min(count, copy.count) <= fewRows) return this.#compareRows(range)
+    // To take fewer apart is not worth a question.
+    if (Math.min(count, copy.count) <= 2 * fewRows) return this.#compareRows(range)
     const wanted = Math.min(mostParts, Math.ceil(count / fewRows))
     let cut: RowsCut = { rows: Math.ceil(count / wanted), parts: wanted }
     // The source may have more rows by now than there are in so many parts.
@@ -66,7 +66,7 @@ export class Bisection {
   /** The source's parts of the beginning of a range, of half as much until it can give them in time; and how they were cut. */
   async #sourceParts(range: KeyRange, cut: RowsCut): Promise<readonly [readonly Part[], RowsCut]> {
     try {
-      return [await this.#turns.during(() => this.#source.digests(range, cut)), cut]
+      return [await this.#turns.take(() => this.#source.digests(range, cut)), cut]
     } catch (error) {
       const rows = Math.ceil((cut.rows * cut.parts) / 2)
       if (!isRangeTooLarge(error) || rows <= fewRows) throw error
@@ -76,7 +76,7 @@ export class Bisection {
 
   async #compareParts(range: KeyRange, parts: readonly Part[]): Promise<void> {
     const ends = parts.map(({ end }) => end)
-    const copies = await this.#turns.during(() => this.#copy.digests(after(range), { ends }))
+    const copies = await this.#turns.take(() => this.#copy.digests(after(range), { ends }))
     const compared: Promise<void>[] = []
     let from = range.after
     for (const [place, part] of parts.entries()) {
@@ -91,7 +91,7 @@ export class Bisection {
   async #compareRows(range: KeyRange): Promise<void> {
     for (let rest = range; ;) {
       this.#signal?.throwIfAborted()
-      const { source, copy } = await this.#turns.during(async () => ({
+      const { source, copy } = await this.#turns.take(async () => ({
         source: await this.#source.hashes(rest, hashesAtOnce),
         copy: await this.#copy.hashes(rest, hashesAtOnce),
       }))

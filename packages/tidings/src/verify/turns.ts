@@ -1,21 +1,21 @@
-/** Lets so many of those who ask do something at once; the others wait for their turn. */
+/** Lets so many at once work, and the others wait for their turn, so that many who ask are no more load than few. */
 export class Turns {
-  readonly #waiting: (() => void)[] = []
   #free: number
+  readonly #waiting: (() => void)[] = []
 
   constructor(atOnce: number) {
     this.#free = atOnce
   }
 
-  async during<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#free > 0) this.#free -= 1
+  async take<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
       return await work()
     } finally {
       const next = this.#waiting.shift()
       if (next) next()
-      else this.#free += 1
+      else this.#free++
     }
   }
 }

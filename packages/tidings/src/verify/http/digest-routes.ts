@@ -1,9 +1,9 @@
 import { OpenSides, type Verifiable } from '../verifiable.ts'
 import type { Routes } from './handler.ts'
 import { cutOf, proofVersion, readRequest, wireRow } from './messages.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../turns.ts'
 
-/** Whoever compares asks for one thing after the other; several who compare wait for each other. */
+/** Those who compare wait for each other, and for themselves. */
 const atOnce = 2
 
 /** What is asked of an owner to compare copies with what it owns. */
