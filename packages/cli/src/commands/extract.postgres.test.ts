@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test, vi, type TestContext } from 'vitest'
 import { jsonLines, openBench, type Bench, type Result, type RunningCommand } from '../command.fixture.ts'
 import { found, Writers } from '../extract/writers.fixture.ts'
 
-// Many processes of a command each, on a machine that may have other things to do.
-vi.setConfig({ testTimeout: 240_000 })
+// Many processes of a command each, on a machine that may have other things to do: 40 s where it has none.
+vi.setConfig({ testTimeout: 600_000 })
 
 let bench: Bench
 beforeAll(async () => {

@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { ready, topic, type Copy } from './copies.fixture.ts'
 import { faults, reform, refuseNames, type Fault } from './faults.fixture.ts'
 import { openWorld, operator, type World } from './world.fixture.ts'
+import { startWriters, type Written } from './writers.fixture.ts'
 
 export interface RoundOptions {
   readonly seed: number
@@ -24,8 +25,8 @@ export interface Round {
   readonly passMs: readonly number[]
   /** Of the repair of each copy, until a pass over it found nothing. */
   readonly repairMs: readonly number[]
-  /** What was written meanwhile. */
-  readonly written: number
+  /** What was written meanwhile, and how much of it in a second. */
+  readonly written: Written
 }
 
 /** By copy and key: what has to be found there. */
@@ -46,7 +47,8 @@ export async function playFaults(test: PostgresTest, options: RoundOptions): Pro
   await allApplied(world)
   await refuseNames(world, '^Bad')
   const expected: Expected = new Map(world.copies.map(({ name }) => [name, new Map()]))
-  await using writers = startWriters(world, others, options)
+  const { seed, writesPerSecond } = options
+  await using writers = startWriters({ url: world.ownerUrl, keys: others, seed, perSecond: writesPerSecond })
   for (const [fault, keys] of chosen) {
     for (const key of keys) {
       await fault.inject(world, key)
@@ -94,36 +96,6 @@ function choose({ seed, rows, faultsOfEach }: RoundOptions): {
   const others: string[] = []
   for (let place = 1; place <= rows && others.length < 50_000; place++) if (!places.has(place)) others.push(`c${place}`)
   return { chosen, others }
-}
-
-/** Changes, deletes and makes customers at a steady rate until it is told to stop; answers how many. */
-function startWriters(
-  world: World,
-  keys: readonly string[],
-  { seed, writesPerSecond }: RoundOptions,
-): AsyncDisposable & { stop(): Promise<number> } {
-  const random = mulberry32(seed + 1)
-  const stopping = new AbortController()
-  let written = 0
-  const begunAt = performance.now()
-  const write = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      if (written >= ((performance.now() - begunAt) / 1_000) * writesPerSecond) {
-        await new Promise((resolve) => setTimeout(resolve, 5))
-        continue
-      }
-      const turn = ++written
-      const key = keys[Math.floor(random() * keys.length)]!
-      await world.change(key, random() < 0.1 ? null : `Name ${turn}`)
-    }
-  }
-  const writing = Promise.all(Array.from({ length: 4 }, write))
-  const stop = async (): Promise<number> => {
-    stopping.abort()
-    await writing
-    return written
-  }
-  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) }
 }
 
 async function differences(world: World, copy: Copy): Promise<readonly string[]> {
