@@ -36,10 +36,11 @@ test('somebody is told of log that is kept, and of changes that do not come thro
   await owner.query(noise)
   const told = (): readonly string[] => [...new Set(alarms.map(({ alarm }) => alarm))].toSorted()
   await expect.poll(told, { timeout: 20_000 }).toEqual(['behind', 'broker-failing', 'retained'])
-  const { lagBytes, retainedBytes, behindMs } = await capturing.stats()
+  const { lagBytes, retainedBytes } = await capturing.stats()
   expect(lagBytes).toBeGreaterThan(100_000)
   expect(retainedBytes).toBeGreaterThanOrEqual(lagBytes)
-  expect(behindMs).toBeGreaterThan(200)
+  // On a slow machine the alarm may be of the time before the broker was down.
+  await expect.poll(async () => (await capturing.stats()).behindMs, { timeout: 20_000 }).toBeGreaterThan(200)
   delete faults.publish
   await expectLatest(broker, { 1: { id: 1, name: 'Ann' } })
   await expect.poll(async () => (await capturing.stats()).lagBytes, { timeout: 20_000 }).toBeLessThan(100_000)
