@@ -10,26 +10,28 @@ export type Outcome<Result> = { readonly results: readonly Result[] } | { readon
 
 export type Subjects<Result> = Readonly<Record<string, () => Promise<Result>>>
 
-/** Measured runs after the warm-up. */
-export function roundsOf({ isQuick }: { readonly isQuick: boolean }): number {
-  return isQuick ? 3 : 5
+export interface Rounds {
+  readonly measured: number
+  /** Whether there is one before them that does not count. */
+  readonly isWarmedUp: boolean
+}
+
+/** A quick run is content with a third of them, and with the warm-up that each driver makes by itself. */
+export function roundsOf({ isQuick }: { readonly isQuick: boolean }, measured = 5): Rounds {
+  return isQuick ? { measured: Math.ceil(measured / 3), isWarmedUp: false } : { measured, isWarmedUp: true }
 }
 
 /**
- * One run of each subject to warm up, then `rounds` of each in turn (A B C, A B C, …), so that a noisy neighbour disturbs
- * all of them alike. A subject that fails once is not run again: what lost something has no speed.
+ * Runs each subject in turn (A B C, A B C, …), so that a noisy neighbour disturbs all of them alike. A subject that fails
+ * once is not run again: what lost something has no speed.
  */
 export function inRounds<Result>(
-  rounds: number,
+  { measured, isWarmedUp }: Rounds,
   subjects: Subjects<Result>,
   say?: (line: string) => void,
 ): Promise<Outcomes<Result>> {
-  const runs = [...Array.from({ length: rounds + 1 }).keys()]
-  return inTurn(
-    subjects,
-    runs.map((round) => (round === 0 ? 'warm-up' : `run ${round} of ${rounds}`)),
-    say,
-  )
+  const runs = Array.from({ length: measured }, (_, index) => `run ${index + 1} of ${measured}`)
+  return inTurn(subjects, isWarmedUp ? [warmUp, ...runs] : runs, say)
 }
 
 /** One run of each without a warm-up, for what takes minutes and is its own warm-up. */
@@ -39,6 +41,8 @@ export function inOneRound<Result>(
 ): Promise<Outcomes<Result>> {
   return inTurn(subjects, ['the only run'], say)
 }
+
+const warmUp = 'warm-up'
 
 export type Outcomes<Result> = ReadonlyMap<string, Outcome<Result>>
 
@@ -56,7 +60,7 @@ async function inTurn<Result>(
       say(`${name}, ${run}`)
       try {
         const result = await subject()
-        if (run !== 'warm-up') outcome.results.push(result)
+        if (run !== warmUp) outcome.results.push(result)
       } catch (error) {
         const failure = error instanceof Error ? error.message : String(error)
         say(`${name} failed: ${failure}`)

@@ -24,18 +24,19 @@ export const w1: Workload = {
   id: 'W1',
   title: 'Durable publish',
   async run(assignment) {
-    const { systems } = assignment
+    const { systems, isQuick } = assignment
+    const otherSizes = isQuick ? [] : sizes.filter((bytes) => bytes !== headlineBytes)
     const embedded = systems.filter(({ name }) => name === 'tidings-embedded').flatMap((one) => [bareEngine, one])
     const cells: Cell[] = [
       ...systems.flatMap((system) => windows.map((window) => ({ system, bytes: headlineBytes, window }))),
-      ...systems.flatMap((system) => [100, 10_000].map((bytes) => ({ system, bytes, window: 1_024 }))),
+      ...systems.flatMap((system) => otherSizes.map((bytes) => ({ system, bytes, window: 1_024 }))),
       ...systems.map((system) => ({ system, bytes: headlineBytes, window: 1_024, batch })),
       ...embedded.flatMap((system) => windows.map((window) => ({ system, bytes: 100, window }))),
     ]
     const measured = await measure(assignment, cells)
     return [
       ...(await Promise.all((['D', 'P'] as const).map((durability) => byWindow(assignment, durability, measured)))),
-      bySize(systems, measured),
+      ...(isQuick ? [] : [bySize(systems, measured)]),
       inBatches(systems, measured),
       await inProcess(assignment, embedded, measured),
     ].filter(({ rows }) => rows.length > 0)
@@ -48,7 +49,7 @@ const nameOf = ({ system, bytes, window, batch: each = 1 }: Cell): string =>
   `${system.name}, ${bytes} B, window ${window}${each > 1 ? `, ${each} in a call` : ''}`
 
 async function measure({ isQuick, say }: Assignment, cells: readonly Cell[]): Promise<Measured> {
-  const times = isQuick ? { warmUpSeconds: 0.5, seconds: 1 } : { warmUpSeconds: 1, seconds: 3 }
+  const times = isQuick ? { warmUpSeconds: 2, seconds: 2 } : { warmUpSeconds: 3, seconds: 3 }
   const subjects = cells.map((cell) => {
     const { system, bytes, window, batch: each = 1 } = cell
     const run = { system: system.name, bytes, window, batch: each, ...times }

@@ -65,7 +65,7 @@ async function following({ isQuick, say }: Assignment): Promise<Table> {
   const runs = kinds.flatMap((kind) => [100, 2_000].map((perSecond) => ({ kind, perSecond, seconds })))
   const nameOf = ({ kind, perSecond }: FollowRun): string => `${kind}, ${perSecond.toLocaleString('en')}/s`
   const outcomes = await inRounds(
-    isQuick ? 1 : 3,
+    roundsOf({ isQuick }, 3),
     Object.fromEntries(runs.map((run) => [nameOf(run), () => follow(run)])),
     say,
   )
@@ -114,7 +114,7 @@ async function filling({ isQuick, limits, say }: Assignment): Promise<Table> {
   const rows = isQuick ? 50_000 : 1_000_000
   const limit = await limits.json('parse', 200)
   const outcomes = await inRounds(
-    isQuick ? 1 : 3,
+    roundsOf({ isQuick }, 3),
     Object.fromEntries(kinds.map((kind) => [kind as string, () => fill({ kind, rows })])),
     say,
   )
@@ -138,7 +138,7 @@ async function filling({ isQuick, limits, say }: Assignment): Promise<Table> {
 async function capturing({ isQuick, say }: Assignment): Promise<Table> {
   const run = { scale: isQuick ? 1 : 5, seconds: isQuick ? 5 : 30 }
   const rows = (run.scale * 100_000).toLocaleString('en')
-  const outcomes = await inRounds(roundsOf({ isQuick: true }), { capture: () => capture(run) }, say)
+  const outcomes = await inRounds(roundsOf({ isQuick }, 3), { capture: () => capture(run) }, say)
   const rate = (name: string, of: (result: Captured) => number) =>
     rowOf(name, outcomes.get('capture')!, (results) => ({ values: [figureBy(results, of), null, null] }))
   return {
@@ -166,7 +166,7 @@ async function capturing({ isQuick, say }: Assignment): Promise<Table> {
 
 async function idling({ isQuick, say }: Assignment): Promise<Table> {
   const seconds = isQuick ? 10 : 60
-  const outcomes = await inRounds(isQuick ? 1 : 3, { 'an idle server': () => rest({ seconds }) }, say)
+  const outcomes = await inRounds(roundsOf({ isQuick }, 3), { 'an idle server': () => rest({ seconds }) }, say)
   return {
     title: 'A server with nothing to do',
     columns: [

@@ -38,7 +38,7 @@ const nameOf = (system: System, batch: number): string =>
   batch === 1 ? system.name : `${system.name}, ${batch} in a call`
 
 async function measure({ isQuick, systems, say }: Assignment): Promise<Measured> {
-  const times = isQuick ? { warmUpSeconds: 1, seconds: 2 } : { warmUpSeconds: 2, seconds: 5 }
+  const times = isQuick ? { warmUpSeconds: 3, seconds: 2 } : { warmUpSeconds: 3, seconds: 5 }
   const subjects = systems.flatMap((system) =>
     batches.map((batch) => {
       const run = { system: system.name, bytes, window, batch, subscriptions: 1, ...times }

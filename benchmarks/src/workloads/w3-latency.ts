@@ -13,6 +13,7 @@ import { isOurs, peersIn } from './rows.ts'
 import type { Assignment, Workload } from './workload.ts'
 
 const rates = [100, 1_000, 5_000, 20_000] as const
+const quickRates = [1_000, 5_000] as const
 const bytes = 1_000
 const queue = 'latency'
 /** A system that has not handed everything out so long after the last message did not keep up. */
@@ -74,13 +75,15 @@ async function measure(running: RunningSystem, run: Pace, producer: number): Pro
   return { ...delays.percentiles(), ...mustBeComplete(sent) }
 }
 
+const ratesOf = ({ isQuick }: Pick<Assignment, 'isQuick'>): readonly number[] => (isQuick ? quickRates : rates)
+
 export const w3: Workload = {
   id: 'W3',
   title: 'End-to-end latency at a fixed rate',
   async run(assignment) {
     const measured = await measureAll(assignment)
     const sync = await assignment.limits.syncs(4_096)
-    return rates.map((rate) => tableOf(rate, assignment.systems, measured, sync))
+    return ratesOf(assignment).map((rate) => tableOf(rate, assignment.systems, measured, sync))
   },
 }
 
@@ -89,7 +92,7 @@ type Measured = (system: System, rate: number) => Outcome<PaceResult> | undefine
 async function measureAll({ isQuick, systems, say }: Assignment): Promise<Measured> {
   const nameOf = (system: System, rate: number): string => `${system.name}, ${rate} a second`
   const subjects = systems.flatMap((system) =>
-    rates.map((perSecond) => {
+    ratesOf({ isQuick }).map((perSecond) => {
       const run = { system: system.name, perSecond, seconds: isQuick ? 2 : 10 }
       return [nameOf(system, perSecond), () => inFolder((folder) => pace({ ...run, folder }))] as const
     }),

@@ -24,7 +24,7 @@ type Measured = (system: System, way: Way) => Outcome<FlowResult> | undefined
 
 async function measure({ isQuick, systems, say }: Assignment): Promise<Measured> {
   const nameOf = (system: System, way: string): string => `${system.name}, ${way}`
-  const times = isQuick ? { warmUpSeconds: 1, seconds: 2 } : { warmUpSeconds: 2, seconds: 5 }
+  const times = isQuick ? { warmUpSeconds: 3, seconds: 2 } : { warmUpSeconds: 3, seconds: 5 }
   const subjects = systems.flatMap((system) =>
     Object.entries(ways).map(([way, subscriptions]) => {
       const isOneStalled = way.endsWith('stalled')

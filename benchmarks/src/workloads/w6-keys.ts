@@ -177,7 +177,7 @@ async function besideFailure(names: readonly string[], { isQuick, say }: Assignm
   const nameOf = ({ system, isFailing }: (typeof subjects)[number]): string =>
     `${system}${isFailing ? ', one key failing' : ''}`
   const outcomes = await inRounds(
-    isQuick ? 1 : 3,
+    roundsOf({ isQuick }, 3),
     Object.fromEntries(subjects.map((subject) => [nameOf(subject), () => failing({ ...subject, perSecond, seconds })])),
     say,
   )

@@ -203,7 +203,7 @@ async function speeds(made: Made, { isQuick, limits, say }: Assignment): Promise
 async function differences(made: Made, { isQuick, say }: Assignment): Promise<Table> {
   const kinds: readonly Harm[] = ['10 differences', '1 % differ', '1,000 missing and 1,000 extra']
   const outcomes = await inRounds<Found>(
-    isQuick ? 1 : 3,
+    roundsOf({ isQuick }, 3),
     {
       ...Object.fromEntries(kinds.map((what) => [what, () => search({ ...made, what })])),
       'equal, under 500 updates/s': () => follow({ ...made, seconds: isQuick ? 5 : 20 }),

@@ -5,7 +5,7 @@ import { inFolder } from '../house/folder.ts'
 import { until } from '../house/loops.ts'
 import { descriptors } from '../house/machine.ts'
 import { payloadOf } from '../house/payload.ts'
-import { figureBy, inRounds, type Outcome } from '../house/rounds.ts'
+import { figureBy, inRounds, roundsOf, type Outcome } from '../house/rounds.ts'
 import { rowOf, shareOf, type Table } from '../house/table.ts'
 import { usageOf } from '../house/usage.ts'
 import { startTidingsServer } from '../systems/tidings-server.ts'
@@ -125,7 +125,7 @@ async function measure(title: string, sockets: number, { isQuick, limits, say }:
   const limit = await limits.socketWrites()
   const events = isQuick ? 10 : 50
   const outcomes: ReadonlyMap<string, Outcome<Live>> = await inRounds(
-    isQuick ? 1 : 3,
+    roundsOf({ isQuick }, 3),
     {
       'one topic, to all': () => live({ sockets, topics: 1, events }),
       [`${sockets / 10} topics, each to 10`]: () => live({ sockets, topics: sockets / 10, events }),

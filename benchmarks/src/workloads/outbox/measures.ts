@@ -18,10 +18,16 @@ const operator = { namespace: 'default', principal: 'operator' }
 
 /** What telling costs the transaction that tells. */
 export async function transactions(on: Bank, way: Way, load: Load): Promise<Taken> {
-  const times = latencies()
+  return (await inTurn(on, [way], load)).get(way)!
+}
+
+/** Ways that take turns, one transaction each, so that what disturbs one disturbs all of them alike. */
+export async function inTurn(on: Bank, all: readonly Way[], load: Load): Promise<ReadonlyMap<Way, Taken>> {
+  const times = all.map(() => latencies())
   const timed = async (number: number, from: number): Promise<void> => {
-    await ways[way](on, number)
-    times.record(performance.now() - from)
+    const place = number % all.length
+    await ways[all[place]!](on, number)
+    times[place]!.record(performance.now() - from)
   }
   const start = performance.now()
   if ('lanes' in load) {
@@ -34,8 +40,11 @@ export async function transactions(on: Bank, way: Way, load: Load): Promise<Take
     await openLoop(load, timed)
   }
   const seconds = (performance.now() - start) / 1_000
-  const percentiles = times.percentiles()
-  return { ...percentiles, perSecond: percentiles.count / seconds }
+  const takenBy = (place: number): Taken => {
+    const percentiles = times[place]!.percentiles()
+    return { ...percentiles, perSecond: percentiles.count / seconds }
+  }
+  return new Map(all.map((way, place) => [way, takenBy(place)]))
 }
 
 export interface Burst {

@@ -103,7 +103,7 @@ export class Endpoint {
       subscription,
       environment,
       concurrency: format === 'batch' ? batchConcurrency : concurrency,
-      handle: (delivery, signal) => this.#handle(delivery, signal),
+      handle: (delivery, hold) => this.#handle(delivery, hold.signal),
       onTrouble: (error) => this.#troubled(error),
     })
     this.#consumer.start()

@@ -21,7 +21,7 @@ export interface BroadcastOptions {
    * again: keep the version of each key.
    */
   readonly onReset: (newest: AsyncIterable<PositionedEvent>) => Promise<void>
-  readonly onEvent: (delivery: Delivery, signal: AbortSignal) => Promise<void>
+  readonly onEvent: (delivery: Delivery) => Promise<void>
   /**
    * The subscription of an instance that is gone without a good-bye ends after so many milliseconds, so that it holds
    * nothing for ever: an hour where absent. An instance that was away for longer is reset when it comes back.
@@ -112,8 +112,8 @@ async function consumeUntilGone(
     caller,
     subscription,
     ...(environment && { environment }),
-    handle: async (delivery, signal) => {
-      await onEvent(delivery, signal)
+    handle: async (delivery) => {
+      await onEvent(delivery)
       return { action: 'ack' }
     },
     onTrouble: (error) => {

@@ -250,8 +250,8 @@ describe('stop()', () => {
     const { environment, publish, start, stats } = bench
     let signal: AbortSignal | undefined
     const consumer = start({
-      handle: (_, itsSignal) => {
-        signal = itsSignal
+      handle: (_, hold) => {
+        signal = hold.signal
         return new Promise(() => {})
       },
     })

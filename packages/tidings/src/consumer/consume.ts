@@ -3,6 +3,7 @@ import type { Delivery, OutcomeAction, SettleAnswer, StreamProgress } from '../b
 import { Backoff, sleep, systemEnvironment, type Environment } from '../environment/index.ts'
 import { Hands } from './hands.ts'
 import { outcomeOf, reasonOf } from './outcome.ts'
+import type { HeldDelivery } from './hold.ts'
 import type { Work } from './lanes.ts'
 import { Settler, type Finished } from './settler.ts'
 import { openStream, type OpenStream } from './stream.ts'
@@ -19,9 +20,9 @@ export interface ConsumeOptions {
    * Called for each delivery; what it resolves with ends the delivery. A `TerminalError` dead-letters, a `RetryError`
    * retries not before its `afterMs`, any other error retries by the subscription's policy. Well-known errors of the
    * network, timeouts and HTTP statuses 429 and 5xx are reported as an outage, and a `Retry-After` that comes with one is
-   * passed on. The signal aborts when the lease is lost.
+   * passed on. The hold is over when the lease is lost.
    */
-  readonly handle: (delivery: Delivery, signal: AbortSignal) => Promise<OutcomeAction>
+  readonly handle: (delivery: Delivery, hold: HeldDelivery) => Promise<OutcomeAction>
   /** How many handlers run at once; 10 by default. */
   readonly concurrency?: number
   /** How many deliveries are held at once, running ones included; twice the concurrency and at least 64 by default. */
@@ -162,7 +163,7 @@ class Run {
   async #work(work: Work): Promise<void> {
     let outcome: OutcomeAction
     try {
-      outcome = await this.#options.handle(work.delivery, work.abort.signal)
+      outcome = await this.#options.handle(work.delivery, work.hold)
     } catch (error) {
       outcome = outcomeOf(error, this.#environment.clock.now())
     }

@@ -1,4 +1,5 @@
 import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
+import { Hold } from './hold.ts'
 import { Lanes, type Work } from './lanes.ts'
 
 /**
@@ -45,7 +46,7 @@ export class Hands {
     for (const delivery of deliveries) {
       const { event, lease, priority = 0 } = delivery
       const lane = this.#order === 'key' && event.key !== undefined ? `${priority}=${event.key}` : `#${lease}`
-      const work: Work = { delivery, lane, abort: new AbortController() }
+      const work: Work = { delivery, lane, hold: new Hold() }
       this.#works.set(delivery.lease, work)
       if (this.#blocked.has(lane)) refused.push(work)
       else this.#lanes.add(work)
@@ -91,14 +92,14 @@ export class Hands {
   }
 
   abortAll(): void {
-    for (const work of this.#runningWorks) work.abort.abort()
+    for (const work of this.#runningWorks) work.hold.end()
   }
 
   #lose(isLost: (work: Work) => boolean): void {
     for (const work of [...this.#works.values()].filter(isLost)) {
       this.forget(work)
       this.#lanes.remove(work)
-      work.abort.abort()
+      work.hold.end()
     }
   }
 }

@@ -1,4 +1,5 @@
 export { broadcast, type Broadcast, type BroadcastOptions } from './broadcast.ts'
 export { consume, type ConsumeOptions, type Consumer } from './consume.ts'
+export type { HeldDelivery } from './hold.ts'
 export { outcomeOf, reasonOf } from './outcome.ts'
 export type { Notice, Report } from './report.ts'

@@ -1,11 +1,12 @@
 import type { Delivery } from '../broker/port/deliveries.ts'
+import type { Hold } from './hold.ts'
 
 /** One delivery in this consumer's hands. */
 export interface Work {
   readonly delivery: Delivery
   readonly lane: string
-  /** Aborted when the lease is lost: whatever the handler does from then on is in vain. */
-  readonly abort: AbortController
+  /** Over when the lease is lost. */
+  readonly hold: Hold
 }
 
 interface Lane {

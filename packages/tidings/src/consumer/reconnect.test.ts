@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../broker/index.ts'
 import { consumerBench, handlerByHand, type ConsumerBench } from './consumer.fixture.ts'
+import type { HeldDelivery } from './hold.ts'
 import { sleep } from '../environment/index.ts'
 import { instead } from '../testing/instead.fixture.ts'
 import { lineTo } from '../testing/line.ts'
@@ -98,7 +99,7 @@ describe('a consumer whose line breaks', () => {
     const line = lineTo(broker)
     const signals: AbortSignal[] = []
     const hand = handlerByHand()
-    const handle = (delivery: Delivery, signal: AbortSignal) => {
+    const handle = (delivery: Delivery, { signal }: HeldDelivery) => {
       signals.push(signal)
       return hand.handle(delivery)
     }
@@ -122,7 +123,7 @@ describe('a consumer whose line breaks', () => {
     const { environment, broker, caller, subscription, publish, start, stats } = bench
     const hand = handlerByHand()
     const generations: number[] = []
-    const handle = (delivery: Delivery, signal: AbortSignal) => {
+    const handle = (delivery: Delivery, { signal }: HeldDelivery) => {
       generations.push(delivery.generation)
       signal.addEventListener('abort', () => hand.end('1'))
       return hand.handle(delivery)

@@ -1,6 +1,6 @@
 import type { Caller } from '../broker/port/broker.ts'
 import type { Delivery, OutcomeAction } from '../broker/port/deliveries.ts'
-import { reasonOf } from '../consumer/index.ts'
+import { reasonOf, type HeldDelivery } from '../consumer/index.ts'
 import { decodeEvent, type EventType } from '../contract/index.ts'
 import type { Transaction } from '../database/index.ts'
 import { RefuseError, TerminalError, TidingsError } from '../errors.ts'
@@ -54,12 +54,12 @@ class Echo extends Error {
 export async function handleDelivery(
   parts: HandlerParts,
   delivery: Delivery,
-  signal: AbortSignal,
+  hold: HeldDelivery,
 ): Promise<{ outcome: OutcomeAction; waits?: WaitSignal }> {
   if (delivery.replay === 'skip') return { outcome: { action: 'ack' } }
   if (await parts.inbox.has(delivery)) return { outcome: await acknowledgeAgain(parts, delivery) }
   if ((await parts.inbox.mayBeEcho(delivery)) && !(await holdsLease(parts, delivery))) return echo
-  const attempt = new Attempt(parts, delivery, signal)
+  const attempt = new Attempt(parts, delivery, hold)
   try {
     await attempt.run()
   } catch (error) {
@@ -138,13 +138,13 @@ class Attempt {
   answer: Uint8Array | undefined
   readonly #parts: HandlerParts
   readonly #delivery: Delivery
-  readonly #signal: AbortSignal
+  readonly #hold: HeldDelivery
   #called = false
 
-  constructor(parts: HandlerParts, delivery: Delivery, signal: AbortSignal) {
+  constructor(parts: HandlerParts, delivery: Delivery, hold: HeldDelivery) {
     this.#parts = parts
     this.#delivery = delivery
-    this.#signal = signal
+    this.#hold = hold
   }
 
   async run(): Promise<void> {
@@ -176,11 +176,14 @@ class Attempt {
   }
 
   #context(event: EventOf<EventType>): HandlerContext<string, EventType> {
+    const hold = this.#hold
     return {
       event,
       idempotencyKey: idempotencyKey(this.#parts.inbox.subscription, this.#delivery),
       transaction: (work) => this.#transaction(work),
-      signal: this.#signal,
+      get signal() {
+        return hold.signal
+      },
       attempt: this.#delivery.attempt,
     }
   }
@@ -226,7 +229,7 @@ class Attempt {
       causedBy(this.#delivery.event),
       async (transaction) => {
         // Whoever has the delivery now will handle it.
-        this.#signal.throwIfAborted()
+        if (this.#hold.isOver) this.#hold.signal.throwIfAborted()
         counter = await inbox.insert(transaction, this.#delivery)
         if (counter === undefined) throw new AlreadyApplied()
         // Looked up after the insert: a row that was pruned before it has left its floor, and no other comes after it.

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { allowAll, createBroker, type Broker } from '../broker/index.ts'
 import type { Notice } from '../consumer/index.ts'
+import { Hold } from '../consumer/hold.ts'
 import type { Database } from '../database/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
 import { Inbox, inboxMigrations } from '../inbox/index.ts'
@@ -166,7 +167,7 @@ it.each(['read committed', 'repeatable read', 'serializable'])(
     const other = await partsOf(bench.database, 'other')
     const meanwhile = async (): Promise<void> => {
       const delivery = await pull()
-      const { outcome } = await handleDelivery(other, delivery, new AbortController().signal)
+      const { outcome } = await handleDelivery(other, delivery, new Hold())
       await broker.settle(caller, { subscription, outcomes: [{ lease: delivery.lease, ...outcome }] })
       const { generation, floor } = await broker.subscription(caller, subscription)
       other.inbox.passed({ generation, floor })
@@ -174,7 +175,7 @@ it.each(['read committed', 'repeatable read', 'serializable'])(
       expect((await bench.pool.query('select * from tidings.inbox')).rows).toEqual([])
     }
     const parts = interrupted(await partsOf(await bench.connect(settings), 'sleeper'), meanwhile)
-    const { outcome } = await handleDelivery(parts, slept, new AbortController().signal)
+    const { outcome } = await handleDelivery(parts, slept, new Hold())
     expect(outcome).toEqual({ action: 'release' })
     expect((await bench.pool.query('select process from email')).rows).toEqual([{ process: 'other' }])
   },

@@ -125,13 +125,13 @@ export class SubscribedHandler {
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
       watermark: () => this.#inbox.counter,
-      handle: async (delivery, signal) => {
+      handle: async (delivery, hold) => {
         if (!isThisLife(delivery.position)) {
           this.#reconnect?.()
           return { action: 'release' }
         }
         try {
-          const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, signal)
+          const { outcome, waits: waited } = await handleDelivery(this.#parts, delivery, hold)
           if (waited) waits.set(delivery.lease, waited)
           return outcome
         } catch (error) {
@@ -142,7 +142,7 @@ export class SubscribedHandler {
           }
           const outcome = outcomeOf(error, environment.clock.now())
           // After its lease nobody waits for the outcome, and what failed may be just that.
-          if (!signal.aborted) attempts.failed(delivery, outcome, error)
+          if (!hold.isOver) attempts.failed(delivery, outcome, error)
           return outcome
         }
       },
