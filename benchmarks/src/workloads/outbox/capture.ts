@@ -46,7 +46,7 @@ export interface Captured {
 /** What capture takes of a table of pgbench, and how a copy follows; the copy has to be equal in the end. */
 export async function captured(place: Place, { scale, seconds }: CaptureRun): Promise<Captured> {
   const { url, server } = place
-  await runPgbench('--initialize', '--quick', `--scale=${scale}`, url)
+  await runPgbench('--initialize', '--quiet', `--scale=${scale}`, url)
   const pool = new Pool({ connectionString: url })
   const broker = connect(server, { WebSocket })
   await broker.start()

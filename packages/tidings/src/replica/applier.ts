@@ -3,11 +3,10 @@ import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
 import { Unreadable, type Change, type UnreadState } from './change.ts'
 import { encodeRow } from './row-form.ts'
-import { tablesOf, type BuildRow, type BuildStatements, type ReplicaTables } from './tables.ts'
+import { tablesOf, type BuildRow, type BuildStatements, type Deletion, type ReplicaTables } from './tables.ts'
 import { Unread } from './unread.ts'
 
 const longestBatch = 1_000
-const encoder = new TextEncoder()
 
 /** What this build is made of is not there any more: it was replaced, or the database was restored to an older state. */
 export class BuildLost extends Error {
@@ -116,10 +115,10 @@ export class Applier {
       const raised = await this.#raiseCounter(transaction)
       await transaction.query(statements.makeWritable)
       await this.#write(transaction, newestOf(changes))
-      await transaction.query(statements.makeReadOnly)
       const keeping = await this.unread.keep(transaction, changes, states)
-      await transaction.query(statements.forgetTombstones, [name, number, this.settledThrough])
       await also(transaction)
+      await transaction.runAtCommit(statements.makeReadOnly)
+      await transaction.runAtCommit(statements.forgetTombstones, [name, number, this.settledThrough])
       return { counter: raised, ...keeping }
     })
     this.counter = Math.max(this.counter, counter)
@@ -144,18 +143,18 @@ export class Applier {
   }
 
   async #write(transaction: Transaction, changes: readonly Change[]): Promise<void> {
-    const { name, number: build, columns } = this.#build
-    const { keyValues, statements } = this.#tables
     const rows: BuildRow[] = []
-    for (const { key, number, version, data } of changes) {
-      if (data) {
-        rows.push({ key, version, ...encodeRow(this.#tables, data, columns) })
-        continue
-      }
-      await transaction.query(statements.keepTombstone, [name, build, encoder.encode(key), version, number])
-      await transaction.query(this.#statements.remove, [...keyValues(key), version])
+    const deletions: Deletion[] = []
+    for (const change of changes) {
+      const { key, version, data } = change
+      if (data) rows.push({ key, version, ...encodeRow(this.#tables, data, this.#build.columns) })
+      else deletions.push(change)
     }
-    for (const { text, values } of this.#statements.upsert(rows, this.#build)) await transaction.query(text, values)
+    const all = [
+      ...(deletions.length === 0 ? [] : this.#statements.remove(deletions, this.#build)),
+      ...this.#statements.upsert(rows, this.#build),
+    ]
+    for (const { text, values } of all) await transaction.query(text, values)
   }
 }
 

@@ -1,102 +1,8 @@
 import { formatExactJson, parseExactJson } from '../contract/index.ts'
-import type { MigrationSet, SqlValue } from '../database/index.ts'
+import type { SqlValue } from '../database/index.ts'
 import type { BuildRow, BuildStatements, Encoding, ReplicaStatements, TableSwitch } from './tables.ts'
 
-/**
- * `tidings.replicas`: one row for each build of a replica, so one while nothing changes and two during a rebuild.
- * `listed_until` is set once the listing is complete; the build is ready when the floor has passed it.
- *
- * `tidings.replica_tombstones`: the versions of deleted keys, so that an older state which comes later does not bring
- * them back. Versions are compared byte by byte, whatever the language of the database.
- *
- * `tidings.replica_unread`: the keys whose newest state could not be read, with its version and why.
- *
- * The functions keep everybody but the kit from writing replicas: `refuse_replica_write` is the trigger of each, and
- * lets pass what happens in a transaction that has said that it is the kit's; `protect_replica` takes the rights that
- * new tables give to other roles by default; `keep_replica_readers` gives to the next build what a reader was granted on
- * the one before.
- */
-export const migrations: MigrationSet = {
-  name: 'tidings_replica',
-  migrations: [
-    `create table tidings.replicas (
-       name text not null,
-       build bigint not null,
-       topic text not null,
-       columns text not null,
-       final_table text not null,
-       present_table text not null,
-       subscription text not null,
-       state text not null check (state in ('filling', 'ready')),
-       incarnation text,
-       cursor text,
-       listed_until text,
-       counter bigint not null default 0,
-       primary key (name, build)
-     );
-     create table tidings.replica_tombstones (
-       name text not null,
-       build bigint not null,
-       key bytea not null,
-       version text collate "C" not null,
-       number bigint not null,
-       primary key (name, build, key)
-     );
-     create index replica_tombstones_by_position on tidings.replica_tombstones (name, build, number);
-     create function tidings.refuse_replica_write() returns trigger language plpgsql as $$
-     begin
-       if current_setting('tidings.replica_writable', true) = 'on' then
-         return null;
-       end if;
-       raise exception 'this table is a replica: its rows belong to another service, publish or ask there';
-     end $$;
-     create function tidings.name_of_grantee(grantee oid) returns text language sql as $$
-       select case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
-     $$;
-     create function tidings.protect_replica(copy regclass) returns void language plpgsql as $$
-     declare
-       other text;
-     begin
-       for other in
-         select distinct tidings.name_of_grantee(grantee) from pg_class, aclexplode(relacl)
-         where pg_class.oid = copy and grantee <> relowner
-       loop
-         execute format('revoke insert, update, delete, truncate, references, trigger on %s from %s', copy, other);
-       end loop;
-     end $$;
-     create function tidings.keep_replica_readers(before regclass, copy regclass) returns void language plpgsql as $$
-     declare
-       reader text;
-     begin
-       for reader in
-         select distinct tidings.name_of_grantee(grantee) from pg_class, aclexplode(relacl)
-         where pg_class.oid = before and grantee <> relowner and privilege_type = 'SELECT'
-       loop
-         execute format('grant select on %s to %s', copy, reader);
-       end loop;
-     end $$`,
-    // Every right but to read, whatever rights there are: PostgreSQL 17 has one more.
-    `create or replace function tidings.protect_replica(copy regclass) returns void language plpgsql as $$
-     declare
-       given record;
-     begin
-       for given in
-         select privilege_type as privilege, tidings.name_of_grantee(grantee) as grantee from pg_class, aclexplode(relacl)
-         where pg_class.oid = copy and grantee <> relowner and privilege_type <> 'SELECT'
-       loop
-         execute format('revoke %s on %s from %s', given.privilege, copy, given.grantee);
-       end loop;
-     end $$`,
-    `create table tidings.replica_unread (
-       name text not null,
-       build bigint not null,
-       key bytea not null,
-       version text collate "C" not null,
-       reason text not null,
-       primary key (name, build, key)
-     )`,
-  ],
-}
+export { migrations } from './postgres-migrations.ts'
 
 export const statements: ReplicaStatements = {
   builds: 'select * from tidings.replicas where name = $1 order by build',
@@ -122,10 +28,6 @@ export const statements: ReplicaStatements = {
   forgetBuild: 'delete from tidings.replicas where name = $1 and build = $2',
   makeWritable: `select set_config('tidings.replica_writable', 'on', true)`,
   makeReadOnly: `select set_config('tidings.replica_writable', 'off', true)`,
-  keepTombstone: `
-    insert into tidings.replica_tombstones as kept (name, build, key, version, number) values ($1, $2, $3, $4, $5)
-    on conflict (name, build, key) do update set version = excluded.version, number = excluded.number
-    where excluded.version > kept.version`,
   tombstone: 'select version from tidings.replica_tombstones where name = $1 and build = $2 and key = $3',
   forgetTombstones: 'delete from tidings.replica_tombstones where name = $1 and build = $2 and number <= $3',
   forgetEveryTombstone: 'delete from tidings.replica_tombstones where name = $1 and build = $2',
@@ -138,8 +40,15 @@ export const statements: ReplicaStatements = {
   raiseUnread: `
     update tidings.replica_unread set version = $1, reason = $2
     where name = $3 and build = $4 and key = $5 and version < $6`,
-  forgetUnread: `
-    delete from tidings.replica_unread where name = $1 and build = $2 and key = $3 and version <= $4 returning version`,
+  forgetUnread: (read, { name, number }) => [
+    {
+      text: `
+        delete from tidings.replica_unread u using unnest($3::text[], $4::text[]) as read (key, version)
+        where u.name = $1 and u.build = $2 and u.key = convert_to(read.key, 'UTF8') and u.version <= read.version
+        returning u.version`,
+      values: [name, number, listOf(read.map(({ key }) => key)), listOf(read.map(({ version }) => version))],
+    },
+  ],
   forgetEveryUnread: 'delete from tidings.replica_unread where name = $1 and build = $2',
 }
 
@@ -159,13 +68,33 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
       where t.name = ${name} and t.build = ${number} and t.key = convert_to(r.c0, 'UTF8') and t.version >= r.c${version})
     on conflict (${key}) do update set ${assignments.join(', ')}
     where excluded.tidings_version > copied.tidings_version`
+  const remove = `
+    with gone (key, version, number) as (select * from unnest($3::text[], $4::text[], $5::text[])), removed as (
+      delete from ${quoted(table)} copied using gone
+      where copied.${key} = gone.key and copied.tidings_version < gone.version)
+    insert into tidings.replica_tombstones as kept (name, build, key, version, number)
+    select $1::text, $2::bigint, convert_to(key, 'UTF8'), version, number::bigint from gone
+    on conflict (name, build, key) do update set version = excluded.version, number = excluded.number
+    where excluded.version > kept.version`
   return {
     upsert: (rows, build) =>
       portions(rows).map((portion) => {
         const lists = portion.map(({ values, version: text, encoded }) => [...values, text, encoded])
-        return { text: upsert, values: [...fields.map((_, place) => listOf(lists, place)), build.name, build.number] }
+        const columnsOfRows = fields.map((_, place) => listOf(lists.map((row) => row[place]!)))
+        return { text: upsert, values: [...columnsOfRows, build.name, build.number] }
       }),
-    remove: `delete from ${quoted(table)} where ${key} in ($1, $2) and tidings_version < $3`,
+    remove: (deletions, build) => [
+      {
+        text: remove,
+        values: [
+          build.name,
+          build.number,
+          listOf(deletions.map((deletion) => deletion.key)),
+          listOf(deletions.map((deletion) => deletion.version)),
+          listOf(deletions.map((deletion) => deletion.number)),
+        ],
+      },
+    ],
     versionOf: `
       select tidings_version as version from ${quoted(table)} where ${key} in ($1, $2) union all
       select version from tidings.replica_tombstones where name = $3 and build = $4 and key = $5`,
@@ -277,12 +206,9 @@ function portions(rows: readonly BuildRow[]): readonly (readonly BuildRow[])[] {
   return found
 }
 
-/** One column of rows as PostgreSQL reads a list of texts: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
-function listOf(rows: readonly (readonly SqlValue[])[], place: number): string {
-  const elements = rows.map((row) => {
-    const value = row[place]!
-    return value === null ? 'NULL' : `"${String(value).replaceAll(/["\\]/g, '\\$&')}"`
-  })
+/** A list of texts as PostgreSQL reads it: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+function listOf(values: readonly SqlValue[]): string {
+  const elements = values.map((value) => (value === null ? 'NULL' : `"${String(value).replaceAll(/["\\]/g, '\\$&')}"`))
   return `{${elements.join(',')}}`
 }
 

@@ -72,9 +72,6 @@ export const statements: ReplicaStatements = {
   forgetBuild: 'delete from tidings_replicas where name = ? and build = ?',
   makeWritable: 'update tidings_replica_guard set writable = 1',
   makeReadOnly: 'update tidings_replica_guard set writable = 0',
-  keepTombstone: `
-    insert into tidings_replica_tombstones (name, build, key, version, number) values (?, ?, ?, ?, ?)
-    on conflict do update set version = excluded.version, number = excluded.number where excluded.version > version`,
   tombstone: 'select version from tidings_replica_tombstones where name = ? and build = ? and key = ?',
   forgetTombstones: 'delete from tidings_replica_tombstones where name = ? and build = ? and number <= ?',
   forgetEveryTombstone: 'delete from tidings_replica_tombstones where name = ? and build = ?',
@@ -86,8 +83,13 @@ export const statements: ReplicaStatements = {
     on conflict do nothing returning version`,
   raiseUnread: `
     update tidings_replica_unread set version = ?, reason = ? where name = ? and build = ? and key = ? and version < ?`,
-  forgetUnread: `
-    delete from tidings_replica_unread where name = ? and build = ? and key = ? and version <= ? returning version`,
+  forgetUnread: (read, { name, number }) =>
+    read.map(({ key, version }) => ({
+      text: `
+        delete from tidings_replica_unread where name = ? and build = ? and key = ? and version <= ?
+        returning version`,
+      values: [name, number, encoder.encode(key), version],
+    })),
   forgetEveryUnread: 'delete from tidings_replica_unread where name = ? and build = ?',
 }
 
@@ -104,13 +106,21 @@ export function buildStatements(table: string, columns: readonly string[]): Buil
       select 1 from tidings_replica_tombstones where name = ? and build = ? and key = ? and version >= ?)
     on conflict (${key}) do update set ${assignments.join(', ')}
     where excluded.tidings_version > tidings_version`
+  const keepTombstone = `
+    insert into tidings_replica_tombstones (name, build, key, version, number) values (?, ?, ?, ?, ?)
+    on conflict do update set version = excluded.version, number = excluded.number where excluded.version > version`
+  const remove = `delete from ${name} where ${key} in (?, ?) and tidings_version < ?`
   return {
     upsert: (rows, build) =>
       rows.map(({ key: text, values, version, encoded }) => ({
         text: upsert,
         values: [...values, version, encoded, build.name, build.number, encoder.encode(text), version],
       })),
-    remove: `delete from ${name} where ${key} in (?, ?) and tidings_version < ?`,
+    remove: (deletions, build) =>
+      deletions.flatMap(({ key: text, version, number }) => [
+        { text: keepTombstone, values: [build.name, build.number, encoder.encode(text), version, number] },
+        { text: remove, values: [...keyValues(text), version] },
+      ]),
     versionOf: `
       select tidings_version as version from ${name} where ${key} in (?, ?) union all
       select version from tidings_replica_tombstones where name = ? and build = ? and key = ?`,

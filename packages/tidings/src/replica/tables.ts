@@ -42,6 +42,23 @@ export interface BuildRow {
   readonly encoded: string | null
 }
 
+/** A state of a key that is gone, or of one that was read. */
+export interface KeyVersion {
+  readonly key: string
+  readonly version: string
+}
+
+export interface Deletion extends KeyVersion {
+  /** Of the event in its topic. */
+  readonly number: number
+}
+
+/** Which build of which replica. */
+export interface BuildName {
+  readonly name: string
+  readonly number: number
+}
+
 export interface Statement {
   readonly text: string
   readonly values: readonly SqlValue[]
@@ -50,9 +67,9 @@ export interface Statement {
 /** Of one build of a replica. */
 export interface BuildStatements {
   /** Writes rows of different keys, each unless the build has something newer of it, tombstones included. */
-  upsert(rows: readonly BuildRow[], build: { readonly name: string; readonly number: number }): readonly Statement[]
-  /** The two values of the key, version. */
-  readonly remove: string
+  upsert(rows: readonly BuildRow[], build: BuildName): readonly Statement[]
+  /** Removes the rows of different keys, each unless it is newer, and keeps a tombstone of each. */
+  remove(deletions: readonly Deletion[], build: BuildName): readonly Statement[]
   /** The two values of the key, and for the tombstone: name, build, key. Versions that the copy has of it. */
   readonly versionOf: string
 }
@@ -81,8 +98,6 @@ export interface ReplicaStatements {
   readonly forgetBuild: string
   readonly makeWritable: string
   readonly makeReadOnly: string
-  /** Name, build, key, version, number. */
-  readonly keepTombstone: string
   /** Name, build, key: the version in which it was deleted, as long as that is kept. */
   readonly tombstone: string
   /** Name, build, number. */
@@ -99,8 +114,8 @@ export interface ReplicaStatements {
   readonly keepUnread: string
   /** Version, reason, name, build, key, version: where it was an older one. */
   readonly raiseUnread: string
-  /** Name, build, key, version: up to this one; a row where there was one. */
-  readonly forgetUnread: string
+  /** Forgets the states of keys up to these versions; a row for each that there was. */
+  forgetUnread(read: readonly KeyVersion[], build: BuildName): readonly Statement[]
   /** Name, build. */
   readonly forgetEveryUnread: string
 }

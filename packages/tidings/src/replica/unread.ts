@@ -2,7 +2,7 @@ import type { Database, SqlRow, SqlValue, Transaction } from '../database/index.
 import { ownTransaction } from '../database/own-transaction.ts'
 import type { Build } from './build.ts'
 import type { Change, UnreadState } from './change.ts'
-import { tablesOf, type BuildStatements, type ReplicaTables } from './tables.ts'
+import { tablesOf, type BuildStatements, type KeyVersion, type ReplicaTables } from './tables.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -44,11 +44,11 @@ export class Unread {
   /** Brings what is known up to date with what other processes of the service have done. */
   async load(): Promise<void> {
     const { name, number } = this.#build
-    const { countUnread, forgetUnread, unread } = this.#tables.statements
+    const { countUnread, unread } = this.#tables.statements
     for (const { key, version } of await this.#database.query<UnreadRow>(unread, [name, number, mostChecked])) {
       if ((await this.#present(this.#database, decoder.decode(key))) < version) continue
-      const values = [name, number, key, version]
-      await ownTransaction(this.#database, (transaction) => transaction.query(forgetUnread, values))
+      const read = [{ key: decoder.decode(key), version }]
+      await ownTransaction(this.#database, (transaction) => this.#forget(transaction, read))
     }
     const [row] = await this.#database.query<{ count: number }>(countUnread, [name, number])
     this.size = row!.count
@@ -61,12 +61,9 @@ export class Unread {
     states: readonly (UnreadState & { readonly reason: string })[],
   ): Promise<UnreadChanges> {
     const { name, number } = this.#build
-    const { forgetUnread, keepUnread, raiseUnread } = this.#tables.statements
+    const { keepUnread, raiseUnread } = this.#tables.statements
     const kept: UnreadState[] = []
-    let more = 0
-    for (const { key, version } of this.size === 0 ? [] : changes) {
-      more -= (await transaction.query(forgetUnread, [name, number, encoder.encode(key), version])).length
-    }
+    let more = this.size === 0 ? 0 : -(await this.#forget(transaction, changes))
     for (const state of states) {
       const { key, version, reason } = state
       if ((await this.#present(transaction, key)) >= version) continue
@@ -77,6 +74,15 @@ export class Unread {
       kept.push(state)
     }
     return { kept, more }
+  }
+
+  /** Answers how many there were. */
+  async #forget(transaction: Transaction, read: readonly KeyVersion[]): Promise<number> {
+    let forgotten = 0
+    for (const { text, values } of this.#tables.statements.forgetUnread(read, this.#build)) {
+      forgotten += (await transaction.query(text, values)).length
+    }
+    return forgotten
   }
 
   /** The version of a key in the copy, that of its deletion included; '' where it never had any. */
