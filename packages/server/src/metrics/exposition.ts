@@ -108,10 +108,12 @@ export class Histogram {
     this.#observed = new ByLabels(() => ({ counts: this.#bounds.map(() => 0), sum: 0 }))
   }
 
-  observe(labels: Labels, seconds: number): void {
+  observe(labels: Labels, all: readonly number[]): void {
     const observed = this.#observed.of(labels)
-    observed.counts[this.#bounds.findIndex((bound) => seconds <= bound)]! += 1
-    observed.sum += seconds
+    for (const seconds of all) {
+      observed.counts[this.#bounds.findIndex((bound) => seconds <= bound)]! += 1
+      observed.sum += seconds
+    }
   }
 
   figure(): Figure {

@@ -75,7 +75,9 @@ class Counts {
   }
 
   published({ namespace }: Caller, topic: string, answers: readonly PublishAnswer[]): void {
-    for (const { status } of answers) this.#published.add({ namespace, topic, result: status })
+    for (const [result, count] of tally(answers.map(({ status }) => status))) {
+      this.#published.add({ namespace, topic, result }, count)
+    }
     const rejected = answers.filter(
       (answer) => answer.status === 'refused' && answer.code === 'schema-violation',
     ).length
@@ -83,9 +85,10 @@ class Counts {
   }
 
   handedOut({ namespace }: Caller, subscription: string, deliveries: readonly Delivery[]): void {
+    const place = `${namespace} ${subscription} `
     for (const { lease, appendedAt, attempt } of deliveries) {
       if (attempt > 1) this.#redeliveries.add({ namespace, subscription })
-      this.#appendedAt.set(`${namespace} ${subscription} ${lease}`, appendedAt)
+      this.#appendedAt.set(place + lease, appendedAt)
     }
     for (const lease of this.#appendedAt.keys()) {
       if (this.#appendedAt.size <= mostRemembered) break
@@ -100,15 +103,18 @@ class Counts {
     answers: readonly SettleAnswer[],
   ): void {
     const labels = { namespace, subscription }
-    for (const [index, { lease, action }] of outcomes.entries()) {
-      const isSettled = answers[index]?.status === 'settled'
-      this.#deliveries.add({ ...labels, result: isSettled ? action : 'lost' })
-      const name = `${namespace} ${subscription} ${lease}`
-      const appendedAt = this.#appendedAt.get(name)
-      this.#appendedAt.delete(name)
-      if (!isSettled || action !== 'ack' || appendedAt === undefined) continue
-      this.#latency.observe(labels, Math.max(0, this.#environment.clock.now() - appendedAt) / 1_000)
-    }
+    const place = `${namespace} ${subscription} `
+    const now = this.#environment.clock.now()
+    const latencies: number[] = []
+    const results = outcomes.map(({ lease, action }, index) => {
+      const result = answers[index]?.status === 'settled' ? action : 'lost'
+      const appendedAt = this.#appendedAt.get(place + lease)
+      if (appendedAt !== undefined) this.#appendedAt.delete(place + lease)
+      if (result === 'ack' && appendedAt !== undefined) latencies.push(Math.max(0, now - appendedAt) / 1_000)
+      return result
+    })
+    for (const [result, count] of tally(results)) this.#deliveries.add({ ...labels, result }, count)
+    this.#latency.observe(labels, latencies)
   }
 
   figures(): readonly Figure[] {
@@ -116,4 +122,11 @@ class Counts {
       each.figure(),
     )
   }
+}
+
+/** How often each of them occurs. */
+function tally(all: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const each of all) counts.set(each, (counts.get(each) ?? 0) + 1)
+  return counts
 }

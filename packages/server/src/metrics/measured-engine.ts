@@ -19,7 +19,7 @@ export function measureEngine(measured: Engine, environment: Environment): Measu
   const timed = async <Result>(of: string, run: () => Promise<Result>): Promise<Result> => {
     const startedAt = environment.clock.monotonic()
     const result = await run()
-    commits.observe({ of }, (environment.clock.monotonic() - startedAt) / 1_000)
+    commits.observe({ of }, [(environment.clock.monotonic() - startedAt) / 1_000])
     return result
   }
   const { log, ledger } = measured

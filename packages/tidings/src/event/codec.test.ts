@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TidingsError } from '../errors.ts'
-import { decodeEvent, encodeEvent } from './codec.ts'
+import { decodeEvent, encodeEvent, eventBytes } from './codec.ts'
 import type { Event } from './event.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -60,6 +60,20 @@ describe('the stored form of an event', () => {
     const bytes = encodeEvent({ ...minimal, data })
     data.fill(0)
     expect(decodeEvent(bytes).data).toEqual(bytesOf('before'))
+  })
+
+  it('passes an event through as the bytes that it was read from, and a changed copy as what it says', () => {
+    // Spelled as no encoder of ours spells it.
+    const text = bytesOf('[1, "e-\\u0031","/crm","t",null,null,null,null,null,null,null,{ "note":"x"}]')
+    const bytes = Uint8Array.from([1, 0, 0, 0, text.length, ...text, 7, 8])
+    const event = decodeEvent(bytes)
+    expect(encodeEvent(event)).toEqual(bytes)
+    expect(eventBytes(event)).toBe(bytes.length)
+    expect(decodeEvent(encodeEvent({ ...event, key: 'k' }))).toEqual({ ...event, key: 'k' })
+    expect(decodeEvent(encodeEvent({ ...event, data: Uint8Array.of(9) })).data).toEqual(Uint8Array.of(9))
+    expect(encodeEvent({ ...event })).toEqual(
+      encodeEvent({ id: 'e-1', source: '/crm', type: 't', extensions: { note: 'x' }, data: Uint8Array.of(7, 8) }),
+    )
   })
 
   it('refuses another format version', () => {

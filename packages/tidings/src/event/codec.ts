@@ -53,6 +53,8 @@ export function encodeEvent(event: Event): Uint8Array {
 
 /** What an event counts for where bytes are counted: attributes and payload, in the form of `encodeEvent`. */
 export function eventBytes(event: Event): number {
+  const known = DecodedEvent.bytesOf(event)
+  if (known) return known.length
   scratch.length = 0
   appendEvent(event, scratch)
   return scratch.length
@@ -60,6 +62,13 @@ export function eventBytes(event: Event): number {
 
 /** Writes the same bytes behind those that `target` has. */
 export function appendEvent(event: Event, target: ByteTarget): void {
+  const known = DecodedEvent.bytesOf(event)
+  if (known) {
+    target.reserve(known.length)
+    target.bytes.set(known, target.length)
+    target.length += known.length
+    return
+  }
   const text = attributesOf(event)
   const data = event.data
   // UTF-8 takes at most three bytes for each UTF-16 unit.
@@ -92,8 +101,25 @@ export function decodeEvent(bytes: Uint8Array): Event {
   const end = headerBytes + ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!)
   if (end < headerBytes || end > bytes.length) throw corrupt(`its attributes end at byte ${end} of ${bytes.length}`)
   const attributes = parseAttributes(bytes.subarray(headerBytes, end))
-  if (attributes[0] === 0 && end !== bytes.length) throw corrupt('it has a payload where it says that there is none')
-  return eventOf(attributes, new Uint8Array(bytes.buffer, bytes.byteOffset + end, bytes.length - end))
+  if (attributes[0] !== 1 && end !== bytes.length) throw corrupt('it has a payload where it says that there is none')
+  return eventOf(attributes, bytes, end)
+}
+
+interface DecodedEvent extends Event {}
+/**
+ * An event with the bytes that it was read from: they are its encoding, so that what only passes through is never encoded
+ * again. A copy of it with something else in it is an event like any other.
+ */
+class DecodedEvent {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  static bytesOf(event: Event): Uint8Array | undefined {
+    return #bytes in event ? event.#bytes : undefined
+  }
 }
 
 /** What `JSON.stringify` would make of the same array, in half the time. */
@@ -123,7 +149,7 @@ function parseAttributes(bytes: Uint8Array): Attributes {
   return attributes as Attributes
 }
 
-function eventOf(attributes: Attributes, data: Uint8Array): Event {
+function eventOf(attributes: Attributes, bytes: Uint8Array, dataAt: number): Event {
   const [
     hasData,
     id,
@@ -138,7 +164,11 @@ function eventOf(attributes: Attributes, data: Uint8Array): Event {
     sourceepoch,
     extensions,
   ] = attributes
-  const event: { -readonly [Name in keyof Event]: Event[Name] } = { id, source, type }
+  const event: { -readonly [Name in keyof Event]: Event[Name] } = Object.assign(new DecodedEvent(bytes), {
+    id,
+    source,
+    type,
+  })
   if (key !== null) event.key = key
   if (subject !== null) event.subject = subject
   if (time !== null) event.time = time
@@ -147,7 +177,7 @@ function eventOf(attributes: Attributes, data: Uint8Array): Event {
   if (sequence !== null) event.sequence = sequence
   if (sourceepoch !== null) event.sourceepoch = sourceepoch
   if (extensions !== null) event.extensions = extensions
-  if (hasData === 1) event.data = data
+  if (hasData === 1) event.data = new Uint8Array(bytes.buffer, bytes.byteOffset + dataAt, bytes.length - dataAt)
   return event
 }
 

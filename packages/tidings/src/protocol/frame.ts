@@ -1,5 +1,5 @@
 import { TidingsError } from '../errors.ts'
-import { decodeEvent, encodeEvent, type Event } from '../event/index.ts'
+import { appendEvent, decodeEvent, type ByteTarget, type Event } from '../event/index.ts'
 
 /**
  * A message with events whose payloads no parser touches: `[u8 version][u32 length][JSON]`, then each event as
@@ -14,22 +14,64 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function encodeFrame(message: object): Uint8Array<ArrayBuffer> {
-  const events: Uint8Array[] = []
+  const events: Event[] = []
   const header: Record<string, unknown> = { ...message }
   for (const name of eventLists) {
     const elements = header[name]
     if (!Array.isArray(elements)) continue
     header[name] = elements.map((element: { event: Event }) => ({
       ...element,
-      event: events.push(encodeEvent(element.event)) - 1,
+      event: events.push(element.event) - 1,
     }))
   }
   const text = encoder.encode(JSON.stringify(header))
-  const bytes = new Uint8Array(events.reduce((length, event) => length + 4 + event.length, 5 + text.length))
-  bytes[0] = formatVersion
-  let at = put(bytes, 1, text)
-  for (const event of events) at = put(bytes, at, event)
-  return bytes
+  const payloads = events.reduce((length, { data }) => length + (data?.length ?? 0), 0)
+  const frame = new Frame(headerBytes + text.length + payloads + (events.length + 7) * usualAttributes)
+  frame.append(text)
+  for (const event of events) frame.appendEvent(event)
+  return frame.bytes.subarray(0, frame.length)
+}
+
+const headerBytes = 5
+/** Of one event, with what says how long it is; room is asked for three times of it. */
+const usualAttributes = 300
+
+/** Written in one piece, whose size is guessed well at first. */
+class Frame implements ByteTarget {
+  bytes: Uint8Array<ArrayBuffer>
+  length = 1
+
+  constructor(bytes: number) {
+    this.bytes = new Uint8Array(bytes)
+    this.bytes[0] = formatVersion
+  }
+
+  reserve(count: number): void {
+    if (this.length + count <= this.bytes.length) return
+    const longer = new Uint8Array(Math.max(this.length + count, this.bytes.length * 2))
+    longer.set(this.bytes.subarray(0, this.length))
+    this.bytes = longer
+  }
+
+  append(part: Uint8Array): void {
+    this.reserve(4 + part.length)
+    this.bytes.set(part, this.length + 4)
+    this.#close(this.length, this.length + 4 + part.length)
+  }
+
+  appendEvent(event: Event): void {
+    const start = this.length
+    this.reserve(4)
+    this.length += 4
+    appendEvent(event, this)
+    this.#close(start, this.length)
+  }
+
+  /** What begins at `start` with the place for its length ends here. */
+  #close(start: number, end: number): void {
+    new DataView(this.bytes.buffer).setUint32(start, end - start - 4)
+    this.length = end
+  }
 }
 
 /** The message of a frame with its events in place; their payloads are views on the frame. Anything else is a `protocol-violation`. */
@@ -78,12 +120,6 @@ function decode(bytes: Uint8Array, index: number): Event {
   } catch (cause) {
     throw violation(`event ${index} is malformed`, cause)
   }
-}
-
-function put(target: Uint8Array, at: number, part: Uint8Array): number {
-  new DataView(target.buffer, target.byteOffset).setUint32(at, part.length)
-  target.set(part, at + 4)
-  return at + 4 + part.length
 }
 
 function take(bytes: Uint8Array, at: number): Uint8Array {
