@@ -12,7 +12,8 @@ export function sendAnswer(
   if (answer === undefined) return reply.code(204).send()
   const withEvents = Object.entries(answer).some(([name, value]) => holdsEvents(name, value))
   if (withEvents && (request.headers.accept ?? '').includes(frameType)) {
-    return reply.type(frameType).send(Buffer.from(encodeFrame(answer).buffer))
+    const frame = encodeFrame(answer)
+    return reply.type(frameType).send(Buffer.from(frame.buffer, 0, frame.length))
   }
   return reply.type('application/json').send(withEvents ? textOf(answer, base64) : JSON.stringify(answer))
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { TidingsError, type Environment } from 'tidings'
-import type { Broker, Caller, Follower, SubscriptionFilter } from 'tidings/broker'
+import type { Broker, Caller, Follower, PositionedEvent, SubscriptionFilter } from 'tidings/broker'
 import { parseJson } from 'tidings/event'
 import { problemOf, routes, type ValueOf } from 'tidings/protocol'
 import { textOf } from './answers.ts'
@@ -19,6 +19,7 @@ type Query = ValueOf<typeof routes.follow.query>
 export class Live {
   readonly #options: LiveOptions
   readonly #responses = new Set<LiveResponse>()
+  readonly #blocks = { plain: new Blocks(false), base64: new Blocks(true) }
   #stopped = false
 
   constructor(app: FastifyInstance, options: LiveOptions) {
@@ -43,7 +44,7 @@ export class Live {
     }
     const last = request.headers['last-event-id']
     const after = typeof last === 'string' && last !== '' ? last : query.after
-    const response = new LiveResponse(reply, this.#options, query.data === 'base64')
+    const response = new LiveResponse(reply, this.#options, this.#blocks[query.data === 'base64' ? 'base64' : 'plain'])
     const filter = filterOf(query)
     const follower = await broker.follow(caller, {
       topic,
@@ -66,7 +67,7 @@ export class Live {
 class LiveResponse {
   readonly #reply: FastifyReply
   readonly #options: LiveOptions
-  readonly #base64: boolean
+  readonly #blocks: Blocks
   readonly #begun: Promise<void>
   #begin: () => void = () => undefined
   #follower: Follower | undefined
@@ -75,21 +76,17 @@ class LiveResponse {
   #progress: string | undefined
   #isWriting = false
 
-  constructor(reply: FastifyReply, options: LiveOptions, base64: boolean) {
+  constructor(reply: FastifyReply, options: LiveOptions, blocks: Blocks) {
     this.#reply = reply
     this.#options = options
-    this.#base64 = base64
+    this.#blocks = blocks
     this.#begun = new Promise((resolve) => (this.#begin = resolve))
   }
 
   get listeners(): Pick<Parameters<Broker['follow']>[1], 'onEvents' | 'onProgress' | 'onReset' | 'onClosed'> {
     return {
       onEvents: async (events, until) => {
-        const blocks = events.map((each) => {
-          const text = textOf({ events: [each] }, this.#base64)
-          return block({ id: each.position, data: text.slice('{"events":['.length, -2) })
-        })
-        await this.#write(blocks.join(''))
+        await this.#write(events.map((each) => this.#blocks.of(each)).join(''))
         this.#progress = until
       },
       onProgress: (until) => (this.#progress = until),
@@ -153,6 +150,25 @@ class LiveResponse {
     })
     cancel()
     this.#isWriting = false
+  }
+}
+
+/** Events as they are sent. The broker gives the same one to all who follow, and it is written once for all of them. */
+class Blocks {
+  readonly #base64: boolean
+  readonly #known = new WeakMap<PositionedEvent, string>()
+
+  constructor(base64: boolean) {
+    this.#base64 = base64
+  }
+
+  of(event: PositionedEvent): string {
+    const known = this.#known.get(event)
+    if (known !== undefined) return known
+    const text = textOf({ events: [event] }, this.#base64)
+    const made = block({ id: event.position, data: text.slice('{"events":['.length, -2) })
+    this.#known.set(event, made)
+    return made
   }
 }
 

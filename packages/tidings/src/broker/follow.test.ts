@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import type { Engine } from '../engine/index.ts'
 import { memoryEngine } from '../engines/memory/index.ts'
-import { allowAll, createBroker } from './index.ts'
+import { systemEnvironment } from '../environment/index.ts'
+import { allowAll, createBroker, type FollowRequest, type PositionedEvent } from './index.ts'
 
 const caller = { namespace: 'default', principal: 'tester' }
 const topic = 'shop.order'
@@ -138,3 +139,57 @@ it('a follower is told when its broker stops', async () => {
   await broker.stop()
   expect(await until(/stopped/)).toEqual(['1', 'The broker was stopped.'])
 })
+
+it('a page is read once for all who follow from the same place', async () => {
+  const { engine, pages } = reading((page) => page)
+  const broker = createBroker({ engine, authorize: allowAll })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  const told: PositionedEvent[] = []
+  const all = Array.from({ length: 5 }, () =>
+    broker.follow(
+      caller,
+      following((events) => told.push(...events)),
+    ),
+  )
+  await Promise.all(all)
+  await broker.publish(caller, { topic, events: [{ event: { id: '1', source: 's', type: topic } }] })
+  await expect.poll(() => told.length).toBe(5)
+  expect(new Set(told).size).toBe(1)
+  expect(pages.filter((count) => count > 0)).toEqual([1])
+  await broker.stop()
+})
+
+it('a page that was asked for before its topic has grown is not for those who come after that', async () => {
+  const memory = memoryEngine()
+  const held: (() => void)[] = []
+  const read: Engine['log']['read'] = async (id, options) => {
+    const page = await memory.log.read(id, options)
+    if (held.length === 0) await new Promise<void>((resolve) => held.push(resolve))
+    return page
+  }
+  // Nobody looks by himself.
+  const environment = { ...systemEnvironment, timers: { after: () => () => undefined } }
+  const broker = createBroker({ engine: { ...memory, log: { ...memory.log, read } }, authorize: allowAll, environment })
+  await broker.start()
+  await broker.putTopic(caller, { topic, kind: 'event', owner: 'shop' })
+  const told: string[] = []
+  const { position } = await broker.follow(
+    caller,
+    following(() => told.push('first')),
+  )
+  await expect.poll(() => held.length).toBe(1)
+  await broker.publish(caller, { topic, events: [{ event: { id: '1', source: 's', type: topic } }] })
+  await broker.follow(caller, { ...following(() => told.push('second')), after: position })
+  await expect.poll(() => told).toEqual(['second'])
+  held[0]!()
+  await expect.poll(() => told).toEqual(['second', 'first'])
+  await broker.stop()
+})
+
+function following(onEvents: (events: readonly PositionedEvent[]) => void): FollowRequest {
+  const wrong = (): never => {
+    throw new Error('nothing else was to happen')
+  }
+  return { topic, onEvents: (events) => void onEvents(events), onReset: wrong, onClosed: () => undefined }
+}

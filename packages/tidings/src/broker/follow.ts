@@ -1,11 +1,11 @@
-import type { Engine, LogRecord, TopicId } from '../engine/index.ts'
+import type { Engine, LogDescription, LogRecord, TopicId } from '../engine/index.ts'
 import { compileFilter } from '../delivery/index.ts'
 import type { Environment } from '../environment/index.ts'
 import { TidingsError } from '../errors.ts'
 import { formatPosition, type Event } from '../event/index.ts'
 import { versioned } from './hand-out.ts'
 import type { Namespace } from './namespace.ts'
-import type { FollowRequest, Follower } from './port/events.ts'
+import type { FollowRequest, Follower, PositionedEvent } from './port/events.ts'
 
 /** How often the log is looked at when no hint comes. */
 const lookEveryMs = 1_000
@@ -19,20 +19,81 @@ interface Parts {
   readonly environment: Environment
 }
 
+/** A page of a topic, as everybody has it who reads on from the same place. */
+interface Page {
+  readonly until: number
+  readonly damaged: readonly number[]
+  readonly events: readonly PositionedEvent[]
+  /** How many records the next one may have. */
+  readonly nextLimit: number
+  /** Of the topic, after the page was read: what was trimmed before is missing in it, what is trimmed later is not. */
+  readonly description: LogDescription
+}
+
+/**
+ * Reads pages for followers: those who ask for the same one at the same time, as all do that are up to date, share it. One
+ * whose reading began before the topic has grown is not for those who ask after that.
+ */
+class Pages {
+  readonly #engine: Engine
+  /** By topic, and place. */
+  readonly #reading = new Map<string, Map<string, Promise<Page>>>()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  read(id: TopicId, namespace: Namespace, place: { readonly after: number; readonly limit: number }): Promise<Page> {
+    const topic = nameOf(id)
+    const ofTopic = this.#reading.get(topic) ?? new Map<string, Promise<Page>>()
+    this.#reading.set(topic, ofTopic)
+    const name = `${place.after} ${place.limit}`
+    const known = ofTopic.get(name)
+    if (known) return known
+    const reading = this.#read(id, namespace, place).finally(() => {
+      ofTopic.delete(name)
+      if (ofTopic.size === 0 && this.#reading.get(topic) === ofTopic) this.#reading.delete(topic)
+    })
+    ofTopic.set(name, reading)
+    return reading
+  }
+
+  hasGrown(id: TopicId): void {
+    this.#reading.delete(nameOf(id))
+  }
+
+  async #read(id: TopicId, namespace: Namespace, place: { after: number; limit: number }): Promise<Page> {
+    const { records, until, damaged } = await this.#engine.log.read(id, place)
+    const description = await namespace.describe(id.topic)
+    const events = records
+      .filter(({ erased, stale }) => !erased && !stale)
+      .map(({ event, offset, appendedAt }) => ({
+        position: formatPosition(description.incarnation, offset),
+        appendedAt,
+        event: versioned(event, offset, description.kind),
+      }))
+    return { until, damaged, events, nextLimit: nextLimit(records), description }
+  }
+}
+
+const nameOf = ({ namespace, topic }: TopicId): string => `${namespace} ${topic}`
+
 /** Whoever follows a topic at one broker. */
 export class Follows {
   readonly #parts: Parts
+  readonly #pages: Pages
   readonly #running = new Set<Follow>()
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#pages = new Pages(parts.engine)
   }
 
   async open(name: string, namespace: Namespace, request: FollowRequest): Promise<Follower> {
     const matches = compileFilter(request.filter ?? {})
     const place = await placeOf(namespace, request)
     const id = { namespace: name, topic: request.topic }
-    const follow = new Follow({ ...this.#parts, id, namespace, request, matches, place }, () => {
+    const follow = new Follow({ ...this.#parts, pages: this.#pages, id, namespace, request, matches, place }, () => {
       this.#running.delete(follow)
     })
     this.#running.add(follow)
@@ -66,6 +127,7 @@ async function placeOf(namespace: Namespace, { topic, after = 'end' }: FollowReq
 }
 
 interface FollowOptions extends Parts {
+  readonly pages: Pages
   readonly id: TopicId
   readonly namespace: Namespace
   readonly request: FollowRequest
@@ -92,6 +154,7 @@ class Follow {
     this.#onEnd = onEnd
     this.#place = options.place
     this.#stopWatching = options.engine.log.watch(options.id, () => {
+      options.pages.hasGrown(options.id)
       this.#grown = true
       this.#wake()
     })
@@ -124,35 +187,24 @@ class Follow {
   }
 
   async #readOn(): Promise<void> {
-    const { engine, id, namespace, request } = this.#options
+    const { pages, id, namespace, request, matches } = this.#options
     const { offset, incarnation } = this.#place
     this.#grown = false
-    const page = await engine.log.read(id, { after: offset, limit: this.#limit })
-    // After the page: what was trimmed before is missing in it, what is trimmed later is not.
-    const { head, trimmed, incarnation: present, kind } = await namespace.describe(id.topic)
+    const page = await pages.read(id, namespace, { after: offset, limit: this.#limit })
+    const { head, trimmed, incarnation: present } = page.description
     const missing = missingOf({ isSameLife: present === incarnation, isThere: trimmed <= offset, page })
     if (missing !== undefined) {
       this.#place = { incarnation: present, offset: head, reset: missing }
       return this.#reset(this.#place)
     }
     if (this.#ended) return
-    const events = page.records
-      .filter((record) => this.#isWanted(record))
-      .map((record) => ({
-        position: formatPosition(incarnation, record.offset),
-        appendedAt: record.appendedAt,
-        event: versioned(record.event, record.offset, kind),
-      }))
+    const events = page.events.filter(({ event }) => matches(event))
     const until = formatPosition(incarnation, page.until)
     if (events.length > 0) await request.onEvents(events, until)
     else if (page.until > offset) request.onProgress?.(until)
     this.#place = { incarnation, offset: page.until }
-    this.#limit = nextLimit(page.records)
+    this.#limit = page.nextLimit
     if (page.until === offset) await this.#wait()
-  }
-
-  #isWanted({ event, erased, stale }: LogRecord): boolean {
-    return !erased && !stale && this.#options.matches(event)
   }
 
   async #reset({ incarnation, offset, reset = '' }: Place): Promise<void> {

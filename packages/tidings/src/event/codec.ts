@@ -53,7 +53,7 @@ export function encodeEvent(event: Event): Uint8Array {
 
 /** What an event counts for where bytes are counted: attributes and payload, in the form of `encodeEvent`. */
 export function eventBytes(event: Event): number {
-  const known = DecodedEvent.bytesOf(event)
+  const known = Decoded.bytesOf(event)
   if (known) return known.length
   scratch.length = 0
   appendEvent(event, scratch)
@@ -62,7 +62,7 @@ export function eventBytes(event: Event): number {
 
 /** Writes the same bytes behind those that `target` has. */
 export function appendEvent(event: Event, target: ByteTarget): void {
-  const known = DecodedEvent.bytesOf(event)
+  const known = Decoded.bytesOf(event)
   if (known) {
     target.reserve(known.length)
     target.bytes.set(known, target.length)
@@ -105,12 +105,11 @@ export function decodeEvent(bytes: Uint8Array): Event {
   return eventOf(attributes, bytes, end)
 }
 
-interface DecodedEvent extends Event {}
 /**
  * An event with the bytes that it was read from: they are its encoding, so that what only passes through is never encoded
  * again. A copy of it with something else in it is an event like any other.
  */
-class DecodedEvent {
+class Decoded {
   readonly #bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {
@@ -164,7 +163,7 @@ function eventOf(attributes: Attributes, bytes: Uint8Array, dataAt: number): Eve
     sourceepoch,
     extensions,
   ] = attributes
-  const event: { -readonly [Name in keyof Event]: Event[Name] } = Object.assign(new DecodedEvent(bytes), {
+  const event: { -readonly [Name in keyof Event]: Event[Name] } = Object.assign(new Decoded(bytes), {
     id,
     source,
     type,
