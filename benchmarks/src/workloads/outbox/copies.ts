@@ -78,6 +78,8 @@ export interface Followed extends Percentiles {
   readonly cpuSecondsPerMillion: number
 }
 
+const warmUp = { perSecond: 300, seconds: 4 }
+
 /** From the commit at the owner to the commit of the copy, each change of another row. */
 export async function followed(
   on: Bank,
@@ -99,6 +101,10 @@ export async function followed(
     onApplied: (keys) => keys.forEach((key) => applied.set(key, performance.now())),
   })
   await until(copy.isReady)
+  // Compiles what is measured.
+  await openLoop(warmUp, (number) => ways['tx.changed'](on, number))
+  await until(() => applied.size === warmUp.perSecond * warmUp.seconds)
+  applied.clear()
   const { cpuSeconds } = await cpuSecondsWhile(place.pids, async () => {
     await openLoop({ perSecond, seconds }, async (number) => {
       await ways['tx.changed'](on, number)
