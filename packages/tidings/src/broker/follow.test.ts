@@ -191,5 +191,5 @@ function following(onEvents: (events: readonly PositionedEvent[]) => void): Foll
   const wrong = (): never => {
     throw new Error('nothing else was to happen')
   }
-  return { topic, onEvents: (events) => void onEvents(events), onReset: wrong, onClosed: () => undefined }
+  return { topic, onEvents, onReset: wrong, onClosed: () => undefined }
 }
