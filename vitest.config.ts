@@ -1,6 +1,20 @@
+import { existsSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { oldestAndNewest } from '@tidings/tools/postgres-versions'
+
+/** What the tests have on their disks at most, at the same time. */
+const roomBytes = 8 * 1_073_741_824
+
+/**
+ * Folders in memory, where there is room: databases and stores flush their files as they do anywhere, and none waits for
+ * the disk of another. No test takes the power away, so that nothing depends on where they are.
+ */
+function useMemory(folder: string): void {
+  const { bavail, bsize } = statfsSync(folder)
+  if (bavail * bsize >= roomBytes) process.env['TMPDIR'] ??= folder
+}
+if (existsSync('/dev/shm')) useMemory('/dev/shm')
 
 /** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
 const source = ['tidings-source', 'node', 'module', 'default']

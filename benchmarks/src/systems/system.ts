@@ -34,6 +34,8 @@ export interface Consumption {
   readonly subscription?: string
   /** How many messages may be in hand without being settled. */
   readonly window: number
+  /** How many of them may be handled at once; all of them where nothing is said. Only Tidings is asked for fewer. */
+  readonly atOnce?: number
   /** Resolved means done, rejected means try again. */
   handle(message: Uint8Array): Promise<void> | void
 }

@@ -31,12 +31,12 @@ export function overBroker(broker: Broker, rest: Pick<RunningSystem, 'pids' | 's
         queue,
         messages.map((message) => ({ event: eventOf(message) })),
       ),
-    async consume(queue, { subscription = only, window, handle }) {
+    async consume(queue, { subscription = only, window, atOnce = window, handle }) {
       const consumer = consume({
         broker,
         caller,
         subscription: subscriptionOf(queue, subscription),
-        concurrency: window,
+        concurrency: atOnce,
         prefetch: window,
         order: ordered.has(queue) ? 'key' : 'none',
         async handle({ event }) {

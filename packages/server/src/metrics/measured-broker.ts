@@ -90,8 +90,9 @@ class Counts {
       if (attempt > 1) this.#redeliveries.add({ namespace, subscription })
       this.#appendedAt.set(place + lease, appendedAt)
     }
+    if (this.#appendedAt.size <= mostRemembered) return
     for (const lease of this.#appendedAt.keys()) {
-      if (this.#appendedAt.size <= mostRemembered) break
+      if (this.#appendedAt.size <= mostRemembered) return
       this.#appendedAt.delete(lease)
     }
   }

@@ -20,11 +20,11 @@ export interface OpenStream {
   end(reason?: Error): Promise<void>
 }
 
-/** So many leases are remembered, to know a frame that the network repeats. */
+/** So many leases are remembered at least, to know a frame that the network repeats, and twice as many at most. */
 const rememberedLeases = 10_000
 
 export async function openStream(options: OpenStreamOptions): Promise<OpenStream> {
-  const seen = new Set<string>()
+  const seen = new Recent()
   let credit = 0
   let ended = false
   let finish: ((reason: Error | undefined) => void) | undefined
@@ -41,7 +41,6 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
       // A lease is given once. What comes again was not paid for with credit and is in somebody's hands, or was.
       const fresh = deliveries.filter(({ lease }) => !seen.has(lease))
       for (const { lease } of fresh) seen.add(lease)
-      forgetOldest(seen)
       credit -= fresh.length
       options.onDeliveries(fresh)
     },
@@ -67,9 +66,19 @@ export async function openStream(options: OpenStreamOptions): Promise<OpenStream
   }
 }
 
-function forgetOldest(leases: Set<string>): void {
-  for (const lease of leases) {
-    if (leases.size <= rememberedLeases) return
-    leases.delete(lease)
+/** Leases in two generations, of which the older one is forgotten as a whole. */
+class Recent {
+  #newer = new Set<string>()
+  #older: ReadonlySet<string> = new Set()
+
+  has(lease: string): boolean {
+    return this.#newer.has(lease) || this.#older.has(lease)
+  }
+
+  add(lease: string): void {
+    this.#newer.add(lease)
+    if (this.#newer.size < rememberedLeases) return
+    this.#older = this.#newer
+    this.#newer = new Set()
   }
 }
