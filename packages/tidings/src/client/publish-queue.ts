@@ -143,7 +143,7 @@ const behindRefused: PublishAnswer = {
 }
 
 function isHeldBack(call: Call, event: PublishedEvent): boolean {
-  return marksOf(event).some((mark) => call.refused.has(mark))
+  return call.refused.size > 0 && marksOf(event).some((mark) => call.refused.has(mark))
 }
 
 /** To be sent again, before what was not sent yet. */
@@ -165,8 +165,14 @@ function marksOf({ event, producer }: PublishedEvent): string[] {
 
 /** About the bytes that an event takes in a frame. */
 function sizeOf({ event }: PublishedEvent): number {
-  const { data, extensions, ...attributes } = event
-  let characters = 0
-  for (const each of Object.values({ ...attributes, ...extensions })) characters += String(each).length
-  return 300 + characters * 3 + (data?.length ?? 0)
+  const { id, source, type, key, subject, dataschema, extensions, data } = event
+  let characters = lengthOf(id) + lengthOf(source) + lengthOf(type)
+  characters += lengthOf(key) + lengthOf(subject) + lengthOf(dataschema)
+  for (const name in extensions) characters += name.length + lengthOf(extensions[name])
+  return 400 + characters * 3 + (data?.length ?? 0)
+}
+
+/** Whatever it is: that it is no text is for the server to say. */
+function lengthOf(value: unknown): number {
+  return value === undefined ? 0 : String(value).length
 }
