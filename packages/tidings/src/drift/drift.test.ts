@@ -15,6 +15,7 @@ import {
   remoteOwner,
   repairDrift,
   traceKey,
+  type Cause,
   type EntityOwner,
   type InspectedCopy,
 } from './index.ts'
@@ -189,6 +190,27 @@ describe('explainDrift()', () => {
 })
 
 describe('repairDrift()', () => {
+  it('says of every key what became of it, also when the owner is lost on the way', async () => {
+    const keys = Array.from({ length: 150 }, (_, number) => `k${number}`)
+    const causes = keys.map((key) => ({ key, kind: 'written-locally', mend: { action: 'publish-again' } }) as Cause)
+    let calls = 0
+    const lost: EntityOwner = {
+      ...owner,
+      async publishAgain(requests) {
+        if (++calls > 1) throw new TidingsError('unavailable', 'out of reach')
+        return owner.publishAgain(requests)
+      },
+    }
+    const repair = () => repairDrift({ broker: bench.broker, caller: operator, owner: lost, subscription }, causes)
+    const done = await repair()
+    expect(done.map(({ key }) => key)).toEqual(keys)
+    expect(done.slice(0, 100).every(({ outcome }) => outcome === 'published')).toBe(true)
+    expect(new Set(done.slice(100).map((each) => (each.outcome === 'refused' ? each.code : '')))).toEqual(
+      new Set(['unavailable']),
+    )
+    await expect(repair()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
   it('does not let one key that is refused disturb others', async () => {
     writeAround('a')
     writeAround('b')

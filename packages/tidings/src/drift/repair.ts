@@ -1,5 +1,5 @@
 import type { Broker, Caller } from '../broker/port/broker.ts'
-import type { ErrorCode } from '../errors.ts'
+import { TidingsError, type ErrorCode } from '../errors.ts'
 import type { EntityVersion } from '../event/index.ts'
 import type { EntityOwner, PublishedAgain } from '../outbox/index.ts'
 import type { Mend } from './mend.ts'
@@ -40,18 +40,26 @@ export function isRepairable({ mend }: Pick<Cause, 'mend'>): boolean {
  * Mends what can be mended, through the ordinary path and nothing else: the owner publishes its rows again, in versions
  * newer than all before, which whatever is changed later wins over, and dead letters are handed back to their
  * subscription. What is about to be done is written into the audit first. A key that is refused does not disturb others.
+ * Where owner or broker fail after something was done, the rest is answered as refused with the reason.
  */
 export async function repairDrift(options: RepairOptions, causes: readonly Cause[]): Promise<readonly Repaired[]> {
   const { broker, caller, owner, subscription } = options
   const done = new Map<string, Repaired>()
   const repairable = causes.filter((cause) => isRepairable(cause) && (owner || cause.mend.action === 'redrive'))
-  for (const some of chunks(repairable, keysAtOnce)) {
-    const topic = owner?.topic ?? (await broker.subscription(caller, subscription)).topic
-    const repairs = some.map(({ key, kind, mend }) => ({ key, cause: kind, action: mend.action }))
-    await broker.noteRepair(caller, { topic, repairs })
-    for (const { key, ...answer } of await publishAgain(owner, some)) done.set(key, { key, ...answer })
-    for (const { key, ...answer } of await redrive({ broker, caller, subscription }, some))
-      done.set(key, { key, ...answer })
+  const keep = (answers: readonly Repaired[]): void => answers.forEach((answer) => done.set(answer.key, answer))
+  try {
+    for (const some of chunks(repairable, keysAtOnce)) {
+      const topic = owner?.topic ?? (await broker.subscription(caller, subscription)).topic
+      const repairs = some.map(({ key, kind, mend }) => ({ key, cause: kind, action: mend.action }))
+      await broker.noteRepair(caller, { topic, repairs })
+      keep(await publishAgain(owner, some))
+      keep(await redrive({ broker, caller, subscription }, some))
+    }
+  } catch (error) {
+    if (done.size === 0 || !(error instanceof TidingsError)) throw error
+    const { code, message } = error
+    const rest = repairable.filter(({ key }) => !done.has(key))
+    keep(rest.map(({ key }) => ({ key, outcome: 'refused', code, message })))
   }
   return causes.map(({ key, mend }) => done.get(key) ?? { key, outcome: 'left', mend })
 }
