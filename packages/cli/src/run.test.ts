@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { jsonLines, openBench, type Bench } from './command.fixture.ts'
 import { leaves, runAtTerminal } from './terminal.fixture.ts'
@@ -12,6 +13,19 @@ beforeAll(async () => {
   bench = await openBench()
 })
 afterAll(() => bench[Symbol.asyncDispose]())
+
+test('a command loads no more than it needs: no server, no store, no client of a database, no validator', async () => {
+  const list = join(bench.folder, 'list-modules.cjs')
+  const told = 'process.on("exit", () => console.log(JSON.stringify(Object.keys(require.cache))))'
+  writeFileSync(list, told)
+  const { code, stdout } = await bench.run(['topics', 'list'], { variables: { NODE_OPTIONS: `--require ${list}` } })
+  expect(code).toBe(0)
+  const modules = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as string[]
+  const packages = modules.map((path) => /.*node_modules\/((@[^/]+\/)?[^/]+)/.exec(path)?.[1]).filter(Boolean)
+  // The list itself shows that modules are seen.
+  expect(modules).toContain(list)
+  expect([...new Set(packages)]).toEqual(['commander'])
+})
 
 describe('wrong arguments end with exit code 2 and one line that helps', () => {
   test.each([

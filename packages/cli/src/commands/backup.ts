@@ -1,7 +1,7 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TidingsError } from 'tidings'
-import { checkBackup, embeddedEngine, type BackupStream } from 'tidings/engines/embedded'
+import type { BackupStream } from 'tidings/engines/embedded'
 import type { TidingsCommand } from '../command.ts'
 import { CommandError } from '../failure.ts'
 import type { Session } from '../session.ts'
@@ -39,6 +39,7 @@ async function takeStopped(session: Session, data: string, file: string): Promis
   await stat(join(data, 'tidings.json')).catch((cause: unknown) => {
     throw new CommandError(`There is no store in ${data}.`, { cause })
   })
+  const { embeddedEngine } = await import('tidings/engines/embedded')
   const engine = embeddedEngine({ path: data, onFatal: () => undefined })
   await engine.start()
   try {
@@ -50,6 +51,7 @@ async function takeStopped(session: Session, data: string, file: string): Promis
 
 /** Has its name only when it is whole and on the disk. */
 async function write(session: Session, backup: BackupStream, file: string): Promise<number> {
+  const { checkBackup } = await import('tidings/engines/embedded')
   const unfinished = `${file}.unfinished`
   const handle = await open(unfinished, 'w')
   let bytes = 0

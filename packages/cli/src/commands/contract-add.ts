@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TidingsCommand } from '../command.ts'
 import { lockFile, writeLock } from '../contract/lock.ts'
-import { contractModule } from '../contract/typescript.ts'
 
 interface AddOptions {
   readonly out: string
@@ -19,6 +18,7 @@ export function addContractAdd(contract: TidingsCommand): void {
     .option('--out <folder>', 'where the module is written', 'contracts')
     .option('--lock <file>', 'which revisions were fetched', lockFile)
     .runs<[service: string], AddOptions>(async ({ broker, caller, output }, [service], options) => {
+      const { contractModule } = await import('../contract/typescript.ts')
       const fetched = await broker.contract(caller, service)
       const upcasts = `${service}.upcasts.ts`
       const hasUpcasts = existsSync(join(options.out, upcasts))

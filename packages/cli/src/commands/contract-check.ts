@@ -1,5 +1,5 @@
 import type { TidingsCommand } from '../command.ts'
-import { checkLock, type CheckedType } from '../contract/check-lock.ts'
+import type { CheckedType } from '../contract/check-lock.ts'
 import { loadContract } from '../contract/load.ts'
 import { lockFile, readLock } from '../contract/lock.ts'
 import { findingLines, planText } from '../contract/plan-text.ts'
@@ -38,6 +38,7 @@ async function checkFetched(session: Session, file: string): Promise<ExitCode> {
   if (Object.keys(lock.contracts).length === 0) {
     throw new UsageError(`${file} names no contract; fetch one with: tidings contract add <service>`)
   }
+  const { checkLock } = await import('../contract/check-lock.ts')
   const types = await checkLock(session, lock)
   const failed = types.filter(({ verdict }) => verdict === 'incompatible' || verdict === 'undecided')
   const answer = { compatible: failed.length === 0, types }

@@ -5,8 +5,7 @@ import type { TidingsCommand } from '../command.ts'
 import { confirm, type Confirmation } from '../confirm.ts'
 import { ChangeLines } from '../dev/changes.ts'
 import { namesOf, type TableNames } from '../dev/names.ts'
-import { removeDev } from '../dev/remove.ts'
-import { openSource, startDev, type RunningDev, type Source } from '../dev/run.ts'
+import type { RunningDev, Source } from '../dev/run.ts'
 import { interrupted, untilInterrupted } from '../interrupt.ts'
 import { databaseUrl, explained, withoutPassword } from '../postgres.ts'
 import { endOnDefect } from '../server/defect.ts'
@@ -77,6 +76,7 @@ async function run(session: Session, task: Task, signal: AbortSignal): Promise<v
   const log = serverLog(terminal, output)
   const { startServer } = await import('@tidings/server')
   const { openCopyFile } = await import('../dev/copy-file.ts')
+  const { openSource, startDev } = await import('../dev/run.ts')
   const stopWatching = endOnDefect(log)
   let isCapturing = false
   try {
@@ -159,6 +159,7 @@ async function remove(session: Session, task: Task): Promise<void> {
   const answer = { slot: names.slot, copy, copyTable: names.copy, data, removed: !task.dryRun }
   if (task.dryRun) return output.show(answer, () => `This would remove ${what}.`)
   await confirm(session, `This removes ${what}`, task)
+  const { removeDev } = await import('../dev/remove.ts')
   const removed = await removeDev({ url, table, names, data, copy })
   await output.show(answer, () => `Removed: ${removed.join(', ')}.`)
 }

@@ -1,7 +1,6 @@
 import { Option } from 'commander'
 import { wholeNumber } from '../arguments.ts'
 import type { TidingsCommand } from '../command.ts'
-import { checkFolder } from '../doctor/check-folder.ts'
 import { checkNode } from '../doctor/check-node.ts'
 import { askWhoAnswers, checkPort, checkServer } from '../doctor/check-server.ts'
 import type { Finding } from '../doctor/finding.ts'
@@ -49,7 +48,10 @@ async function examine(session: Session): Promise<readonly Finding[]> {
   // Port and folder are those of this machine, and say nothing about a server on another one.
   if (urlGiven && !isLocal(url)) return findings
   if (answerer.kind === 'nobody' && !urlGiven) findings.push(await checkPort(host, port))
-  if (engine === 'embedded') findings.push(...(await checkFolder(data, answerer.kind === 'tidings')))
+  if (engine === 'embedded') {
+    const { checkFolder } = await import('../doctor/check-folder.ts')
+    findings.push(...(await checkFolder(data, answerer.kind === 'tidings')))
+  }
   return findings
 }
 

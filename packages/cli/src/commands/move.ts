@@ -1,7 +1,7 @@
 import type { MoveProgress, MoveReport, MoveSide } from 'tidings/move'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
-import { openStore, type OpenStore } from '../move/stores.ts'
+import type { OpenStore } from '../move/stores.ts'
 import { explained } from '../postgres.ts'
 import type { Session } from '../session.ts'
 import { count, table } from '../text.ts'
@@ -42,6 +42,7 @@ async function move(session: Session, { from, to }: MoveOptions): Promise<void> 
     throw new UsageError(`Say from where to where: ${example}`)
   }
   const { moveStore } = await import('tidings/move')
+  const { openStore } = await import('../move/stores.ts')
   await using source = await openStore(from, { option: '--from' })
   await source.ensureExists()
   await using target = await openStore(to, { option: '--to' })
@@ -85,6 +86,7 @@ async function takeBack(session: Session, store: string, { from, to, yes = false
     )
   }
   const { takeStoreBack } = await import('tidings/move')
+  const { openStore } = await import('../move/stores.ts')
   await using taken = await openStore(store, { option: '--take-back' })
   await taken.ensureExists()
   await takeStoreBack(taken satisfies MoveSide)

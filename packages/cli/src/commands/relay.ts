@@ -1,7 +1,5 @@
 import type { ClientConfig } from 'pg'
 import { connect, createRelay } from 'tidings'
-import { followCommits } from 'tidings/capture'
-import { postgresDatabase } from 'tidings/databases/postgres'
 import type { TidingsCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import { interrupted, untilInterrupted } from '../interrupt.ts'
@@ -36,8 +34,9 @@ async function relay(
 ): Promise<void> {
   const { service, url, signal } = options
   const { output } = session
-  // pg is loaded by those who need it only.
   const { default: pg } = await import('pg')
+  const { followCommits } = await import('tidings/capture')
+  const { postgresDatabase } = await import('tidings/databases/postgres')
   const pool = new pg.Pool({ connectionString: url, max: 4 })
   pool.on('error', (error) => output.error(`The database has ended a connection: ${error.message}`))
   const { token, url: server } = session.settings

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { restoreStore } from 'tidings/engines/embedded'
 import type { TidingsCommand } from '../command.ts'
 import { CommandError } from '../failure.ts'
 import { settingDefaults } from '../settings.ts'
@@ -18,6 +17,7 @@ export function addRestore(program: TidingsCommand): void {
     .runs<[file: string]>(async ({ output, settings: { data } }, [file]) => {
       const found = await stat(file).catch(() => undefined)
       if (!found?.isFile()) throw new CommandError(`There is no backup ${file}.`)
+      const { restoreStore } = await import('tidings/engines/embedded')
       const { takenAt, bytes, topics } = await restoreStore({ backup: createReadStream(file), path: data })
       const at = new Date(takenAt).toISOString()
       await output.show({ data: resolve(data), takenAt: at, bytes, topics }, () => {

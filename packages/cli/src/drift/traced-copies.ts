@@ -1,7 +1,6 @@
 import type { InspectedCopy } from 'tidings/drift'
 import type { CopyFile } from '../dev/copy-file.ts'
 import { CommandError } from '../failure.ts'
-import { openCopyDatabase } from '../verify/copy-database.ts'
 
 export interface TracedCopies extends AsyncDisposable {
   readonly copies: readonly InspectedCopy[]
@@ -13,6 +12,7 @@ export async function openTracedCopies(
   { topic, table = topic.replaceAll(/[.-]/g, '_') }: { readonly topic: string; readonly table?: string },
 ): Promise<TracedCopies> {
   const { inspectReplica } = await import('tidings/drift')
+  const { openCopyDatabase } = await import('../verify/copy-database.ts')
   const opened: CopyFile[] = []
   const close = async (): Promise<void> => {
     for (const each of opened.splice(0)) await each[Symbol.asyncDispose]()
