@@ -1,4 +1,4 @@
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { oldestAndNewest } from '@tidings/tools/postgres-versions'
@@ -7,14 +7,20 @@ import { oldestAndNewest } from '@tidings/tools/postgres-versions'
 const roomBytes = 8 * 1_073_741_824
 
 /**
- * Folders in memory, where there is room: databases and stores flush their files as they do anywhere, and none waits for
- * the disk of another. No test takes the power away, so that nothing depends on where they are.
+ * A folder in memory, where there is one with room from which programs can be run: databases and stores flush their files
+ * as they do anywhere, and none waits for the disk of another. No test takes the power away, so that nothing depends on
+ * where they are.
  */
-function useMemory(folder: string): void {
+function folderInMemory(): string | undefined {
+  const folder = '/dev/shm'
+  const mounts = existsSync('/proc/mounts') ? readFileSync('/proc/mounts', 'utf8').split('\n') : []
+  const mount = mounts.find((line) => line.split(' ')[1] === folder)
+  if (mount === undefined || mount.includes('noexec')) return undefined
   const { bavail, bsize } = statfsSync(folder)
-  if (bavail * bsize >= roomBytes) process.env['TMPDIR'] ??= folder
+  return bavail * bsize >= roomBytes ? folder : undefined
 }
-if (existsSync('/dev/shm')) useMemory('/dev/shm')
+const inMemory = folderInMemory()
+if (inMemory !== undefined) process.env['TMPDIR'] ??= inMemory
 
 /** The packages of this repository from their sources; `import` is not among them, because Node takes it for `require` as well. */
 const source = ['tidings-source', 'node', 'module', 'default']
