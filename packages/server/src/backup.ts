@@ -4,8 +4,16 @@ import { TidingsError } from 'tidings'
 import type { Engine } from 'tidings/engine'
 import type { WholeRights } from './whole-server.ts'
 
-/** `GET /backup`: one consistent cut of the store, taken while others go on. */
+/**
+ * `GET /backup`: one consistent cut of the store, taken while others go on. A server that stops cuts those short that are
+ * under way, and has removed their copies when it has stopped.
+ */
 export function serveBackup(app: FastifyInstance, whole: WholeRights, engine: Partial<Pick<Engine, 'backup'>>): void {
+  const underWay = new Map<Readable, Promise<void>>()
+  app.addHook('preClose', async () => {
+    for (const stream of underWay.keys()) stream.destroy()
+    await Promise.all(underWay.values())
+  })
   app.get('/backup', async (request, reply) => {
     whole.allow(request, 'backup')
     if (!engine.backup) {
@@ -18,10 +26,16 @@ export function serveBackup(app: FastifyInstance, whole: WholeRights, engine: Pa
       await pieces.return?.()
       return reply
     }
+    const stream = Readable.from(after(first, pieces), { objectMode: false })
+    const removed = new Promise<void>((resolve) => {
+      stream.once('close', () => void Promise.resolve(pieces.return?.()).finally(resolve))
+    })
+    underWay.set(stream, removed)
+    void removed.then(() => underWay.delete(stream))
     return reply
       .type('application/octet-stream')
       .header('content-disposition', 'attachment; filename="tidings.backup"')
-      .send(Readable.from(after(first, pieces), { objectMode: false }))
+      .send(stream)
   })
 }
 
@@ -29,9 +43,5 @@ async function* after(
   first: IteratorResult<Uint8Array>,
   pieces: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  try {
-    for (let piece = first; !piece.done; piece = await pieces.next()) yield piece.value
-  } finally {
-    await pieces.return?.()
-  }
+  for (let piece = first; !piece.done; piece = await pieces.next()) yield piece.value
 }
