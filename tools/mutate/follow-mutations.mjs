@@ -64,10 +64,26 @@ export const followMutations = [
   {
     promise: 'A follower gets neither what is erased nor what is stale.',
     file: 'broker/follow.ts',
-    from: 'return !erased && !stale && this.#options.matches(event)',
-    to: 'return this.#options.matches(event)',
+    from: '.filter(({ erased, stale }) => !erased && !stale)',
+    to: '',
     tests: [...broker, ...follow],
     name: 'follow',
+  },
+  {
+    promise: 'A page whose reading began before its topic has grown is for nobody who asks after that.',
+    file: 'broker/follow.ts',
+    from: 'options.pages.hasGrown(options.id)',
+    to: '',
+    tests: follow,
+    name: 'a page that was asked for',
+  },
+  {
+    promise: 'A page is read once for all who follow from the same place.',
+    file: 'broker/follow.ts',
+    from: 'if (known) return known',
+    to: '',
+    tests: follow,
+    name: 'a page is read once',
   },
   {
     promise: 'A follower hears when its broker stops.',

@@ -109,8 +109,8 @@ export const readingMutations = [
   {
     promise: 'A state that can be read ends what could not be read of its key.',
     file: 'replica/unread.ts',
-    from: 'for (const { key, version } of this.size === 0 ? [] : changes) {',
-    to: 'for (const { key, version } of [] as Change[]) {',
+    from: 'this.size === 0 ? 0 : -(await this.#forget(transaction, changes))',
+    to: '0',
     tests: copies,
   },
   {
