@@ -28,7 +28,15 @@ export function serveBackup(app: FastifyInstance, whole: WholeRights, engine: Pa
     }
     const stream = Readable.from(after(first, pieces), { objectMode: false })
     const removed = new Promise<void>((resolve) => {
-      stream.once('close', () => void Promise.resolve(pieces.return?.()).finally(resolve))
+      // A copy that cannot be removed now goes at the next start.
+      stream.once(
+        'close',
+        () =>
+          void Promise.resolve(pieces.return?.()).then(
+            () => resolve(),
+            () => resolve(),
+          ),
+      )
     })
     underWay.set(stream, removed)
     void removed.then(() => underWay.delete(stream))
