@@ -172,7 +172,7 @@ function sizeOf({ event }: PublishedEvent): number {
   return 400 + characters * 3 + (data?.length ?? 0)
 }
 
-/** Whatever it is: that it is no text is for the server to say. */
+/** Numbers and booleans are short; that something else is no text is for the server to say. */
 function lengthOf(value: unknown): number {
-  return value === undefined ? 0 : String(value).length
+  return typeof value === 'string' ? value.length : 0
 }
